@@ -1,0 +1,1 @@
+"""Kinema recognises human actions in video with CNN + RNN models."""
