@@ -113,7 +113,6 @@ class Stream(_Part):
     augment: Augment | None = None
     train_blocks: Annotated[int, Field(ge=0)] = 0
     batch_norm: Literal["eval", "train"] = "eval"
-    reverse: bool = False
 
     @property
     def backbones(self) -> tuple[str, ...]:
@@ -261,7 +260,9 @@ class Recipe(_Part):
         if len(self.streams) > 1 and self.fusion is None:
             raise ValueError("several streams need `fusion`: weighted_average, average, concat or concat_svm")
         if self.fusion is not None and self.fusion.kind == "weighted_average" and len(self.streams) > 2:
-            raise ValueError("`fusion.kind: weighted_average` joins two streams; use average, concat or concat_svm")
+            raise ValueError(
+                "`fusion.kind: weighted_average` joins two streams; use average, concat or concat_svm"
+            )
         if self.classifier.per_step != (self.temporal.pool == "none"):
             raise ValueError("`classifier.per_step: true` and `temporal.pool: none` go together")
         if self.classifier.per_step != (self.classifier.vote is not None):
@@ -315,7 +316,9 @@ def _read(recipe: str | Path) -> dict[str, Any]:
         except OSError as error:
             raise UsageError(f"cannot read recipe file {name}: {error.strerror}") from None
     else:
-        raise UsageError(f"unknown recipe '{name}'; choose one of {', '.join(recipe_names())}, or give a .yaml file")
+        raise UsageError(
+            f"unknown recipe '{name}'; choose one of {', '.join(recipe_names())}, or give a .yaml file"
+        )
     try:
         raw = yaml.safe_load(text)
     except yaml.YAMLError as error:

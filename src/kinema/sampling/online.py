@@ -1,0 +1,168 @@
+"""The samplers as they run along a stream of frames, in constant memory.
+
+An online sampler says of each arriving frame whether it is wanted at all (`wants`), takes the wanted
+ones (`push`) and hands out clips, lists of items, as soon as they are complete. What it hands out
+equals what the functions in `frames` and `clips` compute from the whole video.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from .. import recipe
+from .frames import TICK_TOLERANCE
+from .policies import fill
+
+Item = TypeVar("Item")
+
+
+class OnlineSampler(Generic[Item]):
+    """Wants every frame and hands it out as a clip of one. Base of the others."""
+
+    done = False
+
+    def wants(self, index: int, pts_seconds: float) -> bool:
+        """Whether the frame at this index and time will be part of a clip."""
+        return True
+
+    def push(self, item: Item, index: int, pts_seconds: float) -> list[list[Item]]:
+        """Take a wanted frame; returns the clips that it completes."""
+        return [[item]]
+
+    def finish(self) -> list[list[Item]]:
+        """The clips that only the end of the video completes."""
+        return []
+
+
+class _First(OnlineSampler[Item]):
+    def __init__(self, frames: int, policy: str):
+        self.frames, self.policy = frames, policy
+        self.kept: list[Item] = []
+
+    def wants(self, index: int, pts_seconds: float) -> bool:
+        return index < self.frames
+
+    def push(self, item: Item, index: int, pts_seconds: float) -> list[list[Item]]:
+        # Only `wrap` needs more than the last frame again.
+        self.kept = [*self.kept, item] if self.policy == "wrap" else [item]
+        self.done = index + 1 == self.frames
+        self.count = index + 1
+        return [[item]]
+
+    def finish(self) -> list[list[Item]]:
+        if self.done or not self.kept:
+            return []
+        filled = fill(np.arange(self.count), self.frames, self.policy)[self.count :]
+        return [[self.kept[i] if self.policy == "wrap" else self.kept[-1]] for i in filled]
+
+
+class _Jump(OnlineSampler[Item]):
+    def __init__(self, every: int, max_frames: int | None):
+        self.every, self.left = every, max_frames
+
+    def wants(self, index: int, pts_seconds: float) -> bool:
+        return index % self.every == 0 and self.left != 0
+
+    def push(self, item: Item, index: int, pts_seconds: float) -> list[list[Item]]:
+        if self.left is not None:
+            self.left -= 1
+            self.done = self.left == 0
+        return [[item]]
+
+
+class _Rate(OnlineSampler[Item]):
+    def __init__(self, fps: float, max_frames: int | None):
+        self.fps, self.max_frames, self.tick = fps, max_frames, 0
+        self.start: float | None = None
+
+    def _due(self, pts_seconds: float) -> int:
+        elapsed = 0.0 if self.start is None else pts_seconds - self.start
+        return int(np.floor((elapsed + TICK_TOLERANCE) * self.fps)) + 1
+
+    def wants(self, index: int, pts_seconds: float) -> bool:
+        return not self.done and self._due(pts_seconds) > self.tick
+
+    def push(self, item: Item, index: int, pts_seconds: float) -> list[list[Item]]:
+        count = self._due(pts_seconds) - self.tick
+        if self.start is None:
+            self.start = pts_seconds
+        if self.max_frames is not None:
+            count = min(count, self.max_frames - self.tick)
+        self.tick += count
+        self.done = self.tick == self.max_frames
+        return [[item]] * count
+
+
+class _Clips(OnlineSampler[Item]):
+    """Segments (stride = length, short last one kept) and windows (whole ones only)."""
+
+    def __init__(self, length: int, stride: int, policy: str, keep_short: bool, limit: int | None):
+        self.length, self.stride, self.policy = length, stride, policy
+        self.keep_short, self.limit = keep_short, limit
+        self.buffer: list[Item] = []
+        self.skip = self.count = 0
+
+    def push(self, item: Item, index: int, pts_seconds: float) -> list[list[Item]]:
+        if self.skip:
+            self.skip -= 1
+            return []
+        self.buffer.append(item)
+        return [self._emit(self.buffer)] if len(self.buffer) == self.length else []
+
+    def _emit(self, clip: list[Item]) -> list[Item]:
+        self.count += 1
+        self.done = self.count == self.limit
+        self.skip = max(self.stride - self.length, 0)
+        self.buffer = clip[self.stride :]
+        return clip
+
+    def finish(self) -> list[list[Item]]:
+        if self.done or not self.buffer or (self.count and not self.keep_short):
+            return []
+        chosen = fill(np.arange(len(self.buffer)), self.length, self.policy)
+        return [[self.buffer[i] for i in chosen]]
+
+
+class IndexSampler(OnlineSampler[Item]):
+    """Hands out the frames of a sorted list of indices, as often as each is listed."""
+
+    def __init__(self, indices: Sequence[int] | np.ndarray):
+        values, counts = np.unique(np.asarray(indices, dtype=np.int64), return_counts=True)
+        self.counts = dict(zip(values.tolist(), counts.tolist(), strict=True))
+        self.last = int(values[-1])
+
+    def wants(self, index: int, pts_seconds: float) -> bool:
+        return index in self.counts
+
+    def push(self, item: Item, index: int, pts_seconds: float) -> list[list[Item]]:
+        self.done = index == self.last
+        return [[item]] * self.counts[index]
+
+
+def online_sampler(spec: recipe.Sampling) -> OnlineSampler | None:
+    """The online form of a sampling, or None where the whole video must be known first."""
+    match spec:
+        case recipe.FirstN():
+            return _First(spec.frames, spec.policy)
+        case recipe.Jump():
+            return _Jump(spec.every, spec.max_frames)
+        case recipe.Rate():
+            return _Rate(spec.fps, spec.max_frames)
+        case recipe.Segments():
+            return _Clips(spec.length, spec.length, spec.policy, True, spec.max_segments)
+        case recipe.Windows():
+            return _Clips(spec.length, spec.stride, spec.policy, False, None)
+    return None
+
+
+def run(sampler: OnlineSampler[Item], frames: Iterable[tuple[int, float, Item]]) -> Iterable[list[Item]]:
+    """Clips of a stream of (index, pts_seconds, item); stops reading as soon as the sampler is done."""
+    for index, pts_seconds, item in frames:
+        if sampler.wants(index, pts_seconds):
+            yield from sampler.push(item, index, pts_seconds)
+        if sampler.done:
+            break
+    yield from sampler.finish()
