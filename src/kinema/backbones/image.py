@@ -1,0 +1,51 @@
+"""The module that the image networks share: frames uint8 [N, H, W, 3] -> features float32 [N, D]."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from .module import Backbone, normalised
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class ImageBackbone(Backbone):
+    """A library's image network without its classifier, behind its own normalisation.
+
+    `net` maps float [N, 3, H, W] to [N, D]; `blocks` are its parts from input to output.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        blocks: Sequence[nn.Module],
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.mean, self.std = tuple(mean), tuple(std)
+        # A plain list: the blocks are parts of `net`, and must not be registered twice.
+        self._blocks = list(blocks)
+
+    def blocks(self) -> list[nn.Module]:
+        """The network's blocks, from input to output."""
+        return self._blocks
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Frames uint8 [N, H, W, 3], RGB -> features float32 [N, D]."""
+        # permute of a channels-last array is a view that torch already sees as channels_last.
+        features: Tensor = self.net(self.cast(normalised(x, self.mean, self.std)).permute(0, 3, 1, 2))
+        return features.float()
+
+
+def without(state: dict[str, Tensor], *prefixes: str) -> dict[str, Tensor]:
+    """A published state dict as an `ImageBackbone`'s: named parts (a classifier) dropped, `net.` in front."""
+    return {f"net.{key}": value for key, value in state.items() if not key.startswith(prefixes)}
+
+
+def parts(*modules: nn.Module) -> nn.Module:
+    """Several modules as one block."""
+    return nn.Sequential(*modules)

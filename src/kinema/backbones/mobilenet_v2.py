@@ -1,0 +1,62 @@
+"""MobileNetV2 (Sandler et al. 2018, arXiv:1801.04381), width 1.0, from timm: 1280-d pooled features."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .spec import BackboneSpec, InputSpec, WeightFile
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .module import Backbone
+
+SPEC = BackboneSpec(
+    name="mobilenet_v2",
+    input=InputSpec("frame", size=(224, 224)),
+    features={"pool": 1280},
+    weights={
+        "imagenet": (
+            WeightFile(
+                files=("mobilenet_v2_imagenet_timm.safetensors",),
+                sha256="1810f76f03be422d8e9acf6aa127680c6588cc40c671e6f6df485a621c1cc890",
+                licence="Apache-2.0; trained on ImageNet-1k",
+                notes="Converted from TensorFlow's quantisation-aware MobileNetV2: its padding is "
+                "TensorFlow's `same`, its input (x - 128) / 128, its batch norm folded into scale and shift.",
+            ),
+            WeightFile(
+                files=("mobilenetv2_100_ra-b33bc2c4.pth", "mobilenetv2_100.ra_in1k.safetensors"),
+                url="https://github.com/rwightman/pytorch-image-models/releases/download/"
+                "v0.1-weights/mobilenetv2_100_ra-b33bc2c4.pth",
+                sha256="b33bc2c4",
+                licence="Apache-2.0; trained on ImageNet-1k",
+                notes="timm's own training: symmetric padding, ImageNet mean and standard deviation.",
+                variant="symmetric",
+            ),
+        )
+    },
+    summary="small and fast; the backbone of `lite`",
+)
+
+
+def build(features: str | None = None, variant: str | None = None) -> Backbone:
+    """MobileNetV2 with random values; `variant="symmetric"` pads and normalises as timm's own weights need."""
+    import timm
+
+    from .image import ImageBackbone, parts
+
+    SPEC.features_name(features)
+    symmetric = variant == "symmetric"
+    net = timm.create_model("mobilenetv2_100", pad_type="" if symmetric else "same", num_classes=0)
+    bottlenecks = [block for stage in net.blocks for block in stage]
+    blocks = [parts(net.conv_stem, net.bn1), *bottlenecks, parts(net.conv_head, net.bn2)]
+    if symmetric:
+        return ImageBackbone(net, blocks)
+    return ImageBackbone(net, blocks, mean=(128 / 255,) * 3, std=(128 / 255,) * 3)
+
+
+def convert(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """timm's key names without the classifier."""
+    from .image import without
+
+    return without(state, "classifier.")

@@ -1,0 +1,76 @@
+"""What all backbones share as torch modules: ordered blocks, freezing, and batch norm that stays put."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ..errors import UsageError
+
+
+class Backbone(nn.Module):
+    """Base of all backbones: [N, ...] inputs of its `InputSpec` -> float32 [N, D].
+
+    A backbone is in evaluation mode whatever `train()` says, except for the blocks that `unfreeze`
+    released. `forward` normalises its raw input itself, casts it to the dtype of its parameters
+    (`cast`), and returns float32. Subclasses give `blocks`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._released: list[nn.Module] = []
+        self._norm_trains = False
+
+    def blocks(self) -> list[nn.Module]:
+        """The blocks from input to output; together they hold every parameter once."""
+        raise NotImplementedError
+
+    def unfreeze(self, blocks: int, batch_norm: Literal["eval", "train"] = "eval") -> list[nn.Parameter]:
+        """Freeze all but the last `blocks` blocks; the parameters that now train, in order.
+
+        With `batch_norm="eval"` batch norm keeps its running statistics; its scale and shift still train.
+        Raises `UsageError` where the backbone has fewer blocks.
+        """
+        all_blocks = self.blocks()
+        if not 0 <= blocks <= len(all_blocks):
+            raise UsageError(
+                f"train_blocks={blocks} asks for more blocks than there are; set it to 0-{len(all_blocks)}"
+            )
+        self.requires_grad_(False)
+        self.__dict__["_released"] = all_blocks[len(all_blocks) - blocks :]
+        self._norm_trains = batch_norm == "train"
+        for block in self._released:
+            block.requires_grad_(True)
+        self.train(self.training)
+        return [p for block in self._released for p in block.parameters()]
+
+    def train(self, mode: bool = True) -> Backbone:
+        """Training mode for the released blocks only (and for their batch norm only where asked)."""
+        super().train(False)
+        for block in self._released:
+            block.train(mode)
+            if not self._norm_trains:
+                _norms_to_eval(block)
+        self.training = mode
+        return self
+
+    def cast(self, x: Tensor) -> Tensor:
+        """`x` in the dtype of this backbone's first parameter."""
+        return x.to(next(self.parameters()).dtype)
+
+
+def normalised(x: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """uint8 [..., C], channels last -> float32 of the same shape: (x / 255 - mean) / std per channel."""
+    centre = torch.tensor(mean, dtype=torch.float32, device=x.device) * 255
+    scale = torch.tensor(std, dtype=torch.float32, device=x.device) * 255
+    return (x.to(torch.float32) - centre) / scale
+
+
+def _norms_to_eval(block: nn.Module) -> None:
+    for module in block.modules():
+        if isinstance(module, _BatchNorm):
+            module.eval()
