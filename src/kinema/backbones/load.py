@@ -76,7 +76,8 @@ def fill(module: Backbone, state: dict[str, Tensor], what: str) -> None:
     ]
     if wrong:
         raise WeightsError(
-            f"weights do not fit {what}: {'; '.join(wrong)}; put the published file there, or use --weights none"
+            f"weights do not fit {what}: {'; '.join(wrong)}; "
+            f"put the published file there, or use --weights none"
         )
     module.load_state_dict(state, strict=False)
 

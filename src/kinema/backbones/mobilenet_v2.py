@@ -40,7 +40,7 @@ SPEC = BackboneSpec(
 
 
 def build(features: str | None = None, variant: str | None = None) -> Backbone:
-    """MobileNetV2 with random values; `variant="symmetric"` pads and normalises as timm's own weights need."""
+    """MobileNetV2, random values; `variant="symmetric"` pads and normalises as timm's own weights need."""
     import timm
 
     from .image import ImageBackbone, parts

@@ -41,7 +41,7 @@ class Backbone(nn.Module):
                 f"train_blocks={blocks} asks for more blocks than there are; set it to 0-{len(all_blocks)}"
             )
         self.requires_grad_(False)
-        self.__dict__["_released"] = all_blocks[len(all_blocks) - blocks :]
+        self._released = all_blocks[len(all_blocks) - blocks :]
         self._norm_trains = batch_norm == "train"
         for block in self._released:
             block.requires_grad_(True)

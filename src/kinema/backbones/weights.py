@@ -124,8 +124,8 @@ def _check_digest(path: Path, expected: str | None) -> None:
     found = file_digest(path)
     if not found.startswith(expected):
         raise WeightsError(
-            f"{path} is not the published file: its sha256 starts with {found[: len(expected)]} where {expected} "
-            f"is published; delete it and fetch it again, or use --weights none"
+            f"{path} is not the published file: its sha256 is {found[: len(expected)]} where {expected} is "
+            f"published; delete it and fetch it again, or use --weights none"
         )
 
 

@@ -1,0 +1,58 @@
+"""GoogLeNet (Szegedy et al. 2015, arXiv:1409.4842) with batch norm, from torchvision: 1024-d pooled features.
+
+torchvision's values come from TensorFlow: inputs in [-1, 1]. Its `transform_input` undoes ImageNet's
+normalisation first; here the frame is scaled to [-1, 1] at once, which is the same. Its branch named
+5x5 has 3x3 filters, as its values do. The two auxiliary classifiers are for training only and left out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .spec import BackboneSpec, InputSpec, WeightFile
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .module import Backbone
+
+SPEC = BackboneSpec(
+    name="googlenet",
+    input=InputSpec("frame", size=(224, 224)),
+    features={"pool": 1024},
+    weights={
+        "imagenet": (
+            WeightFile(
+                files=("googlenet-1378be20.pth",),
+                url="https://download.pytorch.org/models/googlenet-1378be20.pth",
+                sha256="1378be20",
+                licence="BSD-3-Clause (torchvision); trained on ImageNet-1k, whose terms are for research",
+            ),
+        )
+    },
+    summary="nine inception blocks; one half of `dual-cnn-gru`",
+)
+
+
+def build(features: str | None = None) -> Backbone:
+    """GoogLeNet with random values, without its classifiers."""
+    from torch import nn
+    from torchvision.models import googlenet
+
+    from .image import ImageBackbone
+
+    SPEC.features_name(features)
+    net = googlenet(weights=None, aux_logits=False, transform_input=False, init_weights=False)
+    net.dropout, net.fc = nn.Identity(), nn.Identity()
+    stem = [net.conv1, net.conv2, net.conv3]
+    third = [net.inception3a, net.inception3b]
+    fourth = [net.inception4a, net.inception4b, net.inception4c, net.inception4d, net.inception4e]
+    fifth = [net.inception5a, net.inception5b]
+    return ImageBackbone(net, [*stem, *third, *fourth, *fifth], mean=(0.5,) * 3, std=(0.5,) * 3)
+
+
+def convert(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """torchvision's key names without the three classifiers."""
+    from .image import without
+
+    return without(state, "aux1.", "aux2.", "fc.")

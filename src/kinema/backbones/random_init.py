@@ -1,0 +1,118 @@
+"""Seeded random values that make useful features: every layer keeps its signal's mean and variance.
+
+A deep random network in evaluation mode explodes or collapses unless something holds its scale. So the
+network sees one fixed synthetic batch: each batch norm takes its running statistics from it, and each
+layer with a bias is rescaled so that every channel has mean 0 and variance 1 there (layer-sequential
+unit variance: Mishkin & Matas 2016, arXiv:1511.06422). What comes out is a fixed random projection.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
+
+from .module import Backbone
+from .spec import InputSpec
+
+_VERSION = "random 1"
+_BATCH = {"frame": 8, "clip": 2, "flow_clip": 2, "flow_stack": 4, "logmel": 16}
+_CLIP_LENGTH = 8
+
+
+def initialise(module: Backbone, spec: InputSpec, seed: int = 0) -> str:
+    """Fill `module` with seeded values, calibrated; returns their digest.
+
+    The digest is taken before calibration, whose last digits may differ from machine to machine.
+    """
+    digest = hashlib.sha256(_VERSION.encode())
+    random = np.random.default_rng(seed)
+    for name, part in module.named_modules():
+        if isinstance(part, _ConvNd | nn.Linear):
+            values = _kaiming_uniform(random, part.weight.shape)
+            digest.update(name.encode() + values.tobytes())
+            with torch.no_grad():
+                part.weight.copy_(torch.from_numpy(values))
+                if part.bias is not None:
+                    part.bias.zero_()
+        elif isinstance(part, _BatchNorm):
+            part.reset_parameters()
+    calibrate(module, synthetic_batch(spec, seed))
+    return digest.hexdigest()
+
+
+def calibrate(module: Backbone, batch: Tensor) -> None:
+    """Set batch norms' running statistics, and the scale of layers with a bias, by one pass over `batch`."""
+    module.eval()
+    norms = [m for m in module.modules() if isinstance(m, _BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    hooks = [
+        m.register_forward_hook(_unit_variance)
+        for m in module.modules()
+        if isinstance(m, _ConvNd | nn.Linear) and m.bias is not None
+    ]
+    try:
+        for norm in norms:
+            norm.training, norm.momentum = True, 1.0
+        with torch.no_grad():
+            module(batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.training, norm.momentum = False, momentum
+
+
+def synthetic_batch(spec: InputSpec, seed: int = 0) -> Tensor:
+    """A seeded batch of inputs like the real ones: smooth noise over all scales, drifting in time."""
+    count, length = _BATCH[spec.kind], spec.length or _CLIP_LENGTH
+    shape = spec.shape(length)
+    random = np.random.default_rng((seed, 1))
+    if spec.kind == "logmel":
+        noise = _smooth_noise(random, (count, 1, *shape))[:, 0]
+        return noise * (math.log(20.0) - math.log(0.01)) + math.log(0.01)
+    height, width = spec.size or (224, 224)
+    if spec.kind in ("frame", "clip"):
+        still = (_smooth_noise(random, (count, 3, height, width)) * 255).round().to(torch.uint8)
+    else:
+        still = _smooth_noise(random, (count, 2, height, width)) - 0.5
+    still = still.permute(0, 2, 3, 1).contiguous()
+    if spec.kind == "frame":
+        return still
+    drifting = [torch.roll(still, 2 * t, dims=2) for t in range(length)]
+    return torch.cat(drifting, dim=-1) if spec.kind == "flow_stack" else torch.stack(drifting, dim=1)
+
+
+def _kaiming_uniform(random: np.random.Generator, shape: torch.Size) -> np.ndarray:
+    """Uniform values of variance 2 / fan_in, the same to the bit on every machine."""
+    bound = np.float32(math.sqrt(6.0 / math.prod(shape[1:])))
+    return (random.random(tuple(shape), dtype=np.float32) * np.float32(2) - np.float32(1)) * bound
+
+
+def _unit_variance(layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+    channels = 1 if output.ndim > 2 or isinstance(layer, _ConvNd) else output.ndim - 1
+    others = [d for d in range(output.ndim) if d != channels]
+    std, mean = torch.std_mean(output, dim=others, keepdim=True)
+    std = std.clamp_min(1e-3 * float(std.mean()) + 1e-12)
+    scale = std.reshape(-1)
+    layer.weight.div_(scale.reshape(-1, *[1] * (layer.weight.ndim - 1)))  # type: ignore[operator, union-attr]
+    layer.bias.sub_(mean.reshape(-1)).div_(scale)  # type: ignore[operator, union-attr]
+    return (output - mean) / std
+
+
+def _smooth_noise(random: np.random.Generator, shape: tuple[int, int, int, int]) -> Tensor:
+    """Noise in [0, 1], [N, C, H, W], with about the 1/f spectrum of natural images."""
+    count, channels, height, width = shape
+    noise = torch.zeros(shape)
+    for cells in (2, 4, 8, 16, 32, 64):
+        grid = torch.from_numpy(random.random((count, channels, cells, cells), dtype=np.float32))
+        fine = F.interpolate(grid, size=(height, width), mode="bilinear", align_corners=False)
+        noise += fine / math.sqrt(cells)
+    low, high = noise.amin(dim=(2, 3), keepdim=True), noise.amax(dim=(2, 3), keepdim=True)
+    return (noise - low) / (high - low).clamp_min(1e-6)

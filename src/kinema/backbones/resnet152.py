@@ -1,0 +1,66 @@
+"""ResNet152 (He et al. 2016, arXiv:1512.03385) from torchvision: 2048-d pooled features.
+
+torchvision's is the variant known as v1.5: a bottleneck that halves the size does so in its 3x3
+convolution, where the paper (and Keras) does it in the 1x1 before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .spec import BackboneSpec, InputSpec, WeightFile
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .module import Backbone
+
+_LICENCE = "BSD-3-Clause (torchvision); trained on ImageNet-1k, whose terms are for research"
+
+SPEC = BackboneSpec(
+    name="resnet152",
+    input=InputSpec("frame", size=(224, 224)),
+    features={"pool": 2048},
+    weights={
+        "imagenet": (
+            WeightFile(
+                files=("resnet152-394f9c45.pth",),
+                url="https://download.pytorch.org/models/resnet152-394f9c45.pth",
+                sha256="394f9c45",
+                licence=_LICENCE,
+                notes="torchvision's first version, trained as in the paper.",
+            ),
+        ),
+        "imagenet_v2": (
+            WeightFile(
+                files=("resnet152-f82ba261.pth",),
+                url="https://download.pytorch.org/models/resnet152-f82ba261.pth",
+                sha256="f82ba261",
+                licence=_LICENCE,
+                notes="torchvision's newer training; better on ImageNet, published after the papers.",
+            ),
+        ),
+    },
+    summary="fifty bottleneck blocks; the backbone of `corehar`",
+)
+
+
+def build(features: str | None = None) -> Backbone:
+    """ResNet152 with random values, without its classifier."""
+    from torch import nn
+    from torchvision.models import resnet152
+
+    from .image import ImageBackbone, parts
+
+    SPEC.features_name(features)
+    net = resnet152(weights=None)
+    net.fc = nn.Identity()
+    bottlenecks = [block for layer in (net.layer1, net.layer2, net.layer3, net.layer4) for block in layer]
+    return ImageBackbone(net, [parts(net.conv1, net.bn1), *bottlenecks])
+
+
+def convert(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """torchvision's key names without the classifier."""
+    from .image import without
+
+    return without(state, "fc.")

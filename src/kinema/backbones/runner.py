@@ -1,0 +1,105 @@
+"""A loaded backbone at work: single inputs in, float32 features out, in batches of one fixed size."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
+
+from ..errors import UsageError, WorkError
+from .load import LoadedBackbone
+from .module import Backbone
+
+Precision = Literal["fp32", "bf16"]
+
+
+class BackboneRunner:
+    """Runs a backbone on any number of inputs.
+
+    Every batch has exactly `batch_size` samples, filled up with zeros, so that a sample's features depend
+    neither on its place in the batch nor on its neighbours: extraction gives the same bytes however videos
+    are interleaved. `device="auto"` takes a GPU where there is one. `threads` sets torch's threads for the
+    whole process; None leaves them alone. `precision="bf16"` halves the time where the processor or GPU
+    has it, at a relative error of about 1 %.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedBackbone,
+        *,
+        batch_size: int = 8,
+        device: str = "auto",
+        precision: Precision = "fp32",
+        threads: int | None = None,
+    ) -> None:
+        if batch_size < 1:
+            raise UsageError(f"batch size must be 1 or more, got {batch_size}")
+        self.loaded, self.batch_size, self.dim = loaded, batch_size, loaded.dim
+        self.device = _device(device)
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self.module = _prepared(loaded.module, precision).to(self.device)
+
+    def __call__(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
+        """Features float32 [n, D] of `n` inputs of one shape and dtype (see `InputSpec`).
+
+        Raises `WorkError` where a feature is not finite.
+        """
+        output = np.empty((len(inputs), self.dim), dtype=np.float32)
+        for start in range(0, len(inputs), self.batch_size):
+            part = inputs[start : start + self.batch_size]
+            output[start : start + len(part)] = self._run(self._batch(part))[: len(part)]
+        if not np.isfinite(output).all():
+            raise WorkError(
+                f"{self.loaded.spec.name} gave features that are not finite; "
+                f"check its weights ({self.loaded.source}), or use precision fp32"
+            )
+        return output
+
+    def _batch(self, part: Sequence[np.ndarray]) -> np.ndarray:
+        dtype = self.loaded.spec.input.dtype
+        batch = np.zeros((self.batch_size, *part[0].shape), dtype=dtype)
+        for row, sample in zip(batch, part, strict=False):
+            if sample.shape != row.shape or sample.dtype != batch.dtype:
+                raise ValueError(
+                    f"{self.loaded.spec.name} takes {dtype} {row.shape}, got {sample.dtype} {sample.shape}"
+                )
+            row[...] = sample
+        return batch
+
+    def _run(self, batch: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            features: Tensor = self.module(torch.from_numpy(batch).to(self.device))
+            return features.float().cpu().numpy()
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(f"unknown device '{name}'; use auto, cpu or cuda") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError(f"device {name} was asked for and there is no GPU here; use --device cpu")
+    return device
+
+
+def _prepared(module: Backbone, precision: Precision) -> nn.Module:
+    """A private copy in the memory format (and precision) that runs fastest."""
+    if precision not in ("fp32", "bf16"):
+        raise UsageError(f"unknown precision '{precision}'; use fp32 or bf16")
+    own = copy.deepcopy(module).eval()
+    for part in own.modules():
+        if precision == "bf16" and isinstance(part, _ConvNd | nn.Linear):
+            part.to(torch.bfloat16)  # batch norm keeps its float32 statistics
+        if isinstance(part, nn.Conv2d):
+            part.to(memory_format=torch.channels_last)
+        elif isinstance(part, nn.Conv3d):
+            part.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    return own
