@@ -1,0 +1,76 @@
+"""A waveform cut into log-mel examples, all at once or block by block in constant memory.
+
+What happens at the edges:
+- a track shorter than one example but at least one analysis window (25 ms) long is filled up with zeros
+  to a single example; a shorter one has no examples;
+- a trailing partial example is dropped by VGGish's front end, and filled up with zeros by YAMNet's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from .logmel import FrontEnd, log_mel
+
+
+class LogMelStream:
+    """Blocks of samples in, log-mel examples out, as soon as each is complete.
+
+    It keeps less than one example of samples, however long the track is. Each example is computed from its
+    own samples alone, so the result does not depend on how the track is cut into blocks, to the last bit.
+    """
+
+    def __init__(self, front_end: FrontEnd):
+        self.front_end = front_end
+        self._pending = np.zeros(0, np.float32)
+        self._count = 0
+
+    def push(self, block: np.ndarray) -> list[tuple[float, np.ndarray]]:
+        """The examples that `block` (float32 [n], any n) completes.
+
+        Each is `(start_seconds, example)`, with example float32 [example_frames, mel_bands] and the time
+        counted from the first sample ever pushed.
+        """
+        if block.ndim != 1:
+            raise ValueError(f"a block must be mono, [n], got {block.shape}")
+        length, hop = self.front_end.example_samples, self.front_end.example_hop
+        samples = np.concatenate([self._pending, block])
+        starts = range(0, len(samples) - length + 1, hop)
+        examples = [self._example(samples[start : start + length]) for start in starts]
+        self._pending = samples[len(starts) * hop :].copy()
+        return examples
+
+    def finish(self) -> list[tuple[float, np.ndarray]]:
+        """Ends the track: the example made from its trailing samples, where there is one."""
+        samples, self._pending = self._pending, np.zeros(0, np.float32)
+        if self._count == 0:
+            wanted = len(samples) >= self.front_end.window
+        else:
+            shared = self.front_end.example_samples - self.front_end.example_hop
+            wanted = self.front_end.pad_end and len(samples) > shared
+        if not wanted:
+            return []
+        return [self._example(np.pad(samples, (0, self.front_end.example_samples - len(samples))))]
+
+    def _example(self, samples: np.ndarray) -> tuple[float, np.ndarray]:
+        start_seconds = self._count * self.front_end.example_hop / self.front_end.sample_rate
+        self._count += 1
+        return start_seconds, log_mel(samples, self.front_end)
+
+
+def stream_examples(blocks: Iterator[np.ndarray], front_end: FrontEnd) -> Iterator[tuple[float, np.ndarray]]:
+    """The examples of a whole track that arrives in blocks, as `LogMelStream` makes them."""
+    stream = LogMelStream(front_end)
+    for block in blocks:
+        yield from stream.push(block)
+    yield from stream.finish()
+
+
+def log_mel_examples(waveform: np.ndarray, front_end: FrontEnd) -> np.ndarray:
+    """All examples of a waveform: float [n] in [-1, 1] -> float32 [N, example_frames, mel_bands]."""
+    examples = [example for _, example in stream_examples(iter([waveform]), front_end)]
+    if not examples:
+        return np.zeros((0, front_end.example_frames, front_end.mel_bands), np.float32)
+    return np.stack(examples)
