@@ -1,0 +1,193 @@
+"""Embeddings on disk: one Parquet file, written and read as a stream.
+
+Columns: `path`, `label`, `group` (text, the last two may be null), `vector` (float32, fixed length),
+`presence` (stream name -> bool) and `fingerprint` of the run that made the vector. The file's metadata says
+that it is ours, in which version, and repeats the fingerprint. Vectors of two runs cannot be compared, so
+one file holds one fingerprint.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..errors import UsageError, WorkError
+
+VERSION = 1
+ROW_GROUP_BYTES = 16 << 20
+_VERSION_KEY, _FINGERPRINT_KEY = b"kinema.embeddings", b"kinema.fingerprint"
+
+
+class EmbeddingWriter:
+    """Writes embeddings one by one; a million cost no more memory than one row group of 16 MB.
+
+    A context manager: the file appears at `path` when the block ends, whole, replacing an older one; when
+    the block raises, nothing appears. Raises `WorkError` where the file cannot be written.
+    """
+
+    def __init__(self, path: str | Path, dim: int, fingerprint: str):
+        self.path, self.dim, self.fingerprint = Path(path), dim, fingerprint
+        self.count = 0
+        self._schema = _schema(dim, fingerprint)
+        self._rows: list[dict[str, object]] = []
+        self._vectors = np.empty((max(1, ROW_GROUP_BYTES // (4 * dim)), dim), np.float32)
+        self._partial = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
+        try:
+            self._writer = pq.ParquetWriter(self._partial, self._schema)
+        except OSError as error:
+            raise self._failed(error) from None
+
+    def add(
+        self,
+        path: str,
+        vector: np.ndarray,
+        *,
+        label: str | None = None,
+        group: str | None = None,
+        presence: Mapping[str, bool] | None = None,
+    ) -> None:
+        """Append one embedding, `vector` float [dim]. Raises `ValueError` for another shape or NaN."""
+        if vector.shape != (self.dim,) or not np.isfinite(vector).all():
+            raise ValueError(f"an embedding must be finite and [{self.dim}], got {list(vector.shape)}")
+        self._vectors[len(self._rows)] = vector
+        seen = list((presence or {}).items())
+        readable = path.encode("utf-8", "backslashreplace").decode()  # a file name need not be UTF-8
+        self._rows.append({"path": readable, "label": label, "group": group, "presence": seen})
+        self.count += 1
+        if len(self._rows) == len(self._vectors):
+            self._flush()
+
+    def close(self) -> None:
+        """Write what is left and put the file in its place."""
+        self._flush()
+        try:
+            self._writer.close()
+            os.replace(self._partial, self.path)
+        except OSError as error:
+            raise self._failed(error) from None
+
+    def discard(self) -> None:
+        """Give up: leave no file behind."""
+        with suppress(OSError):  # the disk may be full: the reason to give up
+            self._writer.close()
+        self._partial.unlink(missing_ok=True)
+
+    def __enter__(self) -> EmbeddingWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self.discard()
+        else:
+            self.close()
+
+    def _flush(self) -> None:
+        if not self._rows:
+            return
+        vectors = pa.array(self._vectors[: len(self._rows)].reshape(-1))
+        columns = {name: [row[name] for row in self._rows] for name in ("path", "label", "group", "presence")}
+        arrays = {
+            **columns,
+            "vector": pa.FixedSizeListArray.from_arrays(vectors, self.dim),
+            "fingerprint": [self.fingerprint] * len(self._rows),
+        }
+        ordered = [pa.array(arrays[field.name], field.type) for field in self._schema]
+        try:
+            self._writer.write_table(pa.Table.from_arrays(ordered, schema=self._schema))
+        except OSError as error:
+            raise self._failed(error) from None
+        self._rows = []
+
+    def _failed(self, error: OSError) -> WorkError:
+        self._partial.unlink(missing_ok=True)
+        reason = error.strerror or str(error)
+        return WorkError(f"cannot write {self.path}: {reason}; free space or choose another --out")
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingFile:
+    """An opened file of embeddings: what all its rows share."""
+
+    path: Path
+    dim: int
+    fingerprint: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingBatch:
+    """Some rows of a file: `vectors` float32 [n, dim], everything else a list of n."""
+
+    paths: list[str]
+    labels: list[str | None]
+    groups: list[str | None]
+    vectors: np.ndarray
+    presence: list[dict[str, bool]]
+
+
+def open_embeddings(path: str | Path) -> EmbeddingFile:
+    """Dimension, fingerprint and number of the embeddings in a file, without reading them.
+
+    Raises `UsageError` for a file that is absent, not ours, or of a newer version.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            schema, count = file.schema_arrow, file.metadata.num_rows
+    except FileNotFoundError:
+        raise UsageError(f"no embeddings at {path}; make them with kinema embed") from None
+    except (OSError, pa.ArrowInvalid) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(
+            f"cannot read embeddings {path} ({reason}); make them again with kinema embed"
+        ) from None
+    facts = schema.metadata or {}
+    version = facts.get(_VERSION_KEY, b"").decode()
+    if version != str(VERSION):
+        found = f"version {version}" if version else "no version"
+        raise UsageError(
+            f"{path} has {found} of Kinema's embeddings where {VERSION} is read; "
+            "make it again with kinema embed, or update Kinema"
+        )
+    dim = schema.field("vector").type.list_size
+    return EmbeddingFile(Path(path), dim, facts[_FINGERPRINT_KEY].decode(), count)
+
+
+def read_embeddings(path: str | Path) -> Iterator[EmbeddingBatch]:
+    """The rows of a file in order, one batch after the other, each of at most 16 MB of vectors.
+
+    Raises `UsageError` as `open_embeddings` does.
+    """
+    dim = open_embeddings(path).dim
+    rows = max(1, ROW_GROUP_BYTES // (4 * dim))
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        for batch in file.iter_batches(batch_size=rows):
+            yield EmbeddingBatch(
+                paths=batch.column("path").to_pylist(),
+                labels=batch.column("label").to_pylist(),
+                groups=batch.column("group").to_pylist(),
+                vectors=batch.column("vector").flatten().to_numpy().reshape(-1, dim),
+                presence=[dict(pairs) for pairs in batch.column("presence").to_pylist()],
+            )
+
+
+def _schema(dim: int, fingerprint: str) -> pa.Schema:
+    fields = {
+        "path": pa.string(),
+        "label": pa.string(),
+        "group": pa.string(),
+        "vector": pa.list_(pa.float32(), dim),
+        "presence": pa.map_(pa.string(), pa.bool_()),
+        "fingerprint": pa.string(),
+    }
+    facts = {_VERSION_KEY: str(VERSION).encode(), _FINGERPRINT_KEY: fingerprint.encode()}
+    return pa.schema(list(fields.items()), metadata=facts)
