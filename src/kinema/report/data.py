@@ -1,0 +1,227 @@
+"""What a report is made of: plain values, so that a report can be written without torch or the videos."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class FilmStrip:
+    """Frames of one video side by side in one image.
+
+    `image` is the encoded file (`mime` names its format), `width` x `height` its size in pixels,
+    `pts_seconds` the time of each frame from left to right; all frames are equally wide.
+    """
+
+    image: bytes = field(repr=False)
+    pts_seconds: tuple[float, ...]
+    width: int
+    height: int
+    mime: str = "image/jpeg"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One test video: its truth and its best (label, score) pairs, best first.
+
+    `tags` are optional words under the frames of `strip`, one per frame. A sample without a strip is
+    listed by name and scores.
+    """
+
+    video: str
+    truth: str | None
+    top: tuple[tuple[str, float], ...]
+    strip: FilmStrip | None = None
+    tags: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def predicted(self) -> str:
+        """The label with the best score, empty where there are no scores."""
+        return self.top[0][0] if self.top else ""
+
+    @property
+    def correct(self) -> bool:
+        """Whether the best label is the truth."""
+        return self.truth is not None and self.predicted == self.truth
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One row of the comparison table: accuracy (0 to 1) per subset of the test videos.
+
+    The keys of `accuracy` become columns in order of appearance, e.g. `{"all": 0.97, "order pair": 0.5}`.
+    `ours` marks the row of the run itself.
+    """
+
+    name: str
+    accuracy: Mapping[str, float | None]
+    note: str = ""
+    ours: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsSource:
+    """Where a backbone's weights come from; `random` ones are called out loudly."""
+
+    backbone: str
+    source: str
+    random: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFacts:
+    """The data as `scan` and extraction saw it. `root` is the folder's name, not a machine's path.
+
+    `counts` is label -> split -> videos; `seconds` the videos' lengths; `sound` the number of videos
+    with a sound track out of those counted, None where nobody looked.
+    """
+
+    root: str
+    layout: str
+    split_source: str
+    counts: Mapping[str, Mapping[str, int]]
+    seconds: Sequence[float] = ()
+    absent: Sequence[str] = ()
+    quarantined: Sequence[tuple[str, str]] = ()
+    duplicates: Sequence[str] = ()
+    leaks: Sequence[str] = ()
+    sound: int | None = None
+
+    @property
+    def total(self) -> int:
+        """Number of videos over all classes and splits."""
+        return sum(sum(splits.values()) for splits in self.counts.values())
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits that occur: train, val, test first, then any other in order of appearance."""
+        seen = dict.fromkeys(name for splits in self.counts.values() for name in splits)
+        usual = [name for name in ("train", "val", "test") if name in seen]
+        return usual + [name for name in seen if name not in usual]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What the run took. `stages` is stage name -> seconds; sizes are in bytes."""
+
+    stages: Mapping[str, float] = field(default_factory=dict)
+    videos_per_second: float | None = None
+    peak_memory: int | None = None
+    store_size: int | None = None
+    device: str = ""
+    threads: int | None = None
+    trainable_parameters: int | None = None
+    frozen_parameters: int | None = None
+    weights: tuple[WeightsSource, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One curve: `x` and `y` of equal length; NaN or None in `y` is a gap."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float | None]
+
+    def __post_init__(self) -> None:
+        if len(self.x) != len(self.y):
+            raise ValueError(f"series {self.name!r} has {len(self.x)} x values and {len(self.y)} y values")
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """A line chart. `percent` shows y (0 to 1) as percentages on a full axis.
+
+    `dividers` are (x, label) marks, such as where a training stage begins; `diagonal` draws y = x
+    (chance in a ROC).
+    """
+
+    title: str
+    x_label: str
+    series: tuple[Series, ...]
+    percent: bool = False
+    dividers: tuple[tuple[float, str], ...] = ()
+    diagonal: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of plain values; numbers are set to the right."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Sequence[Sequence[Any]]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Strips:
+    """Film strips with their scores."""
+
+    title: str
+    samples: Sequence[Sample]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Html:
+    """Ready markup. It is put into the page as it is: whoever makes it escapes the names in it."""
+
+    markup: str
+
+
+Figure = Lines | Table | Strips | Html
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A further section of the report: a heading, a sentence or two, and figures."""
+
+    title: str
+    intro: str = ""
+    figures: tuple[Figure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReportData:
+    """All that `render_report` and `model_card` show. Only `title` is needed; what is absent is left out.
+
+    `metrics` has the keys of metrics.json; `per_class` is in the row order of `confusion` (rows are the
+    truth). `history` holds one mapping per epoch: epoch, train_loss, train_accuracy, lr, seconds, and
+    where there are any val_loss, val_accuracy, stage.
+    """
+
+    title: str
+    summary: str = ""
+    created: str = ""
+    version: str = ""
+    run: str = "RUN"
+    recipe: str = ""
+    recipe_yaml: str = ""
+    paper_title: str = ""
+    paper_doi: str = ""
+    license: str = ""
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    dataset: DatasetFacts | None = None
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    history: Sequence[Mapping[str, Any]] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    cost: Cost | None = None
+    sections: tuple[Section, ...] = ()
+
+    def __post_init__(self) -> None:
+        classes = len(self.labels)
+        confusion = self.metrics.get("confusion")
+        if confusion is not None and [len(row) for row in confusion] != [classes] * classes:
+            raise ValueError(f"confusion must be {classes} x {classes}, one row and column per `per_class` entry")
+
+    @property
+    def labels(self) -> list[str]:
+        """The class names in the order of the confusion matrix."""
+        return [str(entry["label"]) for entry in self.metrics.get("per_class", ())]

@@ -1,0 +1,211 @@
+"""The data's facts, the training curves, the recipe and what it all cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+from urllib.parse import quote
+
+from . import markup
+from .data import Cost, DatasetFacts, Lines, ReportData, Series, Table
+from .figures import line_chart, table
+
+_LISTED = 40  # file names shown of a long list
+_CURVES = (("train_{}", "training"), ("val_{}", "validation"))
+
+
+def training_section(history: Sequence[Mapping[str, Any]]) -> str:
+    """Loss and accuracy over the epochs, with all numbers folded away beneath."""
+    if not history:
+        return ""
+    steps, axis = _epochs(history)
+    dividers = _stages(history, steps)
+    charts = "".join(
+        line_chart(Lines(title, axis, _curves(history, steps, key), percent=key == "accuracy", dividers=dividers))
+        for title, key in (("Loss", "loss"), ("Accuracy", "accuracy"))
+    )
+    return (
+        f'<section id="training"><h2>Learning</h2><div class="charts">{charts}</div>'
+        f"<details><summary>All {markup.plural(len(history), 'epoch')} as numbers</summary>"
+        f"{table(_history_table(history))}</details></section>"
+    )
+
+
+def _epochs(history: Sequence[Mapping[str, Any]]) -> tuple[list[float], str]:
+    """x values: the epochs themselves, or a running count where stages start over at one."""
+    epochs = [float(row.get("epoch", index + 1)) for index, row in enumerate(history)]
+    if all(later > earlier for earlier, later in zip(epochs, epochs[1:], strict=False)):
+        return epochs, "epoch"
+    return [float(index + 1) for index in range(len(epochs))], "epoch, all stages"
+
+
+def _stages(history: Sequence[Mapping[str, Any]], steps: Sequence[float]) -> tuple[tuple[float, str], ...]:
+    names = [str(row.get("stage") or "") for row in history]
+    starts = [index for index in range(len(names)) if index == 0 or names[index] != names[index - 1]]
+    return tuple((steps[index], names[index]) for index in starts) if len(starts) > 1 else ()
+
+
+def _curves(history: Sequence[Mapping[str, Any]], steps: Sequence[float], key: str) -> tuple[Series, ...]:
+    return tuple(
+        Series(name, steps, [row.get(field.format(key)) for row in history])
+        for field, name in _CURVES
+        if any(row.get(field.format(key)) is not None for row in history)
+    )
+
+
+def _history_table(history: Sequence[Mapping[str, Any]]) -> Table:
+    columns = tuple(dict.fromkeys(column for row in history for column in row))
+    rows = [[_number(row.get(column)) for column in columns] for row in history]
+    return Table("", tuple(column.replace("_", " ") for column in columns), rows)
+
+
+def _number(value: Any) -> Any:
+    return value if isinstance(value, (str, int)) else "–" if markup.finite(value) is None else float(value)
+
+
+def dataset_section(facts: DatasetFacts | None) -> str:
+    """Where the videos come from, how they were split, and which of them are missing, broken or doubled."""
+    if facts is None:
+        return ""
+    pairs = [
+        ("folder", markup.name(facts.root)), ("layout", markup.escape(facts.layout)),
+        ("videos", f"{markup.count(facts.total)} in {markup.plural(len(facts.counts), 'class', 'classes')}"),
+        ("split", markup.escape(facts.split_source)),
+    ]  # fmt: skip
+    if facts.sound is not None:
+        pairs.append(("sound", f"{markup.count(facts.sound)} of {markup.count(facts.total)} have a sound track"))
+    listings = (
+        _listing("listed file is absent", "listed files are absent", facts.absent)
+        + _listing("file quarantined", "files quarantined", [f"{name}: {why}" for name, why in facts.quarantined])
+        + _listing("duplicate", "duplicates", facts.duplicates)
+        + _listing("leak between splits", "leaks between splits", facts.leaks)
+    )
+    return (
+        f'<section id="data"><h2>The videos</h2>{definitions(pairs)}{_counts(facts)}'
+        f"{_lengths(facts.seconds)}{listings}</section>"
+    )
+
+
+def definitions(pairs: Sequence[tuple[str, str]]) -> str:
+    """A list of (term, ready markup)."""
+    rows = "".join(f"<div><dt>{term}</dt><dd>{value}</dd></div>" for term, value in pairs)
+    return f'<dl class="facts">{rows}</dl>'
+
+
+def _counts(facts: DatasetFacts) -> str:
+    """Videos per class as one stacked bar each, a colour per split."""
+    splits = facts.splits
+    most = max((sum(row.values()) for row in facts.counts.values()), default=0)
+    if not most:
+        return ""
+    keys = "".join(
+        f'<li class="s{index % 4}"><span class="key"></span>{markup.name(split)} '
+        f"<b>{markup.count(sum(row.get(split, 0) for row in facts.counts.values()))}</b></li>"
+        for index, split in enumerate(splits)
+    )
+    rows = "".join(_count_row(label, row, splits, most) for label, row in facts.counts.items())
+    bars = f'<ul class="legend">{keys}</ul><ol class="stacks">{rows}</ol>'
+    if len(facts.counts) <= 24:
+        return f"<h3>Clips per class</h3>{bars}"
+    return f"<details><summary>Clips per class</summary>{bars}</details>"
+
+
+def _count_row(label: str, row: Mapping[str, int], splits: Sequence[str], most: int) -> str:
+    parts = "".join(
+        f'<i class="s{index % 4}" style="width:{100 * row.get(split, 0) / most:.2f}%"></i>'
+        for index, split in enumerate(splits)
+    )
+    numbers = " + ".join(markup.count(row.get(split, 0)) for split in splits)
+    return (
+        f'<li><span class="label">{markup.name(label)}</span><span class="bar" aria-hidden="true">{parts}</span>'
+        f'<span class="num">{numbers}</span></li>'
+    )
+
+
+def _lengths(seconds: Sequence[float], bins: int = 24) -> str:
+    """A histogram of the videos' lengths with shortest, median and longest in words."""
+    values = sorted(value for value in map(markup.finite, seconds) if value is not None)
+    if len(values) < 2:
+        return ""
+    low, high = values[0], values[-1]
+    width = (high - low) / bins or 1.0
+    heights = [0] * bins
+    for value in values:
+        heights[min(bins - 1, int((value - low) / width))] += 1
+    columns = "".join(f'<i style="height:{100 * height / max(heights):.1f}%"></i>' for height in heights)
+    return (
+        f'<h3>Lengths</h3><div class="histogram" aria-hidden="true">{columns}</div><p class="ends">'
+        f"<span>shortest {markup.duration(low)}</span><span>median {markup.duration(median(values))}</span>"
+        f"<span>longest {markup.duration(high)}</span></p>"
+    )
+
+
+def _listing(one: str, many: str, items: Sequence[str]) -> str:
+    if not items:
+        return ""
+    shown = "".join(f"<li>{markup.name(item)}</li>" for item in items[:_LISTED])
+    hidden = len(items) - _LISTED
+    rest = f"<li>… and {markup.count(hidden)} more</li>" if hidden > 0 else ""
+    return f'<details><summary>{markup.plural(len(items), one, many)}</summary><ul class="files">{shown}{rest}</ul></details>'
+
+
+def recipe_section(data: ReportData) -> str:
+    """The resolved recipe as YAML, the paper it follows and notes on it."""
+    if not (data.recipe_yaml or data.paper_title or data.notes):
+        return ""
+    paper = ""
+    if data.paper_title:
+        title = f"<cite>{markup.escape(data.paper_title)}</cite>"
+        doi = markup.escape(data.paper_doi)
+        link = f' <a href="https://doi.org/{quote(data.paper_doi, safe="/")}">doi:{doi}</a>' if doi else ""
+        paper = f"<p>After {title}.{link}</p>"
+    notes = "".join(f"<li>{markup.escape(note)}</li>" for note in data.notes)
+    notes = f'<ul class="notes">{notes}</ul>' if notes else ""
+    yaml = f"<pre tabindex=\"0\"><code>{markup.block(data.recipe_yaml)}</code></pre>" if data.recipe_yaml else ""
+    return f'<section id="recipe"><h2>The recipe</h2>{paper}{notes}{yaml}</section>'
+
+
+def cost_section(cost: Cost | None) -> str:
+    """Seconds per stage as one bar, then speed, memory, sizes, parameters and the weights' origin."""
+    if cost is None:
+        return ""
+    return f'<section id="cost"><h2>What it cost</h2>{_stage_bar(cost.stages)}{definitions(_cost_facts(cost))}</section>'
+
+
+def _stage_bar(stages: Mapping[str, float]) -> str:
+    total = sum(stages.values())
+    if total <= 0:
+        return ""
+    parts = "".join(
+        f'<i class="s{index % 4}" style="width:{100 * seconds / total:.2f}%"></i>'
+        for index, seconds in enumerate(stages.values())
+    )
+    keys = "".join(
+        f'<li class="s{index % 4}"><span class="key"></span>{markup.name(stage)} <b>{markup.duration(seconds)}</b></li>'
+        for index, (stage, seconds) in enumerate(stages.items())
+    )
+    return f'<div class="whole" aria-hidden="true">{parts}</div><ul class="legend">{keys}</ul>'
+
+
+def _cost_facts(cost: Cost) -> list[tuple[str, str]]:
+    pairs: list[tuple[str, str]] = []
+    if cost.videos_per_second is not None:
+        pairs.append(("extraction", f"{markup.decimal(cost.videos_per_second)} videos a second"))
+    if cost.peak_memory is not None:
+        pairs.append(("peak memory", markup.size(cost.peak_memory)))
+    if cost.store_size is not None:
+        pairs.append(("feature store", markup.size(cost.store_size)))
+    if cost.device:
+        threads = f", {markup.plural(cost.threads, 'thread')}" if cost.threads else ""
+        pairs.append(("device", f"{markup.escape(cost.device)}{threads}"))
+    counts = (cost.trainable_parameters, "trainable"), (cost.frozen_parameters, "frozen")
+    parameters = " + ".join(f"{markup.count(number)} {word}" for number, word in counts if number is not None)
+    if parameters:
+        pairs.append(("parameters", parameters))
+    pairs += [
+        ("weights", f"{markup.name(source.backbone)}: {'<strong>' if source.random else ''}"
+         f"{markup.name(source.source)}{'</strong>' if source.random else ''}")
+        for source in cost.weights
+    ]  # fmt: skip
+    return pairs

@@ -1,0 +1,157 @@
+"""Typed figures -> HTML. Charts are SVG stretched to the page's width, with their text as HTML around it,
+so that letters stay sharp and readable from a phone to a wall. Without JavaScript only the readouts are lost.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from . import markup
+from .clips import clip_cards
+from .data import Figure, Html, Lines, Series, Strips, Table
+
+_COLOURS = 6
+
+
+def figure(item: Figure) -> str:
+    """The HTML of one figure of any kind."""
+    if isinstance(item, Lines):
+        return line_chart(item)
+    if isinstance(item, Table):
+        return table(item)
+    if isinstance(item, Strips):
+        return f"<h3>{markup.escape(item.title)}</h3>{_note(item.note)}{clip_cards(item.samples)}"
+    if isinstance(item, Html):
+        return item.markup
+    raise TypeError(f"unknown figure {type(item).__name__}")
+
+
+def _note(text: str) -> str:
+    return f'<p class="note">{markup.escape(text)}</p>' if text else ""
+
+
+def table(item: Table, limit: int = 500) -> str:
+    """A table; rows beyond `limit` are counted, not shown."""
+    head = "".join(f'<th scope="col">{markup.escape(column)}</th>' for column in item.columns)
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in item.rows[:limit])
+    hidden = len(item.rows) - limit
+    more = f'<p class="note">… and {markup.count(hidden)} more.</p>' if hidden > 0 else ""
+    title = f"<caption>{markup.escape(item.title)}</caption>" if item.title else ""
+    return (
+        f'<div class="scroll"><table class="plain">{title}<thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>{more}{_note(item.note)}"
+    )
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str) or value is None:
+        return f"<td>{markup.name(value or '')}</td>"
+    text = markup.count(value) if isinstance(value, int) else markup.decimal(value)
+    return f'<td class="num">{text}</td>'
+
+
+def nice_ticks(low: float, high: float, wanted: int = 4) -> list[float]:
+    """Round numbers (1, 2 or 5 times a power of ten apart) that cover [low, high]."""
+    if not high > low:
+        high, low = low + (abs(low) or 1.0), low - (abs(low) or 1.0)
+    raw = (high - low) / wanted
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [index * step for index in range(first, last + 1)]
+
+
+def line_chart(item: Lines) -> str:
+    """An SVG line chart with gridlines, a legend that carries each curve's last value, and a hover readout."""
+    series = [one for one in item.series if any(markup.finite(y) is not None for y in one.y)]
+    if not series:
+        return ""
+    xs = [float(x) for one in series for x in one.x]
+    ys = [y for one in series for y in map(markup.finite, one.y) if y is not None]
+    y_ticks = [0.0, 0.25, 0.5, 0.75, 1.0] if item.percent else nice_ticks(min(0.0, *ys), max(ys))
+    x_low, x_high = min(xs), max(xs)
+    if x_high == x_low:
+        x_low, x_high = x_low - 0.5, x_high + 0.5
+    frame = _Frame(x_low, x_high, y_ticks[0], y_ticks[-1])
+    show = (lambda value: markup.percent(value, 0)) if item.percent else markup.decimal
+    paths = "".join(_path(one, frame, index) for index, one in enumerate(series))
+    diagonal = f'<path class="diagonal" d="M{frame.at(0, 0)}L{frame.at(1, 1)}"/>' if item.diagonal else ""
+    grid = "".join(f'<path class="grid" d="M0 {frame.y(tick):.1f}H1000"/>' for tick in y_ticks)
+    title = markup.escape(item.title)
+    data = {
+        "x": [x_low, x_high], "y": [y_ticks[0], y_ticks[-1]], "percent": item.percent, "xLabel": item.x_label,
+        "series": [{"name": one.name, "x": list(one.x), "y": list(one.y)} for one in series],
+    }  # fmt: skip
+    return (
+        f'<figure class="chart"><figcaption>{title}</figcaption>{_legend(series, show)}'
+        f'<div class="plot" tabindex="0" role="img" aria-label="{markup.escape(_spoken(item, series, show))}">'
+        f'<svg viewBox="0 0 1000 1000" preserveAspectRatio="none" aria-hidden="true">{grid}'
+        f"{_dividers(item, frame)}{diagonal}{paths}</svg>{_labels(item, frame, y_ticks, show)}</div>"
+        f'<p class="x-label">{markup.escape(item.x_label)}</p>{_note(item.note)}'
+        f"{markup.json_script(data, 'chart-data')}</figure>"
+    )
+
+
+class _Frame:
+    """Data coordinates -> the 1000 x 1000 drawing, y upwards."""
+
+    def __init__(self, x_low: float, x_high: float, y_low: float, y_high: float):
+        self.x_low, self.x_high, self.y_low, self.y_high = x_low, x_high, y_low, y_high
+
+    def x(self, value: float) -> float:
+        return 1000 * (value - self.x_low) / (self.x_high - self.x_low)
+
+    def y(self, value: float) -> float:
+        return 1000 - 1000 * (value - self.y_low) / (self.y_high - self.y_low)
+
+    def at(self, x: float, y: float) -> str:
+        return f"{self.x(x):.1f} {self.y(y):.1f}"
+
+
+def _path(series: Series, frame: _Frame, index: int) -> str:
+    """One curve, lifted off the paper at every gap. A lone point gets a short dash to be seen at all."""
+    parts: list[list[str]] = [[]]
+    for x, y in zip(series.x, map(markup.finite, series.y), strict=True):
+        if y is None:
+            parts.append([])
+        else:
+            parts[-1].append(frame.at(float(x), y))
+    d = "".join("M" + "L".join(part) + ("h0" if len(part) == 1 else "") for part in parts if part)
+    return f'<path class="line c{index % _COLOURS}" d="{d}"/>'
+
+
+def _dividers(item: Lines, frame: _Frame) -> str:
+    return "".join(f'<path class="divider" d="M{frame.x(x):.1f} 0V1000"/>' for x, _ in item.dividers)
+
+
+def _labels(item: Lines, frame: _Frame, y_ticks: Sequence[float], show: Any) -> str:
+    ys = "".join(f'<span class="y" style="top:{frame.y(tick) / 10:.2f}%">{show(tick)}</span>' for tick in y_ticks)
+    inside = [
+        tick for tick in nice_ticks(frame.x_low, frame.x_high, 5) if frame.x_low <= tick <= frame.x_high
+    ]
+    xs = "".join(f'<span class="x" style="left:{frame.x(tick) / 10:.2f}%">{tick:g}</span>' for tick in inside)
+    marks = "".join(
+        f'<span class="mark" style="left:{frame.x(x) / 10:.2f}%">{markup.escape(label)}</span>'
+        for x, label in item.dividers
+    )
+    return ys + xs + marks
+
+
+def _last(series: Series) -> float | None:
+    return next((y for y in map(markup.finite, reversed(series.y)) if y is not None), None)
+
+
+def _legend(series: Sequence[Series], show: Any) -> str:
+    keys = "".join(
+        f'<li class="c{index % _COLOURS}"><span class="key"></span>{markup.name(one.name)} '
+        f"<b>{show(_last(one))}</b></li>"
+        for index, one in enumerate(series)
+    )
+    return f'<ul class="legend">{keys}</ul>'
+
+
+def _spoken(item: Lines, series: Sequence[Series], show: Any) -> str:
+    ends = ", ".join(f"{one.name} ends at {show(_last(one))}" for one in series)
+    return f"{item.title} over {item.x_label}: {ends}. Arrow keys read the values."

@@ -1,0 +1,77 @@
+"""Frames of one video side by side in one small image."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..errors import MediaError
+from ..types import Frame
+from .data import FilmStrip
+
+_GAP = 3  # px between frames, black like the film's own bars
+
+
+def sample_times(duration: float, frames: int = 6, start: float = 0.0) -> list[float]:
+    """The middles of `frames` equal stretches of [start, start + duration], in seconds."""
+    return [start + duration * (step + 0.5) / frames for step in range(frames)]
+
+
+def strip_from_frames(
+    frames: Iterable[Frame], times: Sequence[float], height: int = 96, quality: int = 80
+) -> FilmStrip:
+    """A film strip of the frames nearest to `times` (seconds, ascending).
+
+    `frames` come in order of time and are read once; only the chosen ones are kept, scaled to `height`
+    pixels. Luma frames [H, W] are shown in grey. Fewer frames than times: the nearest is shown again.
+    Raises MediaError where there is no frame.
+    """
+    cells: list[tuple[float, Image.Image]] = []
+    previous: Frame | None = None
+    for frame in frames:
+        while previous is not None and len(cells) < len(times) and _past(times[len(cells)], previous, frame):
+            cells.append(_cell(previous, height))
+        previous = frame
+        if len(cells) == len(times):
+            break
+    if previous is None:
+        raise MediaError("the video has no frame to show; run `kinema scan` to see what is wrong with it")
+    last = [_cell(previous, height)] * (len(times) - len(cells))
+    return _join(cells + last, height, quality)
+
+
+def _past(time: float, previous: Frame, frame: Frame) -> bool:
+    """Whether `previous` is the nearest frame to `time`, now that `frame` comes next."""
+    return abs(frame.pts_seconds - time) > abs(previous.pts_seconds - time)
+
+
+def _cell(frame: Frame, height: int) -> tuple[float, Image.Image]:
+    data = np.ascontiguousarray(frame.data)
+    image = Image.fromarray(data).convert("RGB")
+    width = max(1, min(4 * height, round(image.width * height / image.height)))
+    return frame.pts_seconds, image.resize((width, height), Image.Resampling.LANCZOS)
+
+
+def _join(cells: Sequence[tuple[float, Image.Image]], height: int, quality: int) -> FilmStrip:
+    """All cells as wide as the first: a video that changes its frame size is fitted into it."""
+    width = cells[0][1].width
+    sheet = Image.new("RGB", (len(cells) * (width + _GAP), height))
+    for step, (_, image) in enumerate(cells):
+        fitted = image if image.width == width else image.resize((width, height))
+        sheet.paste(fitted, (step * (width + _GAP) + _GAP // 2, 0))
+    buffer = io.BytesIO()
+    sheet.save(buffer, "JPEG", quality=quality, optimize=True)
+    times = tuple(float(time) for time, _ in cells)
+    return FilmStrip(buffer.getvalue(), times, sheet.width, sheet.height)
+
+
+def film_strip(path: Path, times: Sequence[float], height: int = 96) -> FilmStrip:
+    """A film strip of the file at `path`: the frames nearest to `times` (seconds, ascending).
+
+    Raises MediaError where the file cannot be read.
+    """
+    raise NotImplementedError

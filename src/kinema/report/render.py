@@ -1,0 +1,120 @@
+"""`ReportData` -> report.html: one file that needs nothing else, not even a network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import tempfile
+from importlib import resources
+from pathlib import Path
+from string import Template
+
+from . import markup
+from .classes import class_section, confusion_section
+from .clips import clip_cards
+from .data import ReportData, Section
+from .facts import cost_section, dataset_section, recipe_section, training_section
+from .figures import figure
+from .headline import comparison_section, result_section, warning_list
+
+_NAV = {
+    "result": "Result", "baselines": "Baselines", "classes": "Classes", "confusion": "Confusion", "clips": "Clips",
+    "training": "Learning", "data": "Videos", "recipe": "Recipe", "cost": "Cost",
+}  # fmt: skip
+
+
+def render_report(run: ReportData) -> str:
+    """The report as HTML text. Every name in it is escaped; scripts other than its own cannot run."""
+    body = [
+        result_section(run), comparison_section(run.comparisons), class_section(run), confusion_section(run),
+        _clips_section(run), training_section(run.history), dataset_section(run.dataset),
+        *(_extra_section(section, index) for index, section in enumerate(run.sections)),
+        recipe_section(run), cost_section(run.cost),
+    ]  # fmt: skip
+    main = "".join(body)
+    script = _asset("report.js")
+    return Template(_asset("template.html")).substitute(
+        title=markup.escape(run.title),
+        heading=markup.name(run.title),
+        summary=f'<p class="summary">{markup.escape(run.summary)}</p>' if run.summary else "",
+        style=_asset("style.css"),
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+        nav=_navigation(main, run.sections),
+        byline=_byline(run),
+        warnings=warning_list(run),
+        main=main,
+        footer=_footer(run),
+    )
+
+
+def write_report(path: Path, run: ReportData) -> None:
+    """Write `render_report(run)` to `path` in one step: a reader sees the old file or the whole new one."""
+    write_text(path, render_report(run))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace the file at `path` by `text` (UTF-8) atomically."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _asset(name: str) -> str:
+    return resources.files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _navigation(main: str, sections: tuple[Section, ...]) -> str:
+    """Links to the sections that are there."""
+    links = [(anchor, word) for anchor, word in _NAV.items() if f'id="{anchor}"' in main]
+    at = next((index for index, (anchor, _) in enumerate(links) if anchor in ("recipe", "cost")), len(links))
+    links[at:at] = [(f"more-{index}", section.title) for index, section in enumerate(sections)]
+    return "".join(f'<a href="#{anchor}">{markup.escape(word)}</a>' for anchor, word in links)
+
+
+def _byline(run: ReportData) -> str:
+    parts = [f"recipe <b>{markup.name(run.recipe)}</b>"] if run.recipe else []
+    if run.dataset is not None:
+        parts.append(f"on <b>{markup.name(run.dataset.root)}</b>")
+    if run.created:
+        parts.append(f"<time>{markup.escape(run.created)}</time>")
+    return " · ".join(parts)
+
+
+def _footer(run: ReportData) -> str:
+    version = f" {markup.escape(run.version)}" if run.version else ""
+    return f"Made by Kinema{version}. This page is one file and works offline."
+
+
+def _clips_section(run: ReportData) -> str:
+    """The surest hits and the worst misses as film strips."""
+    index = {label: row for row, label in enumerate(run.labels)}
+    hits = [sample for sample in run.samples if sample.correct]
+    misses = [sample for sample in run.samples if not sample.correct]
+    groups = "".join(
+        f'<div class="group"><h3>{title}</h3><p class="note">{note}</p>{clip_cards(samples, index)}</div>'
+        for title, note, samples in (
+            ("Worst misses", "Wrong, and the surest of it first.", misses),
+            ("Surest hits", "Right, with the highest scores.", hits),
+        )
+        if samples
+    )
+    if not groups:
+        return ""
+    return (
+        '<section id="clips"><h2>See for yourself</h2><p class="filter" role="status" hidden><span></span> '
+        f'<button type="button">show all clips</button></p>{groups}</section>'
+    )
+
+
+def _extra_section(section: Section, index: int) -> str:
+    intro = f'<p class="intro">{markup.escape(section.intro)}</p>' if section.intro else ""
+    figures = "".join(map(figure, section.figures))
+    return f'<section id="more-{index}"><h2>{markup.escape(section.title)}</h2>{intro}{figures}</section>'
