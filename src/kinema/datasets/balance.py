@@ -1,0 +1,91 @@
+"""Choosing whole units (groups, files) so that every class gets its share: pure functions on lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+_RESTARTS = 8
+
+
+def choose_units(units: Sequence[str], labels: Sequence[str], fraction: float, seed: int) -> list[bool]:
+    """Which items belong to the chosen part: about `fraction` of every class, never half a unit.
+
+    `units` and `labels` hold one entry per item. A class never loses its last unit to the chosen part,
+    and is in it if that can be. Random start, then single moves as long as one brings the class shares
+    nearer; the best of a few starts.
+    """
+    if not 0 <= fraction < 1:
+        raise ValueError(f"fraction must be from 0 to below 1, got {fraction}")
+    counts, unit_of = _count(units, labels)
+    rng = np.random.default_rng(seed)
+    best, best_cost = np.zeros(len(counts), bool), np.inf
+    for _ in range(_RESTARTS if fraction else 0):
+        chosen, cost = _descend(counts, _random_start(counts, fraction, rng), fraction)
+        if cost < best_cost - 1e-12:
+            best, best_cost = chosen, cost
+        if best_cost < 1:  # no class is missing anywhere: keep the spread over seeds, stop here
+            break
+    return best[unit_of].tolist()
+
+
+def assign_folds(units: Sequence[str], labels: Sequence[str], folds: int, seed: int) -> list[int]:
+    """A fold number per item: whole units, large ones first, each to the fold that lacks its classes most."""
+    counts, unit_of = _count(units, labels)
+    shares = counts / counts.sum(0)
+    order = np.random.default_rng(seed).permutation(len(counts))
+    order = order[np.argsort(-shares[order].sum(1), kind="stable")]
+    load = np.zeros((folds, counts.shape[1]))
+    fold_of = np.zeros(len(counts), int)
+    for place, unit in enumerate(order):
+        cost = ((load + shares[unit]) ** 2 - load**2).sum(1)
+        if len(order) - place <= (empty := load.sum(1) == 0).sum():
+            cost[~empty] = np.inf  # so that no fold stays empty
+        fold_of[unit] = np.argmin(cost)
+        load[fold_of[unit]] += shares[unit]
+    return fold_of[unit_of].tolist()
+
+
+def _count(units: Sequence[str], labels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Items per unit and class, int [U, C], and the unit of each item, int [N]."""
+    _, unit_of = np.unique(np.asarray(units, dtype=object), return_inverse=True)
+    _, label_of = np.unique(np.asarray(labels, dtype=object), return_inverse=True)
+    counts = np.zeros((unit_of.max() + 1, label_of.max() + 1), int)
+    np.add.at(counts, (unit_of, label_of), 1)
+    return counts, unit_of
+
+
+def _random_start(counts: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
+    order = rng.permutation(len(counts))
+    filled = np.cumsum(counts[order].sum(1))
+    chosen = np.zeros(len(counts), bool)
+    chosen[order[filled <= fraction * filled[-1]]] = True
+    return chosen
+
+
+def _descend(counts: np.ndarray, chosen: np.ndarray, fraction: float) -> tuple[np.ndarray, float]:
+    """Flips the unit whose move lowers the cost most, until none does."""
+    inside = chosen @ counts
+    cost = float(_cost(inside[None], counts, fraction)[0])
+    while True:
+        moved = inside + np.where(chosen, -1, 1)[:, None] * counts
+        costs = _cost(moved, counts, fraction)
+        unit = int(np.argmin(costs))
+        if costs[unit] >= cost - 1e-12:
+            return chosen, cost
+        chosen[unit] = ~chosen[unit]
+        inside, cost = moved[unit], float(costs[unit])
+
+
+def _cost(inside: np.ndarray, counts: np.ndarray, fraction: float) -> np.ndarray:
+    """Cost of each candidate, [K] from its chosen items per class [K, C]: shares missed, classes missing.
+
+    A class that is gone from the remainder costs 1000, one that is absent from the chosen part although
+    it has units to give costs 10, so both outweigh any imbalance (below 1).
+    """
+    total = counts.sum(0)
+    uneven = ((inside / total - fraction) ** 2).mean(1)
+    gone = (inside == total).sum(1)
+    absent = ((inside == 0) & ((counts > 0).sum(0) > 1)).sum(1)
+    return uneven / 2 + (inside.sum(1) / total.sum() - fraction) ** 2 / 2 + 10 * absent + 1000 * gone

@@ -1,0 +1,134 @@
+"""Is this dataset fit to train on? Refusals with a cure; leaks and duplicates that flatter a score."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..errors import UsageError
+from ..types import VideoRecord
+from .dataset import Dataset, counted, natural, some
+
+# UCF's group numbers start again in every class: g01 of two classes are two groups.
+_PER_CLASS = re.compile(r"g\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A group with videos in train and in test; `label` is set where group names start again per class.
+
+    `same_class` is False where no class has the group on both sides: a source video that shows one
+    action in train and another in test, as in HMDB51's official splits.
+    """
+
+    group: str
+    label: str | None
+    train: int
+    test: int
+    same_class: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Files of identical content, by name; what they do not agree on makes it worse."""
+
+    names: tuple[str, ...]
+    splits: tuple[str, ...]
+    labels: tuple[str, ...]
+
+    @property
+    def across_splits(self) -> bool:
+        """One of them is trained on and another one tested on."""
+        return len(self.splits) > 1
+
+    @property
+    def conflicting(self) -> bool:
+        """They carry different labels."""
+        return len(self.labels) > 1
+
+
+def check_trainable(dataset: Dataset) -> list[str]:
+    """Raises `UsageError` where training or its evaluation would be meaningless; returns warnings.
+
+    Refused: no videos, no labels, one class only, an empty train or test split, a label in validation
+    or test that train does not have. Warned about: classes without test videos.
+    """
+    records = dataset.records
+    if not records:
+        raise UsageError(f"no videos in {dataset.root}; put them in one folder per class")
+    unlabelled = [r.name for r in records if r.label is None]
+    if unlabelled:
+        raise UsageError(
+            f"{counted(len(unlabelled), 'video')} without a label ({some(unlabelled)});"
+            " put videos in one folder per class, or give a CSV with a label column"
+        )
+    labels = {r.label or "" for r in records}
+    if len(labels) == 1:
+        raise UsageError(
+            f"there is one class only, '{labels.pop()}'; add a folder with videos of another class,"
+            " or use `kinema anomaly fit` for one-class data"
+        )
+    _refuse_empty(dataset)
+    _refuse_unknown(dataset, "val")
+    _refuse_unknown(dataset, "test")
+    untested = [label for label in dataset.labels if label not in {r.label for r in dataset.part("test")}]
+    return [f"{counted(len(untested), 'class')} without test videos: {some(untested)}"] if untested else []
+
+
+def _refuse_empty(dataset: Dataset) -> None:
+    for split in ("train", "test"):
+        if not dataset.part(split):
+            raise UsageError(
+                f"the {split} split of {dataset.root} is empty; add {split} videos,"
+                " or give no split at all and one is made"
+            )
+
+
+def _refuse_unknown(dataset: Dataset, split: str) -> None:
+    trained = {r.label or "" for r in dataset.part("train")}
+    unknown = sorted({r.label or "" for r in dataset.part(split)} - trained, key=natural)
+    if unknown:
+        near = difflib.get_close_matches(unknown[0].lower(), [t.lower() for t in trained], n=1)
+        hint = [t for t in sorted(trained) if t.lower() in near]
+        guess = f" (is it '{hint[0]}'?)" if hint else ""
+        raise UsageError(
+            f"class {some(map(repr, unknown))} of the {split} split has no training videos{guess};"
+            f" add some to train, or take the class out of {split}"
+        )
+
+
+def find_leaks(records: Iterable[VideoRecord]) -> list[Leak]:
+    """Groups that train and test share, in natural order: their score is too high."""
+    seen: dict[tuple[str, str | None], dict[str, list[str | None]]] = {}
+    for record in records:
+        if record.group is not None and record.split in ("train", "test"):
+            key = (record.group, record.label if _PER_CLASS.fullmatch(record.group) else None)
+            seen.setdefault(key, {"train": [], "test": []})[record.split].append(record.label)
+    leaks = [
+        Leak(group, label, len(on["train"]), len(on["test"]), not set(on["train"]).isdisjoint(on["test"]))
+        for (group, label), on in seen.items()
+        if on["train"] and on["test"]
+    ]
+    return sorted(leaks, key=lambda leak: (natural(leak.group), natural(leak.label or "")))
+
+
+def find_duplicates(records: Sequence[VideoRecord], digests: Mapping[str, str]) -> list[Duplicate]:
+    """Files of identical content; `digests` maps a record's `name` to the digest of its file.
+
+    Parts of one file are no duplicates of each other. Files without a digest are passed over.
+    """
+    same: dict[str, list[VideoRecord]] = {}
+    for record in records:
+        if record.name in digests:
+            same.setdefault(digests[record.name], []).append(record)
+    return [
+        Duplicate(
+            names=names,
+            splits=tuple(sorted({r.split for r in found if r.split})),
+            labels=tuple(sorted({r.label for r in found if r.label})),
+        )
+        for found in same.values()
+        if len(names := tuple(dict.fromkeys(r.name for r in found))) > 1
+    ]

@@ -1,0 +1,154 @@
+"""The CSV layout: one row a video or a part of one, `file_name,label[,split,group,start,end]`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import UsageError
+from ..types import VideoRecord
+from .dataset import Dataset, counted, present_labels, shown_name, some
+from .folder import SPLIT_FOLDERS
+from .splits import infer_group
+
+REQUIRED = ("file_name", "label")
+COLUMNS = (*REQUIRED, "split", "group", "start", "end")
+
+
+def scan(root: Path, *, split: int | None = None) -> Dataset:
+    """Reads the CSV file `root`; `split` has no meaning here.
+
+    `file_name` is relative to the CSV's folder, or absolute. `split` is train, val or test; a row
+    without one, where others have one, is left out. `group` falls back to what the file name gives
+    away. `start` and `end` are seconds of video time; either may be blank. UTF-8, with or without a
+    byte order mark; quoted fields may hold commas and newlines. Raises `UsageError` that names the
+    column or the line. Rows whose file is not there are counted in `absent`.
+    """
+    folder = root.parent
+    records: dict[tuple[str, str], tuple[int, VideoRecord]] = {}
+    absent: list[str] = []
+    warnings: list[str] = []
+    repeated = 0
+    for line, row in _rows(root, warnings):
+        record = _record(root, folder, line, row)
+        if not os.path.lexists(record.path):
+            absent.append(record.name)
+            continue
+        first = records.setdefault((str(record.path), record.part), (line, record))
+        repeated += first[0] != line
+        if (first[1].label, first[1].split) != (record.label, record.split):
+            raise UsageError(
+                f"{root.name} lines {first[0]} and {line} give '{record.name}' different labels or splits;"
+                " keep one of them"
+            )
+    kept = [r for _, r in records.values()]
+    unused = sum(r.split is None for r in kept)
+    if unused and unused < len(kept):
+        warnings.append(f"{counted(unused, 'row')} without a split left out: the other rows have one")
+        kept = [r for r in kept if r.split is not None]
+    if repeated:
+        warnings.append(f"{counted(repeated, 'repeated row')} left out")
+    if absent:
+        warnings.append(f"{counted(len(absent), 'listed video')} not on disk: {some(absent)}")
+    if not kept:
+        raise UsageError(f"{root} names no video that exists; names are relative to {folder}, or absolute")
+    return Dataset(
+        layout="csv",
+        root=root,
+        labels=present_labels(kept),
+        records=tuple(kept),
+        absent=tuple(dict.fromkeys(absent)),
+        warnings=tuple(warnings),
+        split_source=f"split column of {root.name}" if kept[0].split else "",
+    )
+
+
+def _rows(path: Path, warnings: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """(1-based number of the row's first line, {column: text}) for every row that is not blank."""
+    reader = csv.reader(io.StringIO(_read(path), newline=""), strict=True)
+    try:
+        header = [column.strip().lower() for column in next(reader, [])]
+        _check_header(path, header, warnings)
+        line = reader.line_num + 1
+        for fields in reader:
+            if any(field.strip() for field in fields):
+                if len(fields) != len(header):
+                    raise UsageError(
+                        f"{path.name} line {line}: {counted(len(fields), 'field')} where the header has"
+                        f" {len(header)}; put names with commas in double quotes"
+                    )
+                yield line, dict(zip(header, fields, strict=True))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise UsageError(f"{path.name} line {reader.line_num}: {error}; check its quotes") from None
+
+
+def _read(path: Path) -> str:
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            return file.read()
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is not UTF-8 text; save it as CSV UTF-8") from None
+    except OSError as error:
+        raise UsageError(f"cannot read {path} ({error.strerror}); check its path and rights") from None
+
+
+def _check_header(path: Path, header: list[str], warnings: list[str]) -> None:
+    for column in REQUIRED:
+        if column not in header:
+            raise UsageError(
+                f"{path.name} has no column '{column}'; its first line must be"
+                " file_name,label[,split,group,start,end]"
+            )
+    twice = sorted({c for c in header if header.count(c) > 1})
+    if twice:
+        raise UsageError(f"{path.name} has column '{twice[0]}' twice; keep one of them")
+    unknown = [c for c in header if c not in COLUMNS]
+    if unknown:
+        warnings.append(f"unknown columns of {path.name} ignored: {some(unknown)}")
+
+
+def _record(path: Path, folder: Path, line: int, row: dict[str, str]) -> VideoRecord:
+    where = f"{path.name} line {line}"
+    for column in REQUIRED:
+        if not row[column].strip():
+            raise UsageError(f"{where}: {column} is blank; fill it in or delete the row")
+    video = Path(os.path.normpath(folder / row["file_name"]))
+    name = shown_name(video, folder)
+    start, end = (_seconds(where, column, row.get(column, "")) for column in ("start", "end"))
+    if end is not None and end <= (start or 0.0):
+        raise UsageError(
+            f"{where}: end {end:g} is not after start {start or 0:g}; give seconds, start before end"
+        )
+    return VideoRecord(
+        path=video,
+        label=row["label"].strip(),
+        group=row.get("group", "").strip() or infer_group(name),
+        split=_split(where, row.get("split", "")),
+        start_seconds=start,
+        end_seconds=end,
+        name=name,
+    )
+
+
+def _split(where: str, text: str) -> str | None:
+    word = text.strip().lower()
+    if word and word not in SPLIT_FOLDERS:
+        raise UsageError(f"{where}: unknown split '{text.strip()}'; use train, val or test")
+    return SPLIT_FOLDERS[word] if word else None
+
+
+def _seconds(where: str, column: str, text: str) -> float | None:
+    if not text.strip():
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise UsageError(f"{where}: {column} '{text.strip()}' is no number of seconds; write it like 12.5")
+    return value

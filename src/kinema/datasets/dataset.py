@@ -1,0 +1,98 @@
+"""What a layout on disk is read into: labelled records and everything that was odd about them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..types import SPLITS, VideoRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """The videos of one data folder or CSV, and the facts a bare list of records would lose.
+
+    `labels` is in the dataset's official order where there is one, else sorted, and holds only classes
+    with at least one record. `absent` names the videos that a list, a CSV or a sequence file mentions
+    and that are not on disk. `warnings` are one-line remarks for the report. `split_source` says in
+    words where the split comes from; it is empty while no record has a split.
+    """
+
+    layout: str
+    root: Path
+    labels: tuple[str, ...]
+    records: tuple[VideoRecord, ...]
+    absent: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    split_source: str = ""
+
+    def part(self, split: str) -> tuple[VideoRecord, ...]:
+        """The records of one split: "train", "val" or "test"."""
+        return tuple(r for r in self.records if r.split == split)
+
+    @property
+    def has_split(self) -> bool:
+        """Whether any record has been given to a split."""
+        return any(r.split is not None for r in self.records)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups that occur, in natural order."""
+        return tuple(sorted({r.group for r in self.records if r.group is not None}, key=natural))
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Records per class and split, `{label: {"train": n, "val": n, "test": n, "unsplit": n}}`."""
+        table = {label: dict.fromkeys((*SPLITS, "unsplit"), 0) for label in self.labels}
+        for record in self.records:
+            row = table.setdefault(record.label or "", dict.fromkeys((*SPLITS, "unsplit"), 0))
+            row[record.split or "unsplit"] += 1
+        return table
+
+    def with_split(
+        self, records: Sequence[VideoRecord], source: str, warnings: Iterable[str] = ()
+    ) -> Dataset:
+        """The same dataset with its records split anew; `warnings` are added to those it has."""
+        return replace(
+            self, records=tuple(records), split_source=source, warnings=(*self.warnings, *warnings)
+        )
+
+
+def present_labels(records: Iterable[VideoRecord], order: Iterable[str] = ()) -> tuple[str, ...]:
+    """The labels that occur in `records`: those of `order` first and in that order, the others sorted."""
+    found = {r.label for r in records if r.label is not None}
+    known = [label for label in dict.fromkeys(order) if label in found]
+    return (*known, *sorted(found.difference(known), key=natural))
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """Sort key under which `clip2` comes before `clip10`."""
+    return [(int(d), "") if d else (-1, w) for d, w in re.findall(r"([0-9]+)|([^0-9]+)", text)]
+
+
+def shown_name(path: Path, root: Path) -> str:
+    """`path` relative to `root` with POSIX separators; absolute where it lies outside.
+
+    Bytes that are no valid text are shown as escapes, so that a name can always be written as UTF-8.
+    """
+    try:
+        text = path.relative_to(root).as_posix()
+    except ValueError:
+        text = path.as_posix()
+    return os.fsencode(text).decode("utf-8", "backslashreplace")
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 video`, `2 videos`, `2 classes`."""
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
+
+
+def some(names: Iterable[str], at_most: int = 3) -> str:
+    """The first few names, and how many more there are: `a, b, c and 9 more`."""
+    all_names = list(names)
+    shown = ", ".join(all_names[:at_most])
+    more = len(all_names) - at_most
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -1,0 +1,126 @@
+"""Finding video files on disk: which names count as videos, and where a dataset keeps its folders."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import UsageError
+from .dataset import counted, some
+
+# fmt: off
+VIDEO_SUFFIXES = frozenset({
+    ".264", ".265", ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".h264", ".h265",
+    ".hevc", ".m1v", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpe", ".mpeg",
+    ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv", ".y4m",
+})
+# fmt: on
+
+
+@dataclass(slots=True)
+class Listing:
+    """Files under a folder: videos in natural order of path, and counts of what is not a video."""
+
+    videos: list[Path] = field(default_factory=list)
+    others: Counter[str] = field(default_factory=Counter)
+    unreadable: list[str] = field(default_factory=list)
+
+    def add(self, other: Listing) -> None:
+        """Takes over the counts of another listing, not its videos."""
+        self.others += other.others
+        self.unreadable += other.unreadable
+
+    def warnings(self) -> list[str]:
+        """What was passed over, at most one line per kind."""
+        lines = []
+        if self.others:
+            kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(self.others.items()))
+            lines.append(f"ignored {counted(self.others.total(), 'file')} that are no videos: {kinds}")
+        if self.unreadable:
+            lines.append(f"cannot read {counted(len(self.unreadable), 'folder')}: {some(self.unreadable)}")
+        return lines
+
+
+def list_videos(folder: Path) -> Listing:
+    """All videos below `folder`, by suffix alone: what is inside is for the decoder to judge.
+
+    Sub-folders and symbolic links are followed (a link back to a parent is not); hidden files are
+    counted among the others, and hidden folders and `__MACOSX` are passed over.
+    """
+    listing = Listing()
+    _walk(folder, frozenset(), listing)
+    return listing
+
+
+def _walk(folder: Path, above: frozenset[tuple[int, int]], listing: Listing) -> None:
+    try:
+        stat = folder.stat()
+        here = (stat.st_dev, stat.st_ino)
+        if here in above:
+            return
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        listing.unreadable.append(f"{folder} ({error.strerror})")
+        return
+    for name in names:
+        path = folder / name
+        if path.is_dir():
+            if visible(name):
+                _walk(path, above | {here}, listing)
+        elif not visible(name):
+            listing.others["hidden"] += 1
+        elif path.suffix.lower() in VIDEO_SUFFIXES:
+            listing.videos.append(path)
+        else:
+            listing.others[path.suffix.lower() or "without suffix"] += 1
+
+
+def visible(name: str) -> bool:
+    """False for hidden names and for the folder that macOS adds to archives."""
+    return not name.startswith(".") and name != "__MACOSX"
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """The visible sub-folders of a folder, sorted by name; raises `UsageError` if it cannot be read."""
+    try:
+        return sorted(p for p in folder.iterdir() if visible(p.name) and p.is_dir())
+    except OSError as error:
+        raise UsageError(
+            f"cannot read folder {folder} ({error.strerror}); check its path and rights"
+        ) from None
+
+
+def find_beside(root: Path, pattern: str) -> Path | None:
+    """`root` or the first of its sub-folders that holds a file matching the glob `pattern`."""
+    for folder in (root, *folders_in(root)):
+        if any(visible(p.name) for p in folder.glob(pattern)):
+            return folder
+    return None
+
+
+def find_class_folders(root: Path, classes: Iterable[str]) -> dict[str, Path]:
+    """The class folders in `root`, or in the one of its sub-folders that holds most of them."""
+    wanted = {c.casefold(): c for c in classes}
+    best: dict[str, Path] = {}
+    for folder in (root, *folders_in(root)):
+        try:
+            found = {wanted[p.name.casefold()]: p for p in folders_in(folder) if p.name.casefold() in wanted}
+        except UsageError:  # an unreadable folder beside the videos is no reason to stop
+            continue
+        if len(found) > len(best):
+            best = found
+    return best
+
+
+def read_lines(path: Path) -> list[tuple[int, str]]:
+    """The non-blank lines of a list file as (1-based line number, stripped text)."""
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    except OSError as error:
+        raise UsageError(
+            f"cannot read {path} ({error.strerror}); restore the dataset's official lists"
+        ) from None
+    return [(i, line.strip()) for i, line in enumerate(text.splitlines(), 1) if line.strip()]

@@ -1,0 +1,93 @@
+"""The folder layout: `root/class/*`, or `root/{train,val,test}/class/*`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import UsageError
+from ..types import VideoRecord
+from .dataset import Dataset, present_labels, shown_name, some
+from .files import VIDEO_SUFFIXES, Listing, folders_in, list_videos, visible
+from .splits import infer_group
+
+SPLIT_FOLDERS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+
+
+def scan(root: Path, *, split: int | None = None) -> Dataset:
+    """Reads a folder of class folders; `split` has no meaning here.
+
+    A class is the name of a folder directly below `root` (or below its split folders); videos may lie
+    in deeper folders. Files that are no videos by their suffix, and hidden files, are counted and
+    passed over. Groups are taken from file names (`_g07_`, `person03_`). A folder that holds videos
+    and no class folders gives unlabelled records. Raises `UsageError` where there is nothing to read.
+    """
+    warnings: list[str] = []
+    records: list[VideoRecord] = []
+    listing = Listing()
+    for part, folder in _split_folders(root, warnings):
+        empty = []
+        for class_folder in folders_in(folder):
+            found = list_videos(class_folder)
+            listing.add(found)
+            records += [_record(root, path, class_folder.name, part) for path in found.videos]
+            if not found.videos:
+                empty.append(shown_name(class_folder, root))
+        if empty:
+            warnings.append(f"class folders without videos, left out: {some(empty)}")
+        warnings += _strays(root, folder)
+    if not records:
+        records = [_record(root, path, None, None) for path in _loose_videos(root)]
+        warnings = ["the videos lie in no class folders: they have no labels"]
+    if not records:
+        raise UsageError(f"no videos in {root}; put them in one folder per class, {root}/CLASS/VIDEO")
+    return Dataset(
+        layout="folder",
+        root=root,
+        labels=present_labels(records),
+        records=tuple(records),
+        warnings=(*warnings, *listing.warnings()),
+        split_source="split folders" if any(r.split for r in records) else "",
+    )
+
+
+def _split_folders(root: Path, warnings: list[str]) -> list[tuple[str | None, Path]]:
+    """(split, folder that holds class folders), one entry without split if the split is not on disk.
+
+    Folders named like splits are splits if each holds sub-folders and there are at least two of them,
+    or nothing else: so a class may be called "train".
+    """
+    folders = folders_in(root)
+    named = [(SPLIT_FOLDERS[f.name.lower()], f) for f in folders if f.name.lower() in SPLIT_FOLDERS]
+    alone = len(named) == len(folders)
+    if not named or not (len(named) > 1 or alone) or not all(folders_in(f) for _, f in named):
+        return [(None, root)]
+    if not alone:
+        others = [f.name for f in folders if f.name.lower() not in SPLIT_FOLDERS]
+        warnings.append(f"folders beside train, val and test are left out: {some(others)}")
+    return list(named)
+
+
+def _strays(root: Path, folder: Path) -> list[str]:
+    strays = [shown_name(path, root) for path in _loose_videos(folder)]
+    return [f"videos outside any class folder are left out: {some(strays)}"] if strays else []
+
+
+def _loose_videos(folder: Path) -> list[Path]:
+    return sorted(
+        p
+        for p in folder.iterdir()
+        if visible(p.name) and p.suffix.lower() in VIDEO_SUFFIXES and not p.is_dir()
+    )
+
+
+def _record(root: Path, path: Path, label: str | None, split: str | None) -> VideoRecord:
+    name = shown_name(path, root)
+    return VideoRecord(path=path, label=label, group=infer_group(name), split=split, name=name)

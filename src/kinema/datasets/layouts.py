@@ -1,0 +1,87 @@
+"""The table of layouts, and the one function that reads any of them. A new layout is one line here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from ..errors import UsageError
+from . import csv_file, folder, hmdb51, kth, ucf11, ucf101
+from .dataset import Dataset
+
+
+class Scan(Protocol):
+    """Reads a layout; `split` is the number of the official split, None for records without a split."""
+
+    def __call__(self, root: Path, *, split: int | None) -> Dataset: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How one layout is recognised and read; `splits` is its number of official splits."""
+
+    scan: Scan
+    detect: Callable[[Path], bool]
+    splits: int = 0
+
+
+# In the order of detection: the most telling first, any folder last.
+LAYOUTS: dict[str, Layout] = {
+    "csv": Layout(csv_file.scan, lambda path: path.is_file()),
+    "ucf101": Layout(ucf101.scan, ucf101.detect, splits=ucf101.SPLITS),
+    "hmdb51": Layout(hmdb51.scan, hmdb51.detect, splits=hmdb51.SPLITS),
+    "kth": Layout(kth.scan, kth.detect, splits=1),
+    "kth_files": Layout(partial(kth.scan, whole_files=True), lambda path: False, splits=1),
+    "ucf11": Layout(ucf11.scan, ucf11.detect),
+    "folder": Layout(folder.scan, Path.is_dir),
+}
+
+
+def load_dataset(data: str | Path, *, layout: str = "auto", split: int | None = 1) -> Dataset:
+    """The videos of a folder or CSV, with their labels, groups and, where there is one, their split.
+
+    `layout` is a key of `LAYOUTS` or "auto". `split` chooses among the official splits of the layout;
+    None leaves the official split out, so that another protocol can make its own. Raises `UsageError`.
+    """
+    root = Path(os.path.abspath(Path(data).expanduser()))
+    _check_path(root, layout)
+    name = detect_layout(root) if layout == "auto" else layout
+    chosen = LAYOUTS[name]
+    if split is not None and not 1 <= split <= max(1, chosen.splits):
+        cure = f"choose 1 to {chosen.splits}" if chosen.splits > 1 else "leave --split out"
+        raise UsageError(f"layout {name} has no split {split}; {cure}")
+    return chosen.scan(root, split=split)
+
+
+def detect_layout(root: Path) -> str:
+    """The name of the first layout that recognises the path."""
+    return next(name for name, layout in LAYOUTS.items() if layout.detect(root))
+
+
+def official_splits(data: str | Path, *, layout: str = "auto") -> Iterator[tuple[str, Dataset]]:
+    """("split N", dataset) for every official split of a layout; `UsageError` where there are none."""
+    first = load_dataset(data, layout=layout)
+    count = LAYOUTS[first.layout].splits
+    if count == 0:
+        raise UsageError(
+            f"layout {first.layout} has no official splits; choose another protocol, for example"
+            " protocol.kind=leave_one_group_out"
+        )
+    yield "split 1", first
+    for number in range(2, count + 1):
+        yield f"split {number}", load_dataset(data, layout=first.layout, split=number)
+
+
+def _check_path(root: Path, layout: str) -> None:
+    if layout not in ("auto", *LAYOUTS):
+        raise UsageError(f"unknown layout '{layout}'; choose auto, {', '.join(LAYOUTS)}")
+    if not root.exists():
+        raise UsageError(f"{root} does not exist; give a folder of videos or a CSV file")
+    if root.is_file() and (root.suffix.lower() != ".csv" or layout not in ("auto", "csv")):
+        raise UsageError(f"{root} is a file; give a folder of videos, or a .csv file with layout csv")
+    if root.is_dir() and layout == "csv":
+        raise UsageError(f"{root} is a folder; layout csv needs the path of the .csv file")

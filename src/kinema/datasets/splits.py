@@ -1,0 +1,177 @@
+"""Splits as pure functions on records: by group, at random, leave one group out, k folds, by people.
+
+A group is what two clips must not share across train and test: an actor, a source video, a camera
+session. A random split leaks it, so a split is made by group wherever groups are known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from ..errors import UsageError
+from ..types import VideoRecord
+from .balance import assign_folds, choose_units
+from .dataset import Dataset, natural, some
+
+_GROUP = re.compile(r"(?:^|[_\W])(g\d{2,3}|person_?\d{1,3})(?=[_\W]|$)", re.IGNORECASE)
+
+# The people of the KTH actions dataset, as its 00sequences.txt gives them.
+KTH_PEOPLE: Mapping[str, tuple[int, ...]] = {
+    "train": (11, 12, 13, 14, 15, 16, 17, 18),
+    "val": (19, 20, 21, 23, 24, 25, 1, 4),
+    "test": (22, 2, 3, 5, 6, 7, 8, 9, 10),
+}
+
+
+def infer_group(name: str) -> str | None:
+    """The group that a file name gives away: `v_Surfing_g07_c02.avi` -> `g07`, `person03_a.avi` -> `person03`."""
+    found = _GROUP.search(re.split(r"[/\\]", name)[-1])
+    return found[1].lower().replace("_", "") if found else None
+
+
+def split_by_group(
+    records: Sequence[VideoRecord], test_fraction: float = 0.25, val_fraction: float = 0.0, seed: int = 0
+) -> list[VideoRecord]:
+    """Train, test and, if asked, validation without a common group; fractions are of all records.
+
+    The groups are chosen so that every class comes as near to its fraction as whole groups allow, and
+    is in train and in test. Records without a group count as groups of their own. Raises `UsageError`
+    for a class with a single group, which cannot be on both sides.
+    """
+    _refuse_single_groups(records)
+    chosen = choose_units(_groups(records), _labels(records), test_fraction, seed)
+    split = [replace(r, split="test" if c else "train") for r, c in zip(records, chosen, strict=True)]
+    return carve_validation(split, val_fraction / (1 - test_fraction), seed)
+
+
+def split_randomly(
+    records: Sequence[VideoRecord], test_fraction: float = 0.25, seed: int = 0
+) -> list[VideoRecord]:
+    """A random split, stratified by class, that ignores groups; parts of one file stay together.
+
+    Where clips share actors or scenes its score is too high: use it beside `split_by_group`, to see
+    by how much, or where no groups are known.
+    """
+    chosen = choose_units([str(r.path) for r in records], _labels(records), test_fraction, seed)
+    return [replace(r, split="test" if c else "train") for r, c in zip(records, chosen, strict=True)]
+
+
+def carve_validation(records: Sequence[VideoRecord], fraction: float, seed: int = 0) -> list[VideoRecord]:
+    """Moves about `fraction` of the training records to "val", by whole groups; no class leaves train.
+
+    Returns the records unchanged if the fraction is 0 or if there are validation records already.
+    """
+    train = [i for i, r in enumerate(records) if r.split == "train"]
+    out = list(records)
+    if fraction <= 0 or not train or any(r.split == "val" for r in records):
+        return out
+    part = [records[i] for i in train]
+    for i, chosen in zip(train, choose_units(_groups(part), _labels(part), fraction, seed), strict=True):
+        if chosen:
+            out[i] = replace(records[i], split="val")
+    return out
+
+
+def leave_one_group_out(records: Sequence[VideoRecord]) -> Iterator[tuple[str, list[VideoRecord]]]:
+    """One (group, records) per group in natural order: that group is "test", all others are "train"."""
+    _refuse_ungrouped(records, "leave-one-group-out")
+    _refuse_single_groups(records)
+    for group in sorted({r.group for r in records if r.group}, key=natural):
+        yield group, [replace(r, split="test" if r.group == group else "train") for r in records]
+
+
+def group_folds(
+    records: Sequence[VideoRecord], folds: int, seed: int = 0
+) -> Iterator[tuple[str, list[VideoRecord]]]:
+    """K folds of whole groups, balanced by class: ("fold 1 of k", records), each fold in turn being "test"."""
+    _refuse_ungrouped(records, "cross-validation by group")
+    _refuse_single_groups(records)
+    groups = _groups(records)
+    if not 2 <= folds <= len(set(groups)):
+        raise UsageError(
+            f"{folds} folds cannot be made of {len(set(groups))} groups; choose from 2 to {len(set(groups))}"
+        )
+    fold_of = assign_folds(groups, _labels(records), folds, seed)
+    for k in range(folds):
+        yield (
+            f"fold {k + 1} of {folds}",
+            [replace(r, split="test" if f == k else "train") for r, f in zip(records, fold_of, strict=True)],
+        )
+
+
+def split_people(records: Sequence[VideoRecord], *, validation: bool = True) -> list[VideoRecord]:
+    """The KTH people split, by groups `person01` to `person25`.
+
+    With `validation=False` the validation people train as well: 16 people against 9, the protocol of
+    papers that need no validation set.
+    """
+    of_person = {f"person{n:02d}": split for split, people in KTH_PEOPLE.items() for n in people}
+    strange = sorted({r.group or r.name for r in records} - of_person.keys())
+    if strange:
+        raise UsageError(
+            f"the people split needs groups person01 to person25, got {some(strange)};"
+            " choose another protocol, for example protocol.kind=leave_one_group_out"
+        )
+    split = [replace(r, split=of_person[r.group or ""]) for r in records]
+    return split if validation else merge_validation(split)
+
+
+def merge_validation(records: Iterable[VideoRecord]) -> list[VideoRecord]:
+    """The same records with validation given back to train."""
+    return [replace(r, split="train") if r.split == "val" else r for r in records]
+
+
+def ensure_split(dataset: Dataset, seed: int = 0, test_fraction: float = 0.25) -> Dataset:
+    """The dataset with a train and a test split, and `split_source` saying in words where it comes from.
+
+    A split that is there is kept; a validation split without a test split serves as test. Otherwise
+    one is made by group where groups are known, else at random with a warning.
+    """
+    splits = {r.split for r in dataset.records} - {None}
+    if splits == {"train", "val"}:
+        moved = [replace(r, split="test") if r.split == "val" else r for r in dataset.records]
+        warning = "there is a validation split and no test split: the validation videos are the test set"
+        return dataset.with_split(moved, f"{dataset.split_source}, validation as test", [warning])
+    if splits or not dataset.records:
+        return dataset
+    share = f"{test_fraction:.0%} test, seed {seed}"
+    if not dataset.groups:
+        warning = "no groups are known, so the split is random: near-identical clips may be on both sides"
+        records = split_randomly(dataset.records, test_fraction, seed)
+        return dataset.with_split(records, f"made at random ({share})", [warning])
+    lone = sum(r.group is None for r in dataset.records)
+    warnings = [f"{lone} videos have no group: each is taken as a group of its own"] if lone else []
+    records = split_by_group(dataset.records, test_fraction, seed=seed)
+    return dataset.with_split(records, f"made by group ({len(dataset.groups)} groups, {share})", warnings)
+
+
+def _groups(records: Sequence[VideoRecord]) -> list[str]:
+    """The unit that must not be cut: the group or, without one, the file."""
+    return [f"group {r.group}" if r.group is not None else f"file {r.path}" for r in records]
+
+
+def _labels(records: Sequence[VideoRecord]) -> list[str]:
+    return [r.label or "" for r in records]
+
+
+def _refuse_ungrouped(records: Sequence[VideoRecord], what: str) -> None:
+    lone = [r.name for r in records if r.group is None]
+    if lone:
+        raise UsageError(
+            f"{what} needs a group for every video, {len(lone)} have none ({some(lone)});"
+            " name them like x_g01_c01.avi, or give a CSV with a group column"
+        )
+
+
+def _refuse_single_groups(records: Sequence[VideoRecord]) -> None:
+    groups: dict[str, set[str]] = {}
+    for label, group in zip(_labels(records), _groups(records), strict=True):
+        groups.setdefault(label, set()).add(group)
+    single = [f"'{label}'" for label, found in groups.items() if len(found) == 1]
+    if single:
+        raise UsageError(
+            f"class {some(single)} has a single group, so it cannot be in both train and test without a leak;"
+            " add videos of another group, leave the class out, or give the split yourself in a CSV"
+        )
