@@ -37,7 +37,7 @@ class Uniform(_Part):
 
     kind: Literal["uniform"]
     frames: Count
-    policy: Literal["repeat_last", "wrap", "error"] = "repeat_last"
+    policy: Literal["repeat_last", "error"] = "repeat_last"
 
 
 class Jump(_Part):

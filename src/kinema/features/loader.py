@@ -1,0 +1,107 @@
+"""Feature sequences as padded batches with their lengths; read from disk when wanted, never all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from ..types import FeatureSequence
+from .sequence_file import read_sequence
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceBatch:
+    """Sequences of one stream: `data` float32 [B, T, D] zero-padded, `lengths` int64 [B] (0: absent)."""
+
+    data: Tensor
+    lengths: Tensor
+
+    def to(self, device: torch.device | str) -> SequenceBatch:
+        """The batch on another device."""
+        return SequenceBatch(self.data.to(device), self.lengths.to(device))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One batch of videos: a `SequenceBatch` per stream, class indices int64 [B], item numbers int64 [B]."""
+
+    streams: dict[str, SequenceBatch]
+    labels: Tensor
+    items: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureItem:
+    """One training or test item: its feature file per stream and its class index (-1: unknown)."""
+
+    files: Mapping[str, Path]
+    label: int
+
+
+class FeatureDataset(Dataset[tuple[int, dict[str, FeatureSequence], int]]):
+    """Reads one item's sequences per access. `shuffle_steps` permutes the steps of each sequence (seeded).
+
+    Memory does not grow with the set: a 26 GB feature set is read file by file.
+    """
+
+    def __init__(self, items: Sequence[FeatureItem], *, shuffle_steps: int | None = None):
+        self.items, self.shuffle_steps = items, shuffle_steps
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> tuple[int, dict[str, FeatureSequence], int]:
+        item = self.items[index]
+        sequences = {name: read_sequence(path) for name, path in item.files.items()}
+        if self.shuffle_steps is not None:
+            random = np.random.default_rng([self.shuffle_steps, index])
+            sequences = {name: _shuffled(s, random) for name, s in sequences.items()}
+        return index, sequences, item.label
+
+
+def _shuffled(sequence: FeatureSequence, random: np.random.Generator) -> FeatureSequence:
+    order = random.permutation(len(sequence))
+    return FeatureSequence(sequence.data[order], sequence.pts_seconds, sequence.present)
+
+
+def pad(sequences: Sequence[FeatureSequence]) -> SequenceBatch:
+    """Pad to the longest; an all-absent batch still has one (zero) step, so that shapes stay valid."""
+    lengths = torch.tensor([len(s) for s in sequences], dtype=torch.int64)
+    data = torch.zeros(len(sequences), max(int(lengths.max()), 1), sequences[0].data.shape[1])
+    for row, sequence in zip(data, sequences, strict=True):
+        row[: len(sequence)] = torch.from_numpy(sequence.data)
+    return SequenceBatch(data, lengths)
+
+
+def collate(rows: Sequence[tuple[int, dict[str, FeatureSequence], int]]) -> Batch:
+    """Rows of a `FeatureDataset` as one batch."""
+    streams = {name: pad([row[1][name] for row in rows]) for name in rows[0][1]}
+    labels = torch.tensor([row[2] for row in rows], dtype=torch.int64)
+    return Batch(streams, labels, torch.tensor([row[0] for row in rows], dtype=torch.int64))
+
+
+def feature_loader(
+    dataset: FeatureDataset,
+    batch_size: int,
+    *,
+    sampler: Sampler[int] | None = None,
+    shuffle_seed: int | None = None,
+) -> DataLoader[Batch]:
+    """Batches of a dataset: in order, shuffled by a seed, or drawn by a sampler."""
+    generator = None
+    if shuffle_seed is not None:
+        generator = torch.Generator().manual_seed(shuffle_seed)
+    return DataLoader(
+        dataset,
+        batch_size=batch_size,
+        shuffle=sampler is None and shuffle_seed is not None,
+        sampler=sampler,
+        generator=generator,
+        collate_fn=collate,
+    )

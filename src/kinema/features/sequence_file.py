@@ -1,0 +1,120 @@
+"""One feature sequence in one safetensors file, written step by step in constant memory.
+
+The file is ordinary safetensors (`data` float32 [T, D], `pts_seconds` float64 [T], metadata); only the
+writer is ours, because the number of steps is known at the end and the header stands at the start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from ..atomic import temporary_name
+from ..errors import WorkError
+from ..types import FeatureSequence
+from .fingerprint import FORMAT_VERSION
+
+MAGIC = "kinema-features"
+# Room for the header, filled up with spaces, which the format allows.
+HEADER_BYTES = 1024
+
+
+class SequenceWriter:
+    """Appends steps to a temporary file beside `path`; `commit` makes it the finished file at once."""
+
+    def __init__(self, path: Path, dim: int):
+        self.path, self.dim = path, dim
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.temporary = temporary_name(path)
+        self._file: IO[bytes] | None = open(self.temporary, "wb")  # noqa: SIM115
+        self._file.write(b"\0" * (8 + HEADER_BYTES))
+        self._pts: list[float] = []
+
+    @property
+    def steps(self) -> int:
+        """Steps appended so far."""
+        return len(self._pts)
+
+    def append(self, features: np.ndarray, pts_seconds: list[float]) -> None:
+        """Add steps: `features` float32 [n, dim] and one time each."""
+        if features.shape != (len(pts_seconds), self.dim) or features.dtype != np.float32:
+            raise ValueError(f"expected float32 [{len(pts_seconds)}, {self.dim}], got {features.shape}")
+        if self._file is None:
+            raise ValueError("the sequence is already finished")
+        self._file.write(np.ascontiguousarray(features).data)
+        self._pts += pts_seconds
+
+    def commit(self, **metadata: str) -> None:
+        """Write times and header, flush to disk and rename into place."""
+        if self._file is None:
+            raise ValueError("the sequence is already finished")
+        pts = np.asarray(self._pts, dtype=np.float64)
+        self._file.write(pts.tobytes())
+        self._file.seek(0)
+        self._file.write(_header(len(pts), self.dim, metadata))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._file = None
+        os.replace(self.temporary, self.path)
+
+    def discard(self) -> None:
+        """Drop what was written; nothing remains on disk."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+            self.temporary.unlink(missing_ok=True)
+
+
+def _header(steps: int, dim: int, metadata: dict[str, str]) -> bytes:
+    data_end = steps * dim * 4
+    header = {
+        "__metadata__": {"magic": MAGIC, "version": str(FORMAT_VERSION), **metadata},
+        "data": {"dtype": "F32", "shape": [steps, dim], "data_offsets": [0, data_end]},
+        "pts_seconds": {"dtype": "F64", "shape": [steps], "data_offsets": [data_end, data_end + steps * 8]},
+    }
+    text = json.dumps(header, separators=(",", ":")).encode()
+    if len(text) > HEADER_BYTES:
+        raise ValueError(f"metadata of {len(text)} bytes does not fit the header")
+    return struct.pack("<Q", HEADER_BYTES) + text.ljust(HEADER_BYTES)
+
+
+def read_sequence(path: Path) -> FeatureSequence:
+    """Read one file whole. Raises `WorkError` where it is damaged or of another version."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            _check_version(path, file.metadata() or {})
+            data, pts = file.get_tensor("data"), file.get_tensor("pts_seconds")
+    except (SafetensorError, OSError) as error:
+        raise WorkError(
+            f"feature file {path} cannot be read ({error}); delete it and extract again"
+        ) from None
+    return FeatureSequence(data, pts, present=len(data) > 0)
+
+
+def read_shape(path: Path) -> tuple[int, int]:
+    """Steps and dimension of one file, [T, D], from its header alone."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            _check_version(path, file.metadata() or {})
+            steps, dim = file.get_slice("data").get_shape()
+    except (SafetensorError, OSError) as error:
+        raise WorkError(
+            f"feature file {path} cannot be read ({error}); delete it and extract again"
+        ) from None
+    return steps, dim
+
+
+def _check_version(path: Path, metadata: dict[str, str]) -> None:
+    if metadata.get("magic") != MAGIC:
+        raise WorkError(f"{path} is not a Kinema feature file; point --features at another folder")
+    if metadata.get("version") != str(FORMAT_VERSION):
+        raise WorkError(
+            f"{path} has format version {metadata.get('version')}; update Kinema or extract again"
+        )

@@ -1,0 +1,108 @@
+"""The temporal stage: train a recogniser on feature sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..features.loader import Batch, FeatureDataset, FeatureItem, feature_loader
+from ..recipe import Recipe
+from ..recognizer import Output, Recognizer, loss, scores
+from .samplers import EpochSampler, class_weights
+from .stage import OnEpoch, Row, Stage, run_stage
+
+
+@dataclass(frozen=True, slots=True)
+class FitOptions:
+    """Where checkpoints go, whether to resume, whom to tell, and on which device."""
+
+    checkpoints: Path
+    resume: bool = False
+    on_epoch: OnEpoch = lambda row: None
+    device: str = "auto"
+
+
+def fit(
+    model: Recognizer,
+    train: Sequence[FeatureItem],
+    val: Sequence[FeatureItem],
+    options: FitOptions,
+) -> list[Row]:
+    """Train `model` in place: all streams together, or stream by stream where stages are separate.
+
+    Returns the history, one row per epoch.
+    """
+    if not model.separate:
+        return _fit_stage("temporal", model, model, None, train, val, options)
+    history: list[Row] = []
+    for name in model.streams:
+        part = nn.ModuleList([model.streams[name], model.heads[name]])
+        with_stream = [i for i in train if i.files[name] is not None]
+        history += _fit_stage(f"temporal-{name}", model, part, name, with_stream, val, options)
+    return history
+
+
+def _fit_stage(
+    name: str,
+    model: Recognizer,
+    part: nn.Module,
+    stream: str | None,
+    train: Sequence[FeatureItem],
+    val: Sequence[FeatureItem],
+    options: FitOptions,
+) -> list[Row]:
+    recipe = model.recipe
+    spec = recipe.training
+    labels = [item.label for item in train]
+    weights = None
+    if spec.class_balance == "weights":
+        weights = class_weights(torch.tensor(labels), model.classes)
+    sampler = EpochSampler(labels, seed=spec.seed, balanced=spec.class_balance == "sampler")
+    streams = [stream] if stream else list(model.streams)
+    stage = Stage(
+        name=name,
+        module=part,
+        objective=Objective(model, recipe, stream, weights),
+        train=feature_loader(FeatureDataset(only(train, streams)), spec.batch, sampler=sampler),
+        val=feature_loader(FeatureDataset(only(val, streams)), spec.batch) if val else None,
+        spec=spec,
+        seed=spec.seed,
+        checkpoints=options.checkpoints,
+        on_epoch=options.on_epoch,
+        resume=options.resume,
+    )
+    return run_stage(stage, device=options.device)
+
+
+def only(items: Sequence[FeatureItem], streams: Sequence[str]) -> list[FeatureItem]:
+    """The items with the files of these streams alone."""
+    return [FeatureItem({s: item.files[s] for s in streams}, item.label) for item in items]
+
+
+class Objective:
+    """Loss and hits of a batch, for all streams together or for one stream by its own head."""
+
+    def __init__(self, model: Recognizer, recipe: Recipe, stream: str | None, weights: Tensor | None):
+        self.model, self.recipe, self.stream, self.weights = model, recipe, stream, weights
+
+    def __call__(self, module: nn.Module, batch: Batch) -> tuple[Tensor, int, int]:
+        """(loss, number of videos scored right, number of videos)."""
+        device = next(module.parameters()).device
+        streams = {name: s.to(device) for name, s in batch.streams.items()}
+        labels = batch.labels.to(device)
+        output = self._output(streams)
+        weights: Any = self.weights.to(device) if self.weights is not None else None
+        value = loss(output, labels, self.recipe.classifier.activation, weights)
+        with torch.no_grad():
+            best = scores(output, self.recipe.classifier).argmax(1)
+        return value, int((best == labels).sum()), len(labels)
+
+    def _output(self, streams: Any) -> Output:
+        if self.stream is None:
+            return self.model(streams)
+        return self.model.stream_output(self.stream, streams[self.stream])

@@ -1,0 +1,42 @@
+"""The order in which training items are seen: a function of (seed, epoch) alone, so that resuming repeats it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+from torch.utils.data import Sampler
+
+
+class EpochSampler(Sampler[int]):
+    """Item numbers in a new random order each epoch; with `balanced`, drawn so that classes are equally likely."""
+
+    def __init__(self, labels: Sequence[int], *, seed: int, balanced: bool = False):
+        self.labels = torch.tensor(labels, dtype=torch.int64)
+        self.seed, self.balanced, self.epoch = seed, balanced, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of this epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        if not self.balanced:
+            yield from torch.randperm(len(self), generator=generator).tolist()
+            return
+        weights = class_weights(self.labels, int(self.labels.max()) + 1)[self.labels]
+        yield from torch.multinomial(weights, len(self), replacement=True, generator=generator).tolist()
+
+
+def class_weights(labels: Tensor, classes: int) -> Tensor:
+    """float32 [C]: the inverse of each class's share, 1 where all classes are equally frequent.
+
+    A class without items gets 0.
+    """
+    counts = torch.bincount(labels, minlength=classes).float()
+    present = (counts > 0).sum()
+    return torch.where(counts > 0, counts.sum() / (present * counts.clamp(min=1)), 0.0)

@@ -1,0 +1,180 @@
+"""One training stage: a module, its batches and a loss, run by Lightning behind one function."""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from ..errors import WorkError
+from ..recipe import BackboneTraining, Schedule, Training
+from .checkpoint import SafeCheckpointIO
+from .optimizers import make_optimizer, make_schedule
+
+Row = dict[str, Any]
+OnEpoch = Callable[[Row], None]
+# (module, batch) -> (loss, hits, items)
+Objective = Callable[[nn.Module, Any], tuple[Tensor, int, int]]
+
+
+@dataclass(slots=True)
+class Stage:
+    """Everything one stage needs. `name` appears in the history and in error messages."""
+
+    name: str
+    module: nn.Module
+    objective: Objective
+    train: DataLoader[Any]
+    val: DataLoader[Any] | None
+    spec: Training | BackboneTraining
+    seed: int
+    checkpoints: Path
+    on_epoch: OnEpoch = lambda row: None
+    resume: bool = False
+    history: list[Row] = field(default_factory=list)
+
+
+def run_stage(stage: Stage, *, device: str = "auto") -> list[Row]:
+    """Train in place and return one row per epoch. Raises `WorkError` when the loss is no longer finite.
+
+    With `resume`, goes on from the stage's last checkpoint; the result equals an uninterrupted run.
+    """
+    _quiet()
+    module = _LitStage(stage)
+    last = stage.checkpoints / f"{stage.name}.ckpt"
+    keeps_best = getattr(stage.spec, "keep", "last") == "best" and stage.val is not None
+    callbacks: list[pl.Callback] = [
+        ModelCheckpoint(stage.checkpoints, filename=stage.name, save_top_k=1, enable_version_counter=False)
+    ]
+    best = _BestState() if keeps_best else None
+    if best:
+        callbacks.append(best)
+    patience = getattr(stage.spec, "stop_after", None)
+    if patience:
+        monitor = "val_loss" if stage.val is not None else "train_loss"
+        callbacks.append(EarlyStopping(monitor, patience=patience, check_finite=False))
+    trainer = pl.Trainer(
+        accelerator={"auto": "auto", "cpu": "cpu"}.get(device, "gpu"),
+        devices=1,
+        max_epochs=stage.spec.epochs,
+        callbacks=callbacks,
+        plugins=[SafeCheckpointIO()],
+        gradient_clip_val=getattr(stage.spec, "clip_norm", None),
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        deterministic="warn",
+    )
+    ckpt = str(last) if stage.resume and last.exists() else None
+    trainer.fit(module, stage.train, stage.val, ckpt_path=ckpt)
+    if best and best.state:
+        stage.module.load_state_dict(best.state)
+    stage.module.to("cpu").eval()
+    return stage.history
+
+
+class _LitStage(pl.LightningModule):
+    """Adapts a `Stage` to Lightning: losses, counts, history, finite check."""
+
+    def __init__(self, stage: Stage):
+        super().__init__()
+        self.stage = stage
+        self.module = stage.module
+        self.sums: dict[str, float] = {}
+        self.started = 0.0
+
+    def configure_optimizers(self) -> Any:
+        spec = self.stage.spec
+        optimizer = make_optimizer(spec, self.module)
+        plan: Schedule | None = getattr(spec, "schedule", None)
+        schedule = make_schedule(plan, optimizer, spec.epochs)
+        if schedule is None:
+            return optimizer
+        monitor = "val_loss" if self.stage.val is not None else "train_loss"
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "monitor": monitor}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["kinema_history"] = self.stage.history
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.stage.history = list(checkpoint["kinema_history"])
+
+    def on_train_epoch_start(self) -> None:
+        # Dropout then depends on (seed, epoch) alone, which makes a resumed run equal to a whole one.
+        torch.manual_seed(self.stage.seed * 1_000_003 + self.current_epoch)
+        self.sums, self.started = {}, time.monotonic()
+
+    def training_step(self, batch: Any, index: int) -> Tensor:
+        loss = self._add("train", batch)
+        if not torch.isfinite(loss):
+            raise WorkError(
+                f"training stage '{self.stage.name}': the loss is not finite at epoch {self.current_epoch + 1}, "
+                f"step {index + 1}; lower training.lr or set training.clip_norm=1"
+            )
+        return loss
+
+    def validation_step(self, batch: Any, index: int) -> None:
+        self._add("val", batch)
+
+    def _add(self, prefix: str, batch: Any) -> Tensor:
+        loss, hits, items = self.stage.objective(self.module, batch)
+        for key, value in (("loss", float(loss.detach()) * items), ("hits", hits), ("items", items)):
+            self.sums[f"{prefix}_{key}"] = self.sums.get(f"{prefix}_{key}", 0.0) + value
+        return loss
+
+    def on_validation_epoch_end(self) -> None:
+        self.log("val_loss", self._mean("val", "loss"))
+
+    def _mean(self, prefix: str, key: str) -> float:
+        return self.sums.get(f"{prefix}_{key}", 0.0) / max(self.sums.get(f"{prefix}_items", 0.0), 1.0)
+
+    def on_train_epoch_end(self) -> None:
+        self.log("train_loss", self._mean("train", "loss"))
+        row: Row = {"stage": self.stage.name, "epoch": self.current_epoch + 1}
+        for prefix in ("train", "val"):
+            if f"{prefix}_items" in self.sums:
+                row[f"{prefix}_loss"] = self._mean(prefix, "loss")
+                row[f"{prefix}_accuracy"] = self._mean(prefix, "hits")
+        row["lr"] = self.trainer.optimizers[0].param_groups[0]["lr"]
+        row["seconds"] = round(time.monotonic() - self.started, 3)
+        self.stage.history.append(row)
+        self.stage.on_epoch(row)
+
+
+class _BestState(pl.Callback):
+    """Keeps the values of the epoch with the lowest validation loss; travels in the checkpoint."""
+
+    def __init__(self) -> None:
+        self.loss = float("inf")
+        self.state: dict[str, Tensor] = {}
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, _LitStage)
+        loss = pl_module._mean("val", "loss")
+        if loss < self.loss:
+            self.loss = loss
+            self.state = {k: v.detach().cpu().clone() for k, v in pl_module.module.state_dict().items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"loss": self.loss, "state": self.state}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        self.loss, self.state = state_dict["loss"], state_dict["state"]
+
+
+def _quiet() -> None:
+    """Lightning's advice about workers and loggers is not for Kinema's users."""
+    for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning.*")
