@@ -1,0 +1,130 @@
+"""One pass over a video file: pictures in order with their times, and what was damaged on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from ..errors import MediaError
+from .clock import Clock, with_sorted_stamps
+from .source import open_container, reason, shown, video_stream
+
+# Only AVI leaves the stamps to guesswork; H.264 pyramids inside it reach four frames back.
+_LOOKAHEAD = {"avi": 4}
+_USUAL_FPS = 25.0
+
+
+class DecodePass:
+    """Decodes the video stream of a file once, in order, from its first frame.
+
+    A packet that cannot be decoded is skipped and a read error ends the pass; both are told in
+    `damage`, as is a file that ends well before its header says. Decoding stays on `threads` threads.
+
+    Raises:
+        MediaError: the file cannot be opened or has no video stream with a known codec.
+    """
+
+    def __init__(self, path: str | Path, threads: int = 1):
+        self.container: InputContainer = open_container(path)
+        stream = video_stream(self.container)
+        if stream is None or stream.codec_context is None:
+            self.container.close()
+            what = "no video stream" if stream is None else "a video codec that cannot be decoded"
+            raise MediaError(f"{shown(path)} has {what}; replace it or leave it out")
+        self.stream: VideoStream = stream
+        self.stream.thread_count = threads
+        if threads != 1:
+            self.stream.thread_type = "AUTO"  # type: ignore[assignment]
+        self.fps = average_fps(stream)
+        self.frames_decoded = 0
+        self._undelivered = 0
+        self._first_fault: str | None = None
+        self._ends_early: str | None = None
+
+    @property
+    def damage(self) -> str | None:
+        """One line on what was found damaged so far, or None."""
+        return self._first_fault or self._ends_early
+
+    def frames(self) -> Iterator[tuple[VideoFrame, float]]:
+        """Pairs of a decoded frame and its seconds since the first frame. Call once."""
+        clock = Clock(1 / (self.fps or _USUAL_FPS))
+        lookahead = _LOOKAHEAD.get(self.container.format.name, 0)
+        seconds = 0.0
+        for frame, stamp in with_sorted_stamps(self._pictures(), lookahead):
+            seconds = clock.seconds(None if stamp is None else _in_seconds(stamp, frame, self.stream))
+            yield frame, seconds
+        self._note_early_end(seconds + clock.interval_seconds)
+
+    def close(self) -> None:
+        """Free the file and the decoder; safe to call twice."""
+        self.container.close()
+
+    def _pictures(self) -> Iterator[VideoFrame]:
+        for packet in self._packets():
+            if packet is not None and packet.is_discard:
+                self._undelivered += 1
+            try:
+                pictures = self.stream.decode(packet)
+            except av.FFmpegError as error:
+                self._note(f"a packet after frame {self.frames_decoded} cannot be decoded ({reason(error)})")
+                continue
+            for picture in pictures:
+                if picture.is_corrupt:
+                    self._note(f"frame {self.frames_decoded} is damaged")
+                self.frames_decoded += 1
+                yield picture
+
+    def _packets(self) -> Iterator[Packet | None]:
+        """The stream's packets, then None, which asks the decoder for what it still holds."""
+        try:
+            for packet in self.container.demux(self.stream):
+                if packet.size:
+                    if packet.is_corrupt:
+                        self._note(f"a packet after frame {self.frames_decoded} is damaged")
+                    yield packet
+                elif packet.dts is not None:
+                    # "Same picture again" in AVI. The decoder would take an empty packet for the end.
+                    self._undelivered += 1
+        except av.FFmpegError as error:
+            self._note(f"reading stops after frame {self.frames_decoded} ({reason(error)})")
+        yield None
+
+    def _note(self, fault: str) -> None:
+        self._first_fault = self._first_fault or fault
+
+    def _note_early_end(self, seconds: float) -> None:
+        """Compare with what the header claims. Small differences are common and mean nothing."""
+        claimed, found = self.stream.frames, self.frames_decoded + self._undelivered
+        if claimed - found > max(2, claimed // 100):
+            self._ends_early = f"the file ends after {found} of {claimed} frames"
+        # A file's length is a claim about its pictures only where it holds nothing else.
+        alone = not claimed and len(self.container.streams) == 1
+        duration = (alone and duration_seconds(self.container, self.stream)) or 0.0
+        if duration - seconds > max(1.0, duration / 20):
+            self._ends_early = f"the file ends after {seconds:.1f} of {duration:.1f} seconds"
+
+
+def average_fps(stream: VideoStream) -> float | None:
+    """Frames per second by the header, None where it says nothing usable."""
+    rate = stream.average_rate or stream.guessed_rate
+    return float(rate) if rate else None
+
+
+def duration_seconds(container: InputContainer, stream: VideoStream) -> float | None:
+    """Length by the header, of the stream or else of the whole file; None where it says nothing."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return container.duration / av.time_base if container.duration and container.duration > 0 else None
+
+
+def _in_seconds(stamp: int, frame: VideoFrame, stream: VideoStream) -> float:
+    base = frame.time_base or stream.time_base
+    assert base is not None, "a stamped frame has a unit of time"
+    return stamp * base.numerator / base.denominator

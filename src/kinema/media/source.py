@@ -1,0 +1,82 @@
+"""From a path to an open container: the one place that knows how PyAV is asked for a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from ..errors import MediaError
+
+# Lists of other files. A data folder's video never is one, and a text file that was renamed could be.
+_PLAYLISTS = frozenset({"concat", "dash", "hls", "imf"})
+
+
+def open_container(path: str | Path) -> InputContainer:
+    """Open a local media file for reading.
+
+    The file is named to FFmpeg by absolute path under the `file:` protocol, so that no character of
+    its name (percent signs, colons, a leading dash, newlines) has a meaning, and nothing but that file
+    is opened.
+
+    Raises:
+        MediaError: absent, a folder, empty, not permitted, or in no known format.
+    """
+    path = Path(path)
+    _check_file(path)
+    url = "file:" + os.path.abspath(path)
+    try:
+        container = av.open(url, metadata_errors="replace", options={"protocol_whitelist": "file"})
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise MediaError(f"{shown(path)} is not readable media ({reason(error)}); replace it") from error
+    if _PLAYLISTS & set(container.format.name.split(",")):
+        container.close()
+        raise MediaError(f"{shown(path)} is a playlist, not media; give the files that it names")
+    return container
+
+
+def _check_file(path: Path) -> None:
+    """Raise the plain reason for which a file cannot be opened, which FFmpeg's messages hide."""
+    try:
+        if not path.exists():
+            raise MediaError(f"{shown(path)} does not exist; check the path")
+        if not path.is_file():
+            raise MediaError(f"{shown(path)} is not a file; give a video file")
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise MediaError(f"{shown(path)} is empty (0 bytes); replace it")
+    except (OSError, ValueError) as error:
+        raise MediaError(
+            f"{shown(path)} cannot be opened ({reason(error)}); check its permissions"
+        ) from error
+
+
+def video_stream(container: InputContainer) -> VideoStream | None:
+    """The first video stream that is moving pictures, not cover art; None where there is none."""
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            return stream
+    return None
+
+
+def audio_stream(container: InputContainer) -> AudioStream | None:
+    """The first sound stream that this FFmpeg can decode; None where there is none."""
+    for stream in container.streams.audio:
+        if stream.codec_context is not None:
+            return stream
+    return None
+
+
+def reason(error: BaseException) -> str:
+    """What went wrong, without the file name that the operating system's messages repeat."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def shown(path: str | Path) -> str:
+    """A path as it can be printed in one line, whatever bytes it has."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace").replace("\n", "\\n")
