@@ -5,7 +5,7 @@ The values are TensorFlow's own, carried over by timm; inputs in [-1, 1].
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .spec import BackboneSpec, InputSpec, WeightFile
 
@@ -42,7 +42,7 @@ def build(features: str | None = None) -> Backbone:
     from .image import ImageBackbone
 
     SPEC.features_name(features)
-    net = timm.create_model("inception_resnet_v2", num_classes=0)
+    net: Any = timm.create_model("inception_resnet_v2", num_classes=0)
     stem = [net.conv2d_1a, net.conv2d_2a, net.conv2d_2b, net.conv2d_3b, net.conv2d_4a, net.mixed_5b]
     middle = [*net.repeat, net.mixed_6a, *net.repeat_1, net.mixed_7a]
     last = [*net.repeat_2, net.block8, net.conv2d_7b]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .spec import BackboneSpec, InputSpec, WeightFile
 
@@ -47,7 +47,7 @@ def build(features: str | None = None, variant: str | None = None) -> Backbone:
 
     SPEC.features_name(features)
     symmetric = variant == "symmetric"
-    net = timm.create_model("mobilenetv2_100", pad_type="" if symmetric else "same", num_classes=0)
+    net: Any = timm.create_model("mobilenetv2_100", pad_type="" if symmetric else "same", num_classes=0)
     bottlenecks = [block for stage in net.blocks for block in stage]
     blocks = [parts(net.conv_stem, net.bn1), *bottlenecks, parts(net.conv_head, net.bn2)]
     if symmetric:

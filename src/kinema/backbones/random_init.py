@@ -42,7 +42,7 @@ def initialise(module: Backbone, spec: InputSpec, seed: int = 0) -> str:
                 if part.bias is not None:
                     part.bias.zero_()
         elif isinstance(part, _BatchNorm):
-            part.reset_parameters()
+            part.reset_running_stats()
     calibrate(module, synthetic_batch(spec, seed))
     return digest.hexdigest()
 
@@ -106,7 +106,7 @@ def _unit_variance(layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor
     return (output - mean) / std
 
 
-def _smooth_noise(random: np.random.Generator, shape: tuple[int, int, int, int]) -> Tensor:
+def _smooth_noise(random: np.random.Generator, shape: tuple[int, ...]) -> Tensor:
     """Noise in [0, 1], [N, C, H, W], with about the 1/f spectrum of natural images."""
     count, channels, height, width = shape
     noise = torch.zeros(shape)

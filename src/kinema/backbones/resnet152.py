@@ -56,6 +56,8 @@ def build(features: str | None = None) -> Backbone:
     net = resnet152(weights=None)
     net.fc = nn.Identity()
     bottlenecks = [block for layer in (net.layer1, net.layer2, net.layer3, net.layer4) for block in layer]
+    for block in bottlenecks:  # fifty full-size random residuals would magnify every rounding error
+        nn.init.constant_(block.bn3.weight, 0.2)
     return ImageBackbone(net, [parts(net.conv1, net.bn1), *bottlenecks])
 
 

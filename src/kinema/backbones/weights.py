@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
-import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 
 import torch
@@ -61,6 +61,9 @@ def fetch(weights: WeightFile, target: Path, cure: str = "") -> None:
         ):
             while chunk := answer.read(_CHUNK):
                 out.write(chunk)
+            length = int(answer.headers.get("Content-Length") or out.tell())
+            if out.tell() != length:
+                raise OSError(f"it broke off after {out.tell()} of {length} bytes")
         expected, found = weights.digest_of(weights.files[0]), file_digest(partial)
         if expected and not found.startswith(expected):
             raise WeightsError(
@@ -68,8 +71,8 @@ def fetch(weights: WeightFile, target: Path, cure: str = "") -> None:
                 f"{expected[:8]} is published; try again, or {cure}"
             )
         os.replace(partial, target)
-    except (OSError, urllib.error.URLError) as error:
-        reason = getattr(error, "reason", None) or error.strerror or error
+    except (OSError, HTTPException) as error:  # URLError is an OSError
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         raise WeightsError(f"cannot fetch {weights.url} ({reason}); {cure}") from None
     finally:
         partial.unlink(missing_ok=True)

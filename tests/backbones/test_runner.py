@@ -1,0 +1,116 @@
+"""Batches of one size: a sample's features do not depend on its neighbours, to the bit."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from kinema.backbones.load import load_backbone
+from kinema.backbones.random_init import synthetic_batch
+from kinema.backbones.runner import BackboneRunner
+from kinema.errors import UsageError, WorkError
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    return load_backbone("mobilenet_v2", weights="none")
+
+
+@pytest.fixture(scope="module")
+def frames(loaded) -> list[np.ndarray]:
+    return list(synthetic_batch(loaded.spec.input, seed=9).numpy())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mobilenet_v2",
+        "googlenet",
+        *(pytest.param(big, marks=pytest.mark.slow) for big in ("vgg16", "resnet152", "inception_resnet_v2")),
+    ],
+)
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_features_are_the_same_bytes_alone_at_any_place_and_with_any_neighbours(name, precision):
+    loaded = load_backbone(name, weights="none")
+    a, b, c = synthetic_batch(loaded.spec.input, seed=9).numpy()[:3]
+    run = BackboneRunner(loaded, batch_size=3, device="cpu", precision=precision)
+    alone = run([a])[0].tobytes()
+    assert run([b, a])[1].tobytes() == alone
+    assert run([c, b, a])[2].tobytes() == alone
+    assert run([b, c, c, a, b])[3].tobytes() == alone  # in the second, partly filled batch
+
+
+def test_runner_agrees_with_the_plain_module(loaded, frames):
+    with torch.inference_mode():
+        plain = loaded.module(torch.from_numpy(np.stack(frames))).numpy()
+    output = BackboneRunner(loaded, batch_size=3, device="cpu")(frames)
+    assert output.dtype == np.float32
+    np.testing.assert_allclose(output, plain, rtol=1e-3, atol=1e-4)
+    low = BackboneRunner(loaded, batch_size=3, device="cpu", precision="bf16")(frames)
+    assert 0 < np.linalg.norm(low - plain) < 0.3 * np.linalg.norm(plain)
+
+
+def test_runner_leaves_its_backbone_alone(loaded, frames):
+    before = loaded.module(torch.from_numpy(frames[0][None]))
+    BackboneRunner(loaded, batch_size=1, device="cpu", precision="bf16")(frames[:1])
+    assert all(p.dtype == torch.float32 for p in loaded.module.parameters())
+    assert torch.equal(loaded.module(torch.from_numpy(frames[0][None])), before)
+
+
+def test_no_inputs_no_features(loaded):
+    assert BackboneRunner(loaded, device="cpu")([]).shape == (0, 1280)
+
+
+def test_threads_are_set(loaded):
+    before = torch.get_num_threads()
+    try:
+        BackboneRunner(loaded, device="cpu", threads=1)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_wrong_use_is_refused(loaded, frames):
+    with pytest.raises(UsageError, match="batch size must be 1 or more, got 0"):
+        BackboneRunner(loaded, batch_size=0)
+    with pytest.raises(UsageError, match="unknown precision 'fp8'; use fp32 or bf16"):
+        BackboneRunner(loaded, precision="fp8")
+    with pytest.raises(UsageError, match="unknown device 'abacus'"):
+        BackboneRunner(loaded, device="abacus")
+    run = BackboneRunner(loaded, batch_size=2, device="cpu")
+    with pytest.raises(ValueError, match=r"takes uint8 .*, got float32"):
+        run([frames[0].astype(np.float32)])
+    with pytest.raises(ValueError, match=r"got uint8 \(100, 224, 3\)"):
+        run([frames[0], frames[1][:100]])
+
+
+def test_values_that_are_not_finite_are_refused(frames):
+    loaded = load_backbone("mobilenet_v2", weights="none")
+    loaded.module.net.conv_stem.weight[0] = float("nan")
+    with pytest.raises(WorkError, match="mobilenet_v2 gave features that are not finite; check its weights"):
+        BackboneRunner(loaded, batch_size=1, device="cpu")(frames[:1])
+
+
+def test_real_values_recognise_real_frames(shared_data, ucf_clips):
+    """The file's own classifier, on our features, names what a person sees."""
+    import av
+
+    loaded = load_backbone("mobilenet_v2", weights_dir=shared_data / "weights")
+    file = shared_data / "weights" / "mobilenet_v2_imagenet_timm.safetensors"
+    labels = json.loads(file.with_suffix(".json").read_text())["labels"]
+    values = {key: value.numpy() for key, value in load_file(file).items() if key.startswith("classifier.")}
+    expected = {"Archery": "bow", "PlayingPiano": "grand piano", "Surfing": "seashore"}
+    run = BackboneRunner(loaded, batch_size=2, device="cpu")
+    for action, label in expected.items():
+        path = next(ucf_clips.rglob(f"v_{action}_g01_c01.avi"))
+        with av.open(str(path)) as container:
+            frame = next(container.decode(video=0)).to_image()
+        side = min(frame.size)
+        left, top = (frame.width - side) // 2, (frame.height - side) // 2
+        square = frame.crop((left, top, left + side, top + side)).resize((224, 224))
+        logits = values["classifier.weight"] @ run([np.asarray(square)])[0] + values["classifier.bias"]
+        assert any(label in labels[i] for i in np.argsort(-logits)[:5]), action
