@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,18 +44,20 @@ class Listing:
         return lines
 
 
-def list_videos(folder: Path) -> Listing:
+def list_videos(folder: Path, passed_over: Collection[str] = ()) -> Listing:
     """All videos below `folder`, by suffix alone: what is inside is for the decoder to judge.
 
     Sub-folders and symbolic links are followed (a link back to a parent is not); hidden files are
-    counted among the others, and hidden folders and `__MACOSX` are passed over.
+    counted among the others. Hidden folders, `__MACOSX` and files of the names `passed_over` are not.
     """
     listing = Listing()
-    _walk(folder, frozenset(), listing)
+    _walk(folder, frozenset(), listing, passed_over)
     return listing
 
 
-def _walk(folder: Path, above: frozenset[tuple[int, int]], listing: Listing) -> None:
+def _walk(
+    folder: Path, above: frozenset[tuple[int, int]], listing: Listing, passed_over: Collection[str]
+) -> None:
     try:
         stat = folder.stat()
         here = (stat.st_dev, stat.st_ino)
@@ -69,7 +71,9 @@ def _walk(folder: Path, above: frozenset[tuple[int, int]], listing: Listing) -> 
         path = folder / name
         if path.is_dir():
             if visible(name):
-                _walk(path, above | {here}, listing)
+                _walk(path, above | {here}, listing, passed_over)
+        elif name in passed_over:
+            continue
         elif not visible(name):
             listing.others["hidden"] += 1
         elif path.suffix.lower() in VIDEO_SUFFIXES:
@@ -84,13 +88,11 @@ def visible(name: str) -> bool:
 
 
 def folders_in(folder: Path) -> list[Path]:
-    """The visible sub-folders of a folder, sorted by name; raises `UsageError` if it cannot be read."""
+    """The visible sub-folders of a folder, sorted by name; none if it cannot be read."""
     try:
         return sorted(p for p in folder.iterdir() if visible(p.name) and p.is_dir())
-    except OSError as error:
-        raise UsageError(
-            f"cannot read folder {folder} ({error.strerror}); check its path and rights"
-        ) from None
+    except OSError:
+        return []
 
 
 def find_beside(root: Path, pattern: str) -> Path | None:
@@ -102,17 +104,29 @@ def find_beside(root: Path, pattern: str) -> Path | None:
 
 
 def find_class_folders(root: Path, classes: Iterable[str]) -> dict[str, Path]:
-    """The class folders in `root`, or in the one of its sub-folders that holds most of them."""
+    """The class folders with videos in `root`, or in the one of its sub-folders that has most of them.
+
+    The second choice is a folder of class folders without videos: extracted frames, say.
+    """
     wanted = {c.casefold(): c for c in classes}
     best: dict[str, Path] = {}
+    best_rank = (0, 0)
     for folder in (root, *folders_in(root)):
-        try:
-            found = {wanted[p.name.casefold()]: p for p in folders_in(folder) if p.name.casefold() in wanted}
-        except UsageError:  # an unreadable folder beside the videos is no reason to stop
-            continue
-        if len(found) > len(best):
-            best = found
+        found = {wanted[p.name.casefold()]: p for p in folders_in(folder) if p.name.casefold() in wanted}
+        rank = (sum(map(_holds_video, found.values())), len(found))
+        if rank > best_rank:
+            best, best_rank = found, rank
     return best
+
+
+def _holds_video(folder: Path) -> bool:
+    """A quick look: in the folder itself, and where an archive was unpacked into a folder of its name."""
+    return any(
+        entry.suffix.lower() in VIDEO_SUFFIXES
+        for place in (folder, folder / folder.name)
+        if place.is_dir() and os.access(place, os.R_OK | os.X_OK)
+        for entry in place.iterdir()
+    )
 
 
 def read_lines(path: Path) -> list[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""HMDB51 with its official lists: 51 classes, 6766 clips; three splits, 70 train and 30 test clips a class."""
+"""HMDB51 with its official lists: 51 classes, 6766 clips, three splits of 70 and 30 clips a class."""
 
 from __future__ import annotations
 

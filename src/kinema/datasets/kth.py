@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import UsageError
 from ..types import VideoRecord
 from .dataset import Dataset, counted, present_labels, shown_name, some
-from .files import find_beside, list_videos, read_lines
+from .files import find_beside, folders_in, list_videos, read_lines
 from .splits import split_people
 
 LABELS = ("boxing", "handclapping", "handwaving", "jogging", "running", "walking")
@@ -22,7 +22,8 @@ def detect(root: Path) -> bool:
     """Whether `root` holds the sequence file, or videos named like KTH's."""
     if find_beside(root, SEQUENCES):
         return True
-    return find_beside(root, "person[0-9][0-9]_*_d[1-4]*.avi") is not None
+    places = (root, *folders_in(root))
+    return any(_key(p.stem) for place in places for p in place.glob("person[0-9][0-9]_*_d[1-4]*.*"))
 
 
 def scan(root: Path, *, split: int | None = 1, whole_files: bool = False) -> Dataset:
@@ -34,7 +35,7 @@ def scan(root: Path, *, split: int | None = 1, whole_files: bool = False) -> Dat
     record a file, as does a missing `00sequences.txt`, with a warning. The split is the official one by
     people: 8 train, 8 validation, 9 test (Schüldt, Laptev, Caputo, ICPR 2004); the group is the person.
     """
-    listing = list_videos(root)
+    listing = list_videos(root, passed_over={SEQUENCES})
     files = {key: path for path in listing.videos if (key := _key(path.stem))}
     lists = find_beside(root, SEQUENCES)
     warnings = []

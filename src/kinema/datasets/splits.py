@@ -26,7 +26,7 @@ KTH_PEOPLE: Mapping[str, tuple[int, ...]] = {
 
 
 def infer_group(name: str) -> str | None:
-    """The group that a file name gives away: `v_Surfing_g07_c02.avi` -> `g07`, `person03_a.avi` -> `person03`."""
+    """The group a file name gives away: `v_Surfing_g07_c02.avi` -> `g07`, `person03_a.avi` -> `person03`."""
     found = _GROUP.search(re.split(r"[/\\]", name)[-1])
     return found[1].lower().replace("_", "") if found else None
 
@@ -85,7 +85,7 @@ def leave_one_group_out(records: Sequence[VideoRecord]) -> Iterator[tuple[str, l
 def group_folds(
     records: Sequence[VideoRecord], folds: int, seed: int = 0
 ) -> Iterator[tuple[str, list[VideoRecord]]]:
-    """K folds of whole groups, balanced by class: ("fold 1 of k", records), each fold in turn being "test"."""
+    """K folds of whole groups, balanced by class: ("fold 1 of k", records), each fold once as "test"."""
     _refuse_ungrouped(records, "cross-validation by group")
     _refuse_single_groups(records)
     groups = _groups(records)
