@@ -1,0 +1,208 @@
+"""The actions: what every class does, as a pose over phase. One turn of phase is one repetition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .figure import LEFT_ARM, LEFT_LEG, RIGHT_ARM, RIGHT_LEG, Pose
+
+HANGING = (4.0, 9.0, 12.0, 7.0)
+STRAIGHT = (3.0, 3.0, -3.0, 3.0)
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing to do: `pose` over phase (turns), its pace and how it is seen.
+
+    `turns_per_second` is the nominal pace, `yaw` the body's nominal direction in degrees (0 faces the
+    camera), `travel` the ground covered in statures per second (the camera follows), `prop` what
+    stands beside the figure. An action that is not `cyclic` happens once: phase runs from 0 to 1.
+    """
+
+    pose: Callable[[float], Pose]
+    turns_per_second: float
+    yaw: float = 0.0
+    travel: float = 0.0
+    prop: str | None = None
+    cyclic: bool = True
+
+
+@dataclass(frozen=True)
+class SyntheticClass:
+    """One class of the set: which action is filmed, and what sets it apart.
+
+    `subset` is what separates the class from its neighbours: "visual" (a single frame is enough),
+    "order" (frame for frame the same pictures as its partner, played backwards) or "sound" (the very
+    same pictures as its partner).
+    """
+
+    subset: str
+    action: str
+    partner: str | None = None
+    backwards: bool = False
+    strike: str | None = None
+
+    @property
+    def can_be_brief(self) -> bool:
+        """Whether nothing about the still actor gives the class away: no prop, and it ends as it began."""
+        return ACTIONS[self.action].cyclic and ACTIONS[self.action].prop is None
+
+
+def _pose(
+    left_arm=HANGING, right_arm=HANGING, left_leg=STRAIGHT, right_leg=STRAIGHT, lean=0.0, hop=0.0, planted=1.0
+) -> Pose:
+    limbs = np.zeros((4, 4))
+    limbs[LEFT_ARM], limbs[RIGHT_ARM], limbs[LEFT_LEG], limbs[RIGHT_LEG] = (
+        left_arm,
+        right_arm,
+        left_leg,
+        right_leg,
+    )
+    return Pose(limbs, lean, hop, planted)
+
+
+def standing() -> Pose:
+    """Upright, arms hanging: the rest pose."""
+    return _pose()
+
+
+def _wave(phase: float) -> tuple[float, float]:
+    return float(np.sin(2 * np.pi * phase)), float(np.cos(2 * np.pi * phase))
+
+
+def _gait(phase, *, thigh, forward, bend, lift, arm, elbow, lean, hop) -> Pose:
+    """Legs and arms in opposition; the knee bends while its thigh swings forward."""
+    sin, cos = _wave(phase)
+
+    def leg(s: float, c: float) -> tuple[float, float, float, float]:
+        up = forward + thigh * s
+        return up, 2.0, up - bend - lift * max(0.0, c) ** 0.8, 2.0
+
+    def swing(s: float) -> tuple[float, float, float, float]:
+        return arm * s - 4.0, 9.0, arm * s + elbow, 2.0
+
+    bounce = hop * abs(cos)
+    return _pose(swing(-sin), swing(sin), leg(sin, cos), leg(-sin, -cos), lean, bounce, planted=0.0)
+
+
+def walking(phase: float) -> Pose:
+    return _gait(phase, thigh=25, forward=3, bend=5, lift=42, arm=24, elbow=10, lean=2, hop=0.0)
+
+
+def jogging(phase: float) -> Pose:
+    return _gait(phase, thigh=30, forward=10, bend=14, lift=72, arm=24, elbow=78, lean=5, hop=0.02)
+
+
+def running(phase: float) -> Pose:
+    return _gait(phase, thigh=50, forward=16, bend=18, lift=88, arm=52, elbow=92, lean=17, hop=0.05)
+
+
+def boxing(phase: float) -> Pose:
+    """Straight punches, left and right in turn, from a guard before the chin."""
+    sin, _ = _wave(phase)
+    guard, punch = np.array([38.0, 10.0, 138.0, -18.0]), np.array([88.0, -4.0, 90.0, -6.0])
+    left, right = (guard + (punch - guard) * max(0.0, s) ** 0.4 for s in (sin, -sin))
+    return _pose(left, right, (24, 4, -8, 4), (-12, 5, -26, 5), lean=7 + 3 * abs(sin))
+
+
+def waving(phase: float) -> Pose:
+    """One arm up, its forearm swinging from side to side."""
+    sin, _ = _wave(phase)
+    return _pose(right_arm=(0, 128 + 8 * sin, 0, 172 + 32 * sin))
+
+
+def clapping(phase: float) -> Pose:
+    """Hands meet before the chest at every whole turn."""
+    apart = (1 - np.cos(2 * np.pi * phase)) / 2
+    arm = (38.0, 28.0 + 14 * apart, 92.0, -34.0 + 62 * apart)
+    return _pose(arm, arm)
+
+
+def jumping_jacks(phase: float) -> Pose:
+    spread = (1 - np.cos(2 * np.pi * phase)) / 2
+    arm, leg = (0, 10 + 140 * spread, 0, 8 + 160 * spread), (0, 3 + 25 * spread, 0, 3 + 25 * spread)
+    return _pose(arm, arm, leg, leg, hop=0.06 * float(np.sin(2 * np.pi * phase) ** 2))
+
+
+def kicking(phase: float) -> Pose:
+    """The right leg shoots forward to hip height and comes back; the fists stay up."""
+    out = ((1 - np.cos(2 * np.pi * phase)) / 2) ** 1.2
+    cock = np.sin(np.pi * out)
+    leg = (-12 + 104 * out, 4, -24 + 108 * out - 50 * cock, 4)
+    fists = (25.0, 16.0, 125.0, -12.0)
+    return _pose(fists, (10.0, 22.0, 95.0, 0.0), (6, 4, -8, 4), leg, lean=4 - 20 * out)
+
+
+def squatting(phase: float) -> Pose:
+    deep = (1 - np.cos(2 * np.pi * phase)) / 2
+    leg = (3 + 97 * deep, 4 + 10 * deep, -3 - 38 * deep, 4 - 4 * deep)
+    arm = (4 + 84 * deep, 9 - 6 * deep, 12 + 76 * deep, 5 - 5 * deep)
+    return _pose(arm, arm, leg, leg, lean=34 * deep)
+
+
+def sitting(phase: float) -> Pose:
+    """From standing (phase 0) down on a stool (phase 1); the trunk leans forward on the way."""
+    down = float(np.clip(phase, 0, 1))
+    down = down * down * (3 - 2 * down)
+    leg = (3 + 85 * down, 3 + 3 * down, -3 + 1 * down, 3)
+    arm = (4 + 24 * down, 9, 12 + 46 * down, 7 - 9 * down)
+    return _pose(arm, arm, leg, leg, lean=32 * float(np.sin(np.pi * down)))
+
+
+def arm_circles(phase: float) -> Pose:
+    """Both arms swing in full circles: forward, up, back, down; trunk and knees go with them."""
+    sin, cos = _wave(phase)
+    swing = 360.0 * (phase % 1.0)
+    arm = (swing, 6.0, swing + 6.0 * sin, 4.0)
+    dip = (1 + cos) / 2  # knees give way when the arms are at the bottom
+    leg = (3 + 42 * dip, 4, -3 - 30 * dip, 4)
+    return _pose(arm, arm, leg, leg, lean=4 + 14 * sin + 10 * dip)
+
+
+def striking(phase: float) -> Pose:
+    """The right hand's mallet comes down on the drum at every whole turn."""
+    up = ((1 - np.cos(2 * np.pi * phase)) / 2) ** 0.7
+    right = (30.0 + 80 * up, 4.0, 58.0 + 102 * up, -4.0)
+    return _pose((18.0, 14.0, 62.0, 2.0), right, (8, 4, -2, 4), (-4, 4, -10, 4), lean=15 - 10 * up)
+
+
+ACTIONS: dict[str, Action] = {
+    "walking": Action(walking, 0.95, yaw=80, travel=0.75),
+    "jogging": Action(jogging, 1.3, yaw=80, travel=1.4),
+    "running": Action(running, 1.6, yaw=80, travel=2.4),
+    "boxing": Action(boxing, 1.0, yaw=62),
+    "waving": Action(waving, 1.4),
+    "clapping": Action(clapping, 1.5),
+    "jumping_jacks": Action(jumping_jacks, 0.9),
+    "kicking": Action(kicking, 0.75, yaw=72),
+    "squatting": Action(squatting, 0.6, yaw=48),
+    "sitting": Action(sitting, 0.95, yaw=62, prop="stool", cyclic=False),
+    "arm_circles": Action(arm_circles, 0.65, yaw=78),
+    "striking": Action(striking, 1.2, yaw=58, prop="drum"),
+}
+
+CLASSES: dict[str, SyntheticClass] = {
+    **{
+        name: SyntheticClass("visual", name)
+        for name in (
+            "walking",
+            "jogging",
+            "running",
+            "boxing",
+            "waving",
+            "clapping",
+            "jumping_jacks",
+            "kicking",
+            "squatting",
+        )
+    },
+    "arm_circles_forward": SyntheticClass("order", "arm_circles", "arm_circles_backward"),
+    "arm_circles_backward": SyntheticClass("order", "arm_circles", "arm_circles_forward", backwards=True),
+    "sit_down": SyntheticClass("order", "sitting", "stand_up"),
+    "stand_up": SyntheticClass("order", "sitting", "sit_down", backwards=True),
+    "strike_bell": SyntheticClass("sound", "striking", "strike_drum", strike="bell"),
+    "strike_drum": SyntheticClass("sound", "striking", "strike_bell", strike="drum"),
+}

@@ -1,0 +1,206 @@
+"""A synthetic set on disk: video files in class folders, and a CSV file that gives split and group."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ...errors import UsageError, WorkError
+from ...media.writer import VideoWriter
+from .actions import CLASSES
+from .clip import ClipSettings, SyntheticClip
+from .sound import SAMPLE_RATE
+
+MARKER = "synthetic.json"
+ANNOTATIONS = "annotations.csv"
+VERSION = 1
+TEST_EVERY = 3  # actors 3, 6, 9, ... are the test split: more actors never move one to another split
+
+
+def make_synthetic(
+    out: Path,
+    *,
+    actors: int = 12,
+    clips_per_actor: int = 2,
+    classes: Sequence[str] | None = None,
+    seconds: float = 2.5,
+    fps: int = 25,
+    width: int = 160,
+    height: int = 120,
+    sound: bool = True,
+    brief: float | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Write the set to `out` and return the path of its `annotations.csv`.
+
+    Files are `out/<class>/<class>_gNN_cMM.mp4` (NN the actor, MM the clip); the CSV has
+    `file_name,label,split,group`, every third actor in the test split. `classes` are names of
+    `CLASSES` (default: all; with `brief`, those that can be). `brief` is the part of the clip (0..1) that
+    holds the action; the actor stands still for the rest of it, and nothing there gives the class away.
+
+    A clip depends on its own label, actor, clip number and the common settings only, so a set can
+    grow in place: what is there is kept, what is missing is written. A finished set is left alone.
+    `progress` is called with (clips done, clips in all). Raises `UsageError` for impossible values and
+    where `out` holds something else, `WorkError` where it cannot be written.
+    """
+    settings = ClipSettings(seconds, fps, width, height, sound, brief, seed)
+    labels = _checked_labels(classes, brief)
+    _check_values(settings, actors, clips_per_actor)
+    size = {"actors": actors, "clips_per_actor": clips_per_actor, "classes": labels}
+    wanted = {"version": VERSION, "settings": asdict(settings), **size}
+    found = _read_marker(out)
+    _check_fits(out, found, wanted)
+    if found == {**wanted, "complete": True} and (out / ANNOTATIONS).is_file():
+        return out / ANNOTATIONS
+    jobs = [
+        (label, actor, clip)
+        for label in labels
+        for actor in range(1, actors + 1)
+        for clip in range(1, clips_per_actor + 1)
+    ]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        _write_text(out / MARKER, _json({**wanted, "complete": False}))
+        _write_clips(out, jobs, settings, workers, progress)
+        _write_text(out / ANNOTATIONS, _annotations(jobs, actors))
+        _write_text(out / MARKER, _json({**wanted, "complete": True}))
+    except OSError as error:
+        raise WorkError(
+            f"cannot write the synthetic set to {out}: {error.strerror or error};"
+            " make room or choose another folder"
+        ) from error
+    return out / ANNOTATIONS
+
+
+def clip_name(label: str, actor: int, clip: int) -> str:
+    """Path of a clip below the set's folder, with / between its parts."""
+    return f"{label}/{label}_g{actor:02d}_c{clip:02d}.mp4"
+
+
+def split_of(actor: int, actors: int) -> str:
+    """`test` for every third actor (and for the second of two), `train` for the others."""
+    return "test" if actor % TEST_EVERY == 0 or (actors < TEST_EVERY and actor == actors) else "train"
+
+
+def _checked_labels(classes: Sequence[str] | None, brief: float | None) -> list[str]:
+    usable = [name for name, c in CLASSES.items() if brief is None or c.can_be_brief]
+    labels = list(dict.fromkeys(usable if classes is None else classes))
+    for label in labels:
+        if label not in usable:
+            why = "cannot be brief" if label in CLASSES else "is unknown"
+            raise UsageError(f"synthetic class '{label}' {why}; choose from {', '.join(usable)}")
+    if not labels:
+        raise UsageError(f"a synthetic set needs at least one class; choose from {', '.join(usable)}")
+    return labels
+
+
+def _check_values(settings: ClipSettings, actors: int, clips_per_actor: int) -> None:
+    s = settings
+    checks = (
+        (actors >= 2, f"actors={actors}: give 2 or more, so that some can be held out"),
+        (clips_per_actor >= 1, f"clips_per_actor={clips_per_actor}: give 1 or more"),
+        (1 <= s.fps <= 120, f"fps={s.fps}: give 1 to 120"),
+        (0.2 <= s.seconds <= 36000, f"seconds={s.seconds:g}: give 0.2 to 36000"),
+        (min(s.width, s.height) >= 32, f"{s.width}x{s.height}: give 32 pixels or more a side"),
+        (s.seed >= 0, f"seed={s.seed}: give 0 or more"),
+        (s.brief is None or 0 < s.brief < 1, f"brief={s.brief}: give a part of the clip between 0 and 1"),
+    )
+    for good, message in checks:
+        if not good:
+            raise UsageError(f"synthetic set: {message}")
+
+
+def _read_marker(out: Path) -> dict[str, Any] | None:
+    """What an earlier call wrote about itself; None for a folder that is new or empty."""
+    try:
+        found = json.loads((out / MARKER).read_text(encoding="utf-8"))
+        if isinstance(found, dict) and found.get("version") == VERSION:
+            return found
+        raise UsageError(f"{out / MARKER} is from another version of Kinema; choose another folder")
+    except FileNotFoundError:
+        if out.is_dir() and any(out.iterdir()):
+            raise UsageError(f"{out} is not empty and not a synthetic set; choose another folder") from None
+        return None
+    except NotADirectoryError:
+        raise UsageError(
+            f"{out} cannot be a folder: there is a file on its path; choose another folder"
+        ) from None
+    except ValueError:
+        raise UsageError(f"{out / MARKER} is damaged; delete {out} or choose another folder") from None
+
+
+def _check_fits(out: Path, found: dict[str, Any] | None, wanted: dict[str, Any]) -> None:
+    """A set grows in place, and nothing else: files of another set must not mix with this one's."""
+    if found is None:
+        return
+    other = {k: v for k, v in found["settings"].items() if wanted["settings"].get(k) != v}
+    if other:
+        text = ", ".join(f"{k}={v}" for k, v in other.items())
+        raise UsageError(f"{out} holds a synthetic set with {text}; choose another folder")
+    smaller = [k for k in ("actors", "clips_per_actor") if wanted[k] < found[k]]
+    if smaller or set(found["classes"]) - set(wanted["classes"]):
+        raise UsageError(f"{out} holds a larger synthetic set; use it as it is or choose another folder")
+
+
+def _write_clips(
+    out: Path,
+    jobs: list[tuple[str, int, int]],
+    settings: ClipSettings,
+    workers: int | None,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Missing clips, in threads: the encoder and most of the array work run outside the interpreter lock."""
+    for label in {job[0] for job in jobs}:
+        (out / label).mkdir(exist_ok=True)
+    report = progress or (lambda done, total: None)
+    pool = ThreadPoolExecutor(max_workers=workers or min(4, os.cpu_count() or 1))
+    try:
+        futures = [pool.submit(_write_clip, out, job, settings) for job in jobs]
+        for done, future in enumerate(futures, start=1):
+            future.result()
+            report(done, len(jobs))
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _write_clip(out: Path, job: tuple[str, int, int], settings: ClipSettings) -> None:
+    path = out / clip_name(*job)
+    if path.exists():  # the writer renames finished files into place, so it is whole
+        return
+    clip, s = SyntheticClip(*job, settings), settings
+    track = clip.sound() if s.sound else None
+    rate = SAMPLE_RATE if s.sound else None
+    with VideoWriter(path, fps=s.fps, width=s.width, height=s.height, sample_rate=rate) as writer:
+        for index, frame in enumerate(clip.frames()):
+            writer.write(frame)
+            if track is not None:  # in step with the pictures, so that the file is interleaved
+                start, end = (round(i * SAMPLE_RATE / s.fps) for i in (index, index + 1))
+                writer.write_audio(track[start:end])
+
+
+def _annotations(jobs: list[tuple[str, int, int]], actors: int) -> str:
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(("file_name", "label", "split", "group"))
+    for label, actor, clip in jobs:
+        rows.writerow((clip_name(label, actor, clip), label, split_of(actor, actors), f"g{actor:02d}"))
+    return text.getvalue()
+
+
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps(value, indent=2) + "\n"
+
+
+def _write_text(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
