@@ -1,1 +1,30 @@
-"""Kinema recognises human actions in video with CNN + RNN models."""
+"""Kinema recognises human actions in video with CNN + RNN models.
+
+import kinema
+kinema.train("videos", recipe="lite", out="run")
+run = kinema.load("run")
+run.predict("clip.mp4").top(3)
+run.embed("clip.mp4")
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .inference.load import load
+    from .workflows.evaluate import evaluate
+    from .workflows.train import train
+
+__version__ = "0.1.0"
+__all__ = ["evaluate", "load", "train"]
+
+_HOMES = {"evaluate": "workflows.evaluate", "load": "inference.load", "train": "workflows.train"}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded on first use: decoding workers import this package and must not wait for torch.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'kinema' has no attribute '{name}'")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

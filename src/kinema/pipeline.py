@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class StreamParts:
     spec: Stream
     config: SourceConfig
     backbones: tuple[LoadedBackbone, ...]
+    computes: dict[str, StreamCompute] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def dim(self) -> int:
@@ -58,8 +59,11 @@ class StreamParts:
         return store.shelf(self.name, self.settings(variant))
 
     def compute(self, *, device: str = "auto", threads: int | None = None) -> StreamCompute:
-        """The compute half, ready to run."""
-        return StreamCompute(self, device=device, threads=threads)
+        """The compute half, ready to run; made once per device."""
+        made = self.computes.get(device)
+        if made is None:
+            made = self.computes[device] = StreamCompute(self, device=device, threads=threads)
+        return made
 
 
 class StreamCompute:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +33,7 @@ class Head(nn.Module):
         super().__init__()
         sizes = [input_size, *([spec.hidden] if spec.hidden else []), classes]
         layers: list[nn.Module] = []
-        for a, b in zip(sizes, sizes[1:], strict=False):
+        for a, b in pairwise(sizes):
             layers += [nn.Linear(a, b), nn.ReLU()]
         self.layers = nn.Sequential(*layers[:-1])
         for layer in self.layers:
@@ -62,13 +63,13 @@ class Recognizer(nn.Module):
         self.separate = recipe.training.stages == "separate"
         self.fusion: nn.Module | None = None
         self.head: Head | None = None
+        if len(sizes) > 1 and recipe.fusion is not None:
+            self.fusion = build_fusion(recipe.fusion, sizes)
         if self.separate:
             heads = zip(self.streams, sizes, strict=True)
             self.heads = nn.ModuleDict({n: Head(recipe.classifier, s, classes) for n, s in heads})
             self.embedding_size = sum(sizes)
             return
-        if len(sizes) > 1 and recipe.fusion is not None:
-            self.fusion = build_fusion(recipe.fusion, sizes)
         self.embedding_size = self.fusion.output_size if self.fusion else sizes[0]
         self.head = Head(recipe.classifier, self.embedding_size, classes)
 
@@ -82,9 +83,13 @@ class Recognizer(nn.Module):
         if self.recipe.classifier.per_step:
             name = next(iter(parts))
             return _masked_mean(parts[name], batch[name].lengths)
-        if self.fusion is not None:
+        if self.fusion is not None and not self.separate:
             return self._fuse(parts, batch)
         return torch.cat(list(parts.values()), dim=1)
+
+    def svm_input(self, batch: Mapping[str, SequenceBatch]) -> Tensor:
+        """What the SVM of separate stages sees: the embeddings side by side, and a presence flag a stream."""
+        return self._fuse(self.embeddings(batch), batch)
 
     def forward(self, batch: Mapping[str, SequenceBatch]) -> Output:
         """Class scores of a batch. Not for separate stages: see `stream_output`."""
@@ -102,7 +107,8 @@ class Recognizer(nn.Module):
         return Output(self.heads[name](self.streams[name](batch.data, batch.lengths)))
 
     def _fuse(self, parts: dict[str, Tensor], batch: Mapping[str, SequenceBatch]) -> Tensor:
-        assert self.fusion is not None
+        if self.fusion is None:
+            raise ValueError("a single stream has nothing to fuse")
         present = torch.stack([batch[name].lengths > 0 for name in parts], dim=1)
         return self.fusion(list(parts.values()), present)
 

@@ -100,8 +100,8 @@ def check_backbones(config: RunConfig, found: Mapping[str, list[str]]) -> None:
         for backbone, digest in zip(backbones, found[stream], strict=True):
             if backbone["digest"] != digest:
                 raise UsageError(
-                    f"stream {stream}: the weights of {backbone['name']} are not those that the run was trained "
-                    f"with ({backbone['source']}); give their folder with --weights"
+                    f"stream {stream}: the weights of {backbone['name']} are not those of the run "
+                    f"({backbone['source']}); give their folder with --weights"
                 )
 
 

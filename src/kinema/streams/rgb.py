@@ -13,7 +13,6 @@ from ..sampling.frames import uniform
 from ..sampling.online import IndexSampler, OnlineSampler, online_sampler
 from ..types import Clip
 from .images import Augmenter, fit
-from .motion import motion_profile
 from .record import open_record
 from .source import Job, SourceConfig
 
@@ -61,6 +60,8 @@ class RgbSource:
         if sampler is not None:
             return sampler
         if isinstance(spec, Adaptive):
+            from .motion import motion_profile  # optical flow is slow to import and seldom wanted
+
             motion = motion_profile(job, spec.seconds, self.config.method, threads=self.threads)
             return IndexSampler(
                 adaptive(motion, len(motion) + 1, frames=spec.frames, stretches=spec.stretches)

@@ -1,4 +1,4 @@
-"""The order in which training items are seen: a function of (seed, epoch) alone, so that resuming repeats it."""
+"""The order of training items: a function of (seed, epoch) alone, so that resuming repeats it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.utils.data import Sampler
 
 
 class EpochSampler(Sampler[int]):
-    """Item numbers in a new random order each epoch; with `balanced`, drawn so that classes are equally likely."""
+    """Item numbers in a new random order each epoch; with `balanced`, classes are drawn equally often."""
 
     def __init__(self, labels: Sequence[int], *, seed: int, balanced: bool = False):
         self.labels = torch.tensor(labels, dtype=torch.int64)

@@ -119,8 +119,8 @@ class _LitStage(pl.LightningModule):
         loss = self._add("train", batch)
         if not torch.isfinite(loss):
             raise WorkError(
-                f"training stage '{self.stage.name}': the loss is not finite at epoch {self.current_epoch + 1}, "
-                f"step {index + 1}; lower training.lr or set training.clip_norm=1"
+                f"training stage '{self.stage.name}': the loss is not finite at "
+                f"epoch {self.current_epoch + 1}, step {index + 1}; lower training.lr or set training.clip_norm=1"
             )
         return loss
 

@@ -1,0 +1,47 @@
+"""The program `kinema`: one verb a job."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from ..errors import KinemaError, UsageError
+from . import demo, doctor, evaluate, extract, predict, recipes, scan, train
+from .console import error_console
+
+app = typer.Typer(
+    name="kinema",
+    help="Human action recognition in video with CNN + RNN models.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+for verb in (demo, scan, recipes, extract, train, evaluate, predict, doctor):
+    app.command(name=verb.NAME, help=verb.HELP)(verb.command)
+
+
+def main() -> None:
+    """Run; errors that a user can cause become one line and exit code 1 (work failed) or 2 (wrong call)."""
+    try:
+        app()
+    except KinemaError as error:
+        error_console().print(f"[bold red]error:[/] {_escaped(str(error))}", soft_wrap=True, highlight=False)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+    except KeyboardInterrupt:
+        error_console().print("stopped; what was finished is kept, start again to go on")
+        sys.exit(130)
+    except OSError as error:
+        # A full disk or a lost folder, wherever it strikes.
+        where = f" ({error.filename})" if error.filename else ""
+        error_console().print(f"error: {error.strerror or error}{where}; free space or choose another folder")
+        sys.exit(1)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+if __name__ == "__main__":
+    main()

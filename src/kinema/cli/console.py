@@ -1,0 +1,80 @@
+"""What the command line shows while a workflow runs: steps, a progress bar, epochs. All on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ..workflows.events import Events
+
+
+def error_console() -> Console:
+    """The console for everything that is not a result."""
+    return Console(stderr=True)
+
+
+def print_json(value: Any) -> None:
+    """A result for machines, on stdout: one JSON document, strictly valid (no NaN)."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+class ConsoleEvents(Events):
+    """Shows progress with rich. Use as a context manager, so that the bar is closed."""
+
+    def __init__(self) -> None:
+        self.console = error_console()
+        self.bar = Progress(
+            TextColumn("  {task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+        )
+        self.task: Any = None
+
+    def __enter__(self) -> ConsoleEvents:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def step(self, text: str) -> None:
+        """A line per step; the bar starts anew."""
+        self._clear()
+        self.console.print(f"[bold cyan]▸[/] {escape(text)}", highlight=False)
+
+    def progress(self, done: int, total: int) -> None:
+        """Move the bar."""
+        if self.task is None:
+            self.task = self.bar.add_task("", total=total)
+        self.bar.update(self.task, completed=done, total=total)
+
+    def epoch(self, row: Mapping[str, Any], epochs: int) -> None:
+        """Move the bar, with the epoch's loss and accuracy beside it."""
+        self.progress(int(row["epoch"]), epochs)
+        prefix = "val" if "val_loss" in row else "train"
+        text = f"{prefix} loss {row[f'{prefix}_loss']:.3f}  accuracy {row[f'{prefix}_accuracy']:.3f}"
+        self.bar.update(self.task, description=text)
+        if row["epoch"] == epochs:
+            self._clear()
+
+    def note(self, text: str) -> None:
+        """A line in plain type."""
+        self.console.print(f"  {escape(text)}", highlight=False)
+
+    def warn(self, text: str) -> None:
+        """A line that stands out."""
+        self.console.print(f"[yellow]![/] {escape(text)}", highlight=False)
+
+    def _clear(self) -> None:
+        if self.task is not None:
+            self.bar.remove_task(self.task)
+            self.task = None

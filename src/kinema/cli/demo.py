@@ -1,0 +1,38 @@
+"""`kinema demo`: the whole way on a synthetic set, without network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .console import ConsoleEvents, print_json
+from .options import JsonOption
+from .train import show_metrics
+
+NAME = "demo"
+HELP = """Make a small synthetic video set, train on it, evaluate, write report.html. No network.
+
+Example: kinema demo --out demo"""
+
+
+def command(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for videos, features and the run.")] = Path(
+        "demo"
+    ),
+    seed: Annotated[int, typer.Option(help="Seed of the set and of the training.")] = 0,
+    json: JsonOption = False,
+) -> None:
+    """See HELP."""
+    from ..workflows.demo import demo
+
+    with ConsoleEvents() as events:
+        result = demo(out, seed=seed, events=events)
+    if json:
+        print_json({"run": str(result.run), **result.metrics})
+        return
+    show_metrics(result.metrics)
+    for name, row in result.metrics["subsets"].items():
+        typer.echo(f"  {name}: {row['accuracy']:.1%}, with frames shuffled {row['shuffled_accuracy']:.1%}")
+    typer.echo(f"report: {result.run / 'report.html'}")

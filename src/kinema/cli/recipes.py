@@ -1,0 +1,62 @@
+"""`kinema recipes`: the list, or one recipe resolved."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ..recipe import Recipe, load_recipe, recipe_names
+from .console import print_json
+from .options import JsonOption, SetOption
+
+NAME = "recipes"
+HELP = """List the recipes, or show one resolved, with its trainable parameters and the paper's.
+
+Example: kinema recipes vgg16-lstm --set data.classes=6 --set temporal.units=360 --json"""
+
+
+def command(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Recipe name or .yaml file.")] = None,
+    set_: SetOption = None,
+    json: JsonOption = False,
+) -> None:
+    """See HELP."""
+    if name is None:
+        _list(json)
+        return
+    recipe = load_recipe(name, set_ or ())
+    facts = _facts(recipe)
+    if json:
+        print_json(facts)
+        return
+    console = Console()
+    console.print(recipe.to_yaml(), highlight=False, markup=False, end="")
+    console.print(f"# trainable parameters: {facts['trainable_parameters']:,}")
+    if facts["paper_trainable_parameters"]:
+        console.print(f"# the paper's count:    {facts['paper_trainable_parameters']:,}")
+
+
+def _facts(recipe: Recipe) -> dict[str, Any]:
+    from ..pipeline import count_parameters
+
+    paper = recipe.paper.trainable_parameters if recipe.paper else {}
+    return recipe.model_dump(mode="json") | {
+        "trainable_parameters": count_parameters(recipe),
+        "paper_trainable_parameters": paper.get(recipe.data.classes),
+    }
+
+
+def _list(json: bool) -> None:
+    recipes = [load_recipe(name) for name in recipe_names()]
+    if json:
+        print_json(
+            [{"name": r.name, "summary": r.summary, "paper": r.paper and r.paper.title} for r in recipes]
+        )
+        return
+    table = Table("recipe", "what it is", box=None, header_style="bold")
+    for recipe in recipes:
+        table.add_row(f"[bold cyan]{recipe.name}[/]", recipe.summary)
+    Console().print(table)

@@ -1,0 +1,66 @@
+"""`kinema train`: a folder of videos becomes a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .console import ConsoleEvents, print_json
+from .options import (
+    DataArgument,
+    DeviceOption,
+    FeaturesOption,
+    JsonOption,
+    LayoutOption,
+    RecipeOption,
+    SetOption,
+    SplitOption,
+    WeightsOption,
+    WorkersOption,
+)
+
+NAME = "train"
+HELP = """Train a recogniser on a folder of videos: scan, extract, fit, evaluate, report.
+
+Example: kinema train videos --recipe lite --out run"""
+
+
+def command(
+    data: DataArgument,
+    out: Annotated[Path, typer.Option(metavar="RUN", help="Folder of the run to write.")],
+    recipe: RecipeOption = "lite",
+    layout: LayoutOption = "auto",
+    split: SplitOption = 1,
+    weights: WeightsOption = None,
+    features: FeaturesOption = None,
+    set_: SetOption = None,
+    seed: Annotated[int | None, typer.Option(help="Short for --set training.seed=N.")] = None,
+    fresh: Annotated[bool, typer.Option(help="Do not go on with an interrupted training.")] = False,
+    workers: WorkersOption = None,
+    device: DeviceOption = "auto",
+    json: JsonOption = False,
+) -> None:
+    """See HELP."""
+    from ..workflows.train import TrainOptions, train
+
+    overrides = [*(set_ or []), *([f"training.seed={seed}"] if seed is not None else [])]
+    options = TrainOptions(layout, split, weights, features, workers, device, fresh)
+    with ConsoleEvents() as events:
+        result = train(data, recipe=recipe, out=out, overrides=overrides, options=options, events=events)
+    if json:
+        print_json({"run": str(result.run), "warnings": result.warnings, **result.metrics})
+    else:
+        show_metrics(result.metrics)
+        typer.echo(f"report: {result.run / 'report.html'}")
+
+
+def show_metrics(metrics: dict) -> None:
+    """The headline of a run on stdout."""
+    low, high = metrics["ci95"]
+    typer.echo(
+        f"accuracy {metrics['accuracy']:.1%} of {metrics['n_test']} test videos "
+        f"(95 % interval {low:.1%} to {high:.1%}; largest class alone: {metrics['majority_baseline']:.1%}; "
+        f"split: {metrics['split']})"
+    )

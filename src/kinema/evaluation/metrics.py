@@ -1,0 +1,101 @@
+"""Figures of merit from class scores. Numpy and scikit-learn, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy import stats
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+BOOTSTRAP_DRAWS = 2000
+
+
+def classification_metrics(
+    scores: np.ndarray,
+    truth: np.ndarray,
+    labels: Sequence[str],
+    *,
+    train_counts: Sequence[int],
+    groups: Sequence[str | None],
+    split: str,
+) -> dict[str, Any]:
+    """The content of metrics.json.
+
+    Args:
+        scores: float [N, C], one row per test video.
+        truth: int [N], class indices.
+        train_counts: training videos per class; their largest class is the majority baseline.
+        groups: the group of each test video, None where unknown; the interval is drawn over groups.
+        split: where the split comes from, in words.
+    """
+    predicted = scores.argmax(1)
+    hits = predicted == truth
+    classes = np.arange(len(labels))
+    confusion = confusion_matrix(truth, predicted, labels=classes)
+    precision, recall, f1, support = precision_recall_fscore_support(
+        truth, predicted, labels=classes, zero_division=0
+    )
+    tested = support > 0
+    majority = int(np.argmax(train_counts))
+    return {
+        "accuracy": float(hits.mean()),
+        "top3": top_k(scores, truth, 3),
+        "top5": top_k(scores, truth, 5),
+        "mean_class_accuracy": float(recall[tested].mean()),
+        "majority_baseline": float((truth == majority).mean()),
+        "majority_class": labels[majority],
+        "ci95": list(confidence_interval(hits, groups)),
+        "ci95_over": "groups" if _cluster(groups) is not None else "videos",
+        "n_test": len(truth),
+        "split": split,
+        "confusion": confusion.tolist(),
+        "per_class": [
+            {
+                "label": label,
+                "precision": float(precision[i]),
+                "recall": float(recall[i]),
+                "f1": float(f1[i]),
+                "support": int(support[i]),
+            }
+            for i, label in enumerate(labels)
+        ],
+    }
+
+
+def top_k(scores: np.ndarray, truth: np.ndarray, k: int) -> float:
+    """Share of rows whose true class is among the k best; ties go to the earlier class."""
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return float((order == truth[:, None]).any(1).mean())
+
+
+def confidence_interval(hits: np.ndarray, groups: Sequence[str | None]) -> tuple[float, float]:
+    """95 % interval of the accuracy.
+
+    Where groups are known, whole groups are drawn with replacement (percentile bootstrap): clips of one
+    group are not independent. Without groups, or where every group has the same score so that drawing shows
+    no spread, the exact binomial interval, counting groups instead of clips where they are known.
+    """
+    cluster = _cluster(groups)
+    accuracy = float(hits.mean())
+    if cluster is None:
+        return _binomial(round(accuracy * len(hits)), len(hits))
+    sums = np.bincount(cluster, weights=hits)
+    sizes = np.bincount(cluster)
+    if len(sizes) < 2 or np.ptp(sums / sizes) == 0:
+        return _binomial(round(accuracy * len(sizes)), len(sizes))
+    draws = np.random.default_rng(0).integers(0, len(sizes), (BOOTSTRAP_DRAWS, len(sizes)))
+    low, high = np.percentile(sums[draws].sum(1) / sizes[draws].sum(1), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _cluster(groups: Sequence[str | None]) -> np.ndarray | None:
+    if any(g is None for g in groups):
+        return None
+    return np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)[1]
+
+
+def _binomial(hits: int, count: int) -> tuple[float, float]:
+    interval = stats.binomtest(hits, count).proportion_ci(0.95)
+    return float(interval.low), float(interval.high)

@@ -1,0 +1,102 @@
+"""Is everything here that Kinema needs? Facts about the installation, each with the cure."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+from ..backbones.table import BACKBONES, backbone_spec
+from ..backbones.weights import find_weights
+from ..errors import KinemaError
+from .prepare import default_features
+
+CORE = ("torch", "torchvision", "timm", "av", "numba", "scikit-learn", "lightning", "safetensors", "pyarrow")
+EXTRAS = {"openvino": "openvino", "flownet2": "ptlflow", "web": "fastapi", "onnx": "onnx"}
+
+
+class Check(NamedTuple):
+    """One finding; `state` is ok, optional (absent and not needed) or missing."""
+
+    name: str
+    state: str
+    detail: str
+
+
+def diagnose(weights: str | Path | None = None) -> list[Check]:
+    """Look at everything; changes nothing and opens no connection."""
+    return [*_python(), *_packages(), *_codecs(), *_hardware(), *_folders(), *_weights(weights)]
+
+
+def _python() -> Iterator[Check]:
+    supported = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    detail = platform.python_version() + ("" if supported else "; Kinema is tested on 3.11 to 3.13")
+    yield Check("Python", "ok" if supported else "missing", detail)
+
+
+def _packages() -> Iterator[Check]:
+    for name in CORE:
+        try:
+            yield Check(name, "ok", metadata.version(name))
+        except metadata.PackageNotFoundError:
+            yield Check(name, "missing", f"pip install {name}")
+    for extra, module in EXTRAS.items():
+        found = importlib.util.find_spec(module) is not None
+        detail = metadata.version(module) if found else f"optional; pip install 'kinema[{extra}]'"
+        yield Check(f"extra {extra}", "ok" if found else "optional", detail)
+
+
+def _codecs() -> Iterator[Check]:
+    import av
+
+    for codec, mode, why in (
+        ("h264", "r", "most video files"),
+        ("mpeg4", "r", "UCF101's AVI files"),
+        ("libx264", "w", "synthetic sets and annotated video"),
+        ("aac", "w", "sound of synthetic sets"),
+    ):
+        try:
+            av.codec.Codec(codec, mode)
+            yield Check(f"codec {codec} ({mode})", "ok", why)
+        except (av.error.FFmpegError, ValueError):
+            yield Check(
+                f"codec {codec} ({mode})", "missing", f"needed for {why}; reinstall PyAV: pip install -U av"
+            )
+
+
+def _hardware() -> Iterator[Check]:
+    import psutil
+    import torch
+
+    memory = psutil.virtual_memory().total / 2**30
+    yield Check("processor", "ok", f"{os.cpu_count()} cores, {memory:.0f} GiB memory")
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none; everything works without one"
+    yield Check("GPU", "ok" if torch.cuda.is_available() else "optional", gpu)
+
+
+def _folders() -> Iterator[Check]:
+    folder = default_features()
+    existing = next(p for p in (folder, *folder.parents) if p.exists())
+    free = shutil.disk_usage(existing).free / 2**30
+    writable = os.access(existing, os.W_OK)
+    detail = (
+        f"{folder}, {free:.0f} GiB free" if writable else f"{folder} is not writable; set KINEMA_FEATURES"
+    )
+    yield Check("feature store", "ok" if writable else "missing", detail)
+
+
+def _weights(weights: str | Path | None) -> Iterator[Check]:
+    for name in BACKBONES:
+        for kind, files in backbone_spec(name).weights.items():
+            try:
+                path, _ = find_weights(name, files, weights, download=False)
+                yield Check(f"weights {name}/{kind}", "ok", str(path))
+            except KinemaError:
+                where = "fetched on first use" if any(f.url for f in files) else "put into KINEMA_WEIGHTS"
+                yield Check(f"weights {name}/{kind}", "optional", f"{files[0].files[0]}: {where}")

@@ -1,0 +1,129 @@
+"""Test scores of a recogniser, with what they must be compared to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..datasets import Dataset, ensure_split, load_dataset
+from ..errors import UsageError
+from ..evaluation.metrics import classification_metrics
+from ..evaluation.score import score_items
+from ..fusion.concat_svm import LinearSVM
+from ..inference.load import load
+from ..recognizer import Recognizer
+from ..types import VideoRecord
+from .events import SILENT, Events
+from .prepare import Extracted, extract_streams
+
+# Seeds of the step permutations whose mean accuracy is reported beside the real one.
+SHUFFLE_SEEDS = (0, 1, 2)
+
+Subsets = Mapping[str, Sequence[str]]
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """Scores float32 [N, C] and true classes int [N] of the test records, and metrics.json's content."""
+
+    records: tuple[VideoRecord, ...]
+    scores: np.ndarray
+    truth: np.ndarray
+    metrics: dict[str, Any]
+
+
+def evaluate_model(
+    model: Recognizer,
+    svm: LinearSVM | None,
+    extracted: Extracted,
+    dataset: Dataset,
+    *,
+    train_counts: Sequence[int],
+    subsets: Subsets | None = None,
+) -> Evaluation:
+    """Score the test split of a dataset whose features are in the store.
+
+    `subsets` names groups of classes whose accuracy is given by itself. Every accuracy is also measured
+    with the steps of each sequence shuffled: where that changes nothing, time plays no part.
+    """
+    records = dataset.part("test")
+    items = extracted.items(records, dataset.labels)
+    truth = np.array([i.label for i in items])
+    scores = score_items(model, items, svm)
+    metrics = classification_metrics(
+        scores,
+        truth,
+        dataset.labels,
+        train_counts=train_counts,
+        groups=[r.group for r in records],
+        split=dataset.split_source,
+    )
+    shuffled = [score_items(model, items, svm, shuffle_steps=seed) for seed in SHUFFLE_SEEDS]
+    metrics["shuffled_accuracy"] = float(np.mean([_accuracy(s, truth) for s in shuffled]))
+    metrics["subsets"] = {
+        name: _subset(np.isin(truth, [dataset.labels.index(c) for c in classes]), scores, shuffled, truth)
+        for name, classes in (subsets or {}).items()
+    }
+    return Evaluation(records, scores, truth, metrics)
+
+
+def evaluate(
+    run: str | Path,
+    data: str | Path,
+    *,
+    layout: str = "auto",
+    split: int = 1,
+    weights: str | Path | None = None,
+    features: str | Path | None = None,
+    device: str = "auto",
+    events: Events = SILENT,
+) -> dict[str, Any]:
+    """Metrics of a run on the test split of `data`; of all of it where it has no split.
+
+    Raises `UsageError` where the data has classes that the run does not know.
+    """
+    loaded = load(run, weights=weights, device=device)
+    dataset = load_dataset(data, layout=layout, split=split)
+    dataset = _all_test(dataset) if not dataset.has_split else ensure_split(dataset)
+    unknown = sorted({r.label or "" for r in dataset.part("test")} - set(loaded.labels))
+    if unknown:
+        raise UsageError(
+            f"class '{unknown[0]}' of {data} is unknown to run {run} (it knows {', '.join(loaded.labels[:8])}); "
+            "train on this data or take the class out"
+        )
+    extracted = extract_streams(dataset.part("test"), loaded.parts, features, device=device, events=events)
+    tested = Dataset(
+        dataset.layout,
+        dataset.root,
+        loaded.labels,
+        tuple(extracted.records),
+        split_source=dataset.split_source,
+    )
+    counts = loaded.config.data.get("train_counts") or [1] * len(loaded.labels)
+    evaluation = evaluate_model(loaded.model, loaded.svm, extracted, tested, train_counts=counts)
+    return evaluation.metrics | {"quarantined": len(extracted.quarantined), "absent": len(dataset.absent)}
+
+
+def _all_test(dataset: Dataset) -> Dataset:
+    records = [replace(r, split="test") for r in dataset.records]
+    return dataset.with_split(records, "no split: all videos tested")
+
+
+def _accuracy(scores: np.ndarray, truth: np.ndarray) -> float:
+    return float((scores.argmax(1) == truth).mean())
+
+
+def _subset(
+    chosen: np.ndarray, scores: np.ndarray, shuffled: Sequence[np.ndarray], truth: np.ndarray
+) -> dict[str, Any]:
+    if not chosen.any():
+        return {"n_test": 0, "accuracy": None, "shuffled_accuracy": None}
+    return {
+        "n_test": int(chosen.sum()),
+        "accuracy": _accuracy(scores[chosen], truth[chosen]),
+        "shuffled_accuracy": float(np.mean([_accuracy(s[chosen], truth[chosen]) for s in shuffled])),
+    }

@@ -1,0 +1,131 @@
+"""From records to stored features: digests, extraction of every stream, and the items that remain."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import WorkError
+from ..features.extract import ExtractReport, digest_records, extract, items_of
+from ..features.fingerprint import video_key
+from ..features.loader import FeatureItem
+from ..features.store import FeatureStore
+from ..pipeline import StreamParts, default_workers
+from ..types import VideoRecord
+from .events import SILENT, Events
+
+
+@dataclass(slots=True)
+class Extracted:
+    """Records whose features are all in the store, and what became of the others.
+
+    `quarantined` holds (file name, reason), one entry per file.
+    """
+
+    records: list[VideoRecord]
+    digests: dict[Path, str]
+    store: FeatureStore
+    parts: Mapping[str, StreamParts]
+    reports: dict[str, ExtractReport]
+    quarantined: dict[str, str] = field(default_factory=dict)
+
+    def key(self, record: VideoRecord, variant: int = 0) -> str:
+        """The store key of a record."""
+        return video_key(self.digests[record.path], record, variant)
+
+    def items(
+        self, records: Sequence[VideoRecord], labels: Sequence[str], variants: int = 0
+    ) -> list[FeatureItem]:
+        """Feature items of records: as they are first, then each augmented version of all of them."""
+        index = {label: i for i, label in enumerate(labels)}
+        items = []
+        for variant in range(variants + 1):
+            versions = {name: variant if part.spec.augment else 0 for name, part in self.parts.items()}
+            shelves = {name: self.parts[name].shelf(self.store, v) for name, v in versions.items()}
+            items += [
+                FeatureItem(
+                    {name: shelves[name].path(self.key(r, v)) for name, v in versions.items()},
+                    index.get(r.label or "", -1),
+                )
+                for r in records
+            ]
+        return items
+
+
+def default_features() -> Path:
+    """Where features go unless told otherwise: `KINEMA_FEATURES`, else the user's cache folder."""
+    chosen = os.environ.get("KINEMA_FEATURES")
+    if chosen:
+        return Path(chosen)
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "kinema" / "features"
+
+
+def variants_of(parts: Mapping[str, StreamParts]) -> int:
+    """Augmented versions of each training video."""
+    return max((p.spec.augment.copies for p in parts.values() if p.spec.augment), default=0)
+
+
+def extract_streams(
+    records: Sequence[VideoRecord],
+    parts: Mapping[str, StreamParts],
+    features: str | Path | None,
+    *,
+    workers: int | None = None,
+    device: str = "auto",
+    events: Events = SILENT,
+) -> Extracted:
+    """Fill the store for every stream; quarantine what cannot be read. Raises `WorkError` if nothing can."""
+    store = FeatureStore(features or default_features())
+    events.step(f"reading {len({r.path for r in records})} files")
+    digests, unreadable = digest_records(records)
+    failures = {(r.name, r.part, "file", unreadable[r.path]) for r in records if r.path in unreadable}
+    reports = {}
+    # Flow first: it computes the motion profile that adaptive sampling of other streams then finds.
+    for name in sorted(parts, key=lambda n: parts[n].spec.input != "flow"):
+        report = _extract_stream(records, parts[name], digests, store, workers, device, events)
+        reports[name] = report
+        failures |= {(r.name, r.part, name, reason) for r, reason in report.failed}
+    seen = {(r.name, r.part, s) for r in records for s in (*parts, "file")}
+    store.quarantine(sorted(failures), seen)
+    lost = {(name, part) for name, part, _, _ in failures}
+    usable = [r for r in records if (r.name, r.part) not in lost]
+    quarantined = {name: reason for name, _, _, reason in sorted(failures)}
+    if not usable:
+        first = next(iter(quarantined.items()), ("", "no files"))
+        raise WorkError(
+            f"no usable videos: all {len(quarantined)} files failed, {first[0]}: {first[1]}; see `kinema scan`"
+        )
+    return Extracted(usable, digests, store, parts, {n: reports[n] for n in parts}, quarantined)
+
+
+def _extract_stream(
+    records: Sequence[VideoRecord],
+    part: StreamParts,
+    digests: dict[Path, str],
+    store: FeatureStore,
+    workers: int | None,
+    device: str,
+    events: Events,
+) -> ExtractReport:
+    copies = part.spec.augment.copies if part.spec.augment else 0
+    items = items_of(records, digests, lambda r: copies if r.split == "train" else 0)
+    shelves = {v: part.shelf(store, v) for v in range(copies + 1)}
+    missing = sum(i.key not in shelves[i.variant] for i in items)
+    if not missing:
+        events.step(f"stream {part.name}: all {len(items)} feature sequences are in the store")
+        return ExtractReport(part.name, shelves[0].fingerprint, reused=len(items))
+    events.step(
+        f"stream {part.name}: extracting {missing} of {len(items)} ({', '.join(part.spec.backbones)})"
+    )
+    return extract(
+        items,
+        part.config,
+        part.compute(device=device, threads=os.cpu_count()),
+        store,
+        lambda variant: shelves[variant],
+        workers=workers or default_workers(part.config),
+        progress=events.progress,
+    )
