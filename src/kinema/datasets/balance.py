@@ -88,4 +88,4 @@ def _cost(inside: np.ndarray, counts: np.ndarray, fraction: float) -> np.ndarray
     uneven = ((inside / total - fraction) ** 2).mean(1)
     gone = (inside == total).sum(1)
     absent = ((inside == 0) & ((counts > 0).sum(0) > 1)).sum(1)
-    return uneven / 2 + (inside.sum(1) / total.sum() - fraction) ** 2 / 2 + 10 * absent + 1000 * gone
+    return uneven + 10 * absent + 1000 * gone

@@ -13,7 +13,7 @@ from dataclasses import replace
 from ..errors import UsageError
 from ..types import VideoRecord
 from .balance import assign_folds, choose_units
-from .dataset import Dataset, natural, some
+from .dataset import Dataset, counted, natural, some
 
 _GROUP = re.compile(r"(?:^|[_\W])(g\d{2,3}|person_?\d{1,3})(?=[_\W]|$)", re.IGNORECASE)
 
@@ -142,7 +142,9 @@ def ensure_split(dataset: Dataset, seed: int = 0, test_fraction: float = 0.25) -
         records = split_randomly(dataset.records, test_fraction, seed)
         return dataset.with_split(records, f"made at random ({share})", [warning])
     lone = sum(r.group is None for r in dataset.records)
-    warnings = [f"{lone} videos have no group: each is taken as a group of its own"] if lone else []
+    warnings = (
+        [f"{counted(lone, 'video')} of no known group: each is taken as a group of its own"] if lone else []
+    )
     records = split_by_group(dataset.records, test_fraction, seed=seed)
     return dataset.with_split(records, f"made by group ({len(dataset.groups)} groups, {share})", warnings)
 
