@@ -61,6 +61,20 @@ def test_runner_leaves_its_backbone_alone(loaded, frames):
     assert torch.equal(loaded.module(torch.from_numpy(frames[0][None])), before)
 
 
+def test_openvino_agrees_keeps_its_network_and_gives_the_same_bytes_in_any_batch(
+    loaded, frames, tmp_path, monkeypatch
+):
+    openvino = pytest.importorskip("openvino")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    expected = BackboneRunner(loaded, batch_size=3, device="cpu")(frames[:5])
+    output = BackboneRunner(loaded, batch_size=3, runtime="openvino")(frames[:5])
+    assert np.linalg.norm(output - expected) < 1e-4 * np.linalg.norm(expected)
+    assert len(list(tmp_path.glob("kinema/openvino/*/network.xml"))) == 1
+    monkeypatch.setattr(openvino, "convert_model", None)  # the second one reads what the first one kept
+    again = BackboneRunner(loaded, batch_size=3, runtime="openvino")
+    assert again(frames[4:5])[0].tobytes() == output[4].tobytes()
+
+
 def test_no_inputs_no_features(loaded):
     assert BackboneRunner(loaded, device="cpu")([]).shape == (0, 1280)
 
@@ -79,6 +93,10 @@ def test_wrong_use_is_refused(loaded, frames):
         BackboneRunner(loaded, batch_size=0)
     with pytest.raises(UsageError, match="unknown precision 'fp8'; use fp32 or bf16"):
         BackboneRunner(loaded, precision="fp8")
+    with pytest.raises(UsageError, match="unknown runtime 'tflite'; use torch or openvino"):
+        BackboneRunner(loaded, runtime="tflite")
+    with pytest.raises(UsageError, match="openvino works on the processor, not on cuda"):
+        BackboneRunner(loaded, runtime="openvino", device="cuda")
     with pytest.raises(UsageError, match="unknown device 'abacus'"):
         BackboneRunner(loaded, device="abacus")
     run = BackboneRunner(loaded, batch_size=2, device="cpu")

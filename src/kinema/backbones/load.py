@@ -57,7 +57,7 @@ def load_backbone(
         path, published = find_weights(name, spec.weight_files(weights), weights_dir, download)
         module = _build(name, chosen, published.variant)
         fill(module, _converted(name, read_state(path)), f"{name} from {path}")
-        digest, source = state_digest(module.state_dict()), str(path)
+        digest, source = state_digest(module.state_dict(), published.variant), str(path)
     module.requires_grad_(False).eval()
     return LoadedBackbone(module, spec, chosen, spec.features[chosen], digest, source)
 
@@ -82,9 +82,12 @@ def fill(module: Backbone, state: dict[str, Tensor], what: str) -> None:
     module.load_state_dict(state, strict=False)
 
 
-def state_digest(state: dict[str, Tensor]) -> str:
-    """sha256 of names, shapes and values, in the order of names; counters of batch norm do not count."""
-    digest = hashlib.sha256()
+def state_digest(state: dict[str, Tensor], variant: str | None = None) -> str:
+    """sha256 of the variant, and of names, shapes and values in the order of names.
+
+    The counters of batch norm do not count.
+    """
+    digest = hashlib.sha256((variant or "").encode())
     for key in sorted(state):
         if not key.endswith("num_batches_tracked"):
             value = state[key].detach().cpu().contiguous()
