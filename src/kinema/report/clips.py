@@ -11,7 +11,9 @@ from . import markup
 from .data import FilmStrip, Sample
 
 
-def surest_and_worst(scores: np.ndarray, truth: np.ndarray, hits: int = 6, misses: int = 12) -> tuple[list, list]:
+def surest_and_worst(
+    scores: np.ndarray, truth: np.ndarray, hits: int = 6, misses: int = 12
+) -> tuple[list, list]:
     """Rows of `scores` [N, C] to show, given `truth` [N] class indices: (surest hits, worst misses).
 
     Hits are the highest-scored right answers, one per class before any class gets a second one. Misses are
@@ -38,7 +40,7 @@ def clip_cards(samples: Iterable[Sample], index: Mapping[str, int] | None = None
 
 def _card(sample: Sample, index: Mapping[str, int]) -> str:
     where = ""
-    if sample.truth in index and sample.predicted in index:
+    if sample.truth is not None and sample.truth in index and sample.predicted in index:
         where = f' data-truth="{index[sample.truth]}" data-said="{index[sample.predicted]}"'
     kind = "hit" if sample.correct else "miss"
     return (

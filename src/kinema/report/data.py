@@ -219,7 +219,15 @@ class ReportData:
         classes = len(self.labels)
         confusion = self.metrics.get("confusion")
         if confusion is not None and [len(row) for row in confusion] != [classes] * classes:
-            raise ValueError(f"confusion must be {classes} x {classes}, one row and column per `per_class` entry")
+            raise ValueError(
+                f"confusion must be {classes} x {classes}, one row and column per `per_class` entry"
+            )
+
+    @property
+    def tested(self) -> int:
+        """Number of videos that the metrics are over."""
+        supports = (entry.get("support") or 0 for entry in self.metrics.get("per_class", ()))
+        return int(self.metrics.get("n_test") or sum(supports))
 
     @property
     def labels(self) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from statistics import median
 from typing import Any
 from urllib.parse import quote
@@ -22,7 +23,9 @@ def training_section(history: Sequence[Mapping[str, Any]]) -> str:
     steps, axis = _epochs(history)
     dividers = _stages(history, steps)
     charts = "".join(
-        line_chart(Lines(title, axis, _curves(history, steps, key), percent=key == "accuracy", dividers=dividers))
+        line_chart(
+            Lines(title, axis, _curves(history, steps, key), percent=key == "accuracy", dividers=dividers)
+        )
         for title, key in (("Loss", "loss"), ("Accuracy", "accuracy"))
     )
     return (
@@ -35,7 +38,7 @@ def training_section(history: Sequence[Mapping[str, Any]]) -> str:
 def _epochs(history: Sequence[Mapping[str, Any]]) -> tuple[list[float], str]:
     """x values: the epochs themselves, or a running count where stages start over at one."""
     epochs = [float(row.get("epoch", index + 1)) for index, row in enumerate(history)]
-    if all(later > earlier for earlier, later in zip(epochs, epochs[1:], strict=False)):
+    if all(later > earlier for earlier, later in pairwise(epochs)):
         return epochs, "epoch"
     return [float(index + 1) for index in range(len(epochs))], "epoch, all stages"
 
@@ -74,10 +77,14 @@ def dataset_section(facts: DatasetFacts | None) -> str:
         ("split", markup.escape(facts.split_source)),
     ]  # fmt: skip
     if facts.sound is not None:
-        pairs.append(("sound", f"{markup.count(facts.sound)} of {markup.count(facts.total)} have a sound track"))
+        pairs.append(
+            ("sound", f"{markup.count(facts.sound)} of {markup.count(facts.total)} have a sound track")
+        )
     listings = (
         _listing("listed file is absent", "listed files are absent", facts.absent)
-        + _listing("file quarantined", "files quarantined", [f"{name}: {why}" for name, why in facts.quarantined])
+        + _listing(
+            "file quarantined", "files quarantined", [f"{name}: {why}" for name, why in facts.quarantined]
+        )
         + _listing("duplicate", "duplicates", facts.duplicates)
         + _listing("leak between splits", "leaks between splits", facts.leaks)
     )
@@ -118,8 +125,8 @@ def _count_row(label: str, row: Mapping[str, int], splits: Sequence[str], most: 
     )
     numbers = " + ".join(markup.count(row.get(split, 0)) for split in splits)
     return (
-        f'<li><span class="label">{markup.name(label)}</span><span class="bar" aria-hidden="true">{parts}</span>'
-        f'<span class="num">{numbers}</span></li>'
+        f'<li><span class="label">{markup.name(label)}</span>'
+        f'<span class="bar" aria-hidden="true">{parts}</span><span class="num">{numbers}</span></li>'
     )
 
 
@@ -147,7 +154,8 @@ def _listing(one: str, many: str, items: Sequence[str]) -> str:
     shown = "".join(f"<li>{markup.name(item)}</li>" for item in items[:_LISTED])
     hidden = len(items) - _LISTED
     rest = f"<li>… and {markup.count(hidden)} more</li>" if hidden > 0 else ""
-    return f'<details><summary>{markup.plural(len(items), one, many)}</summary><ul class="files">{shown}{rest}</ul></details>'
+    title = markup.plural(len(items), one, many)
+    return f'<details><summary>{title}</summary><ul class="files">{shown}{rest}</ul></details>'
 
 
 def recipe_section(data: ReportData) -> str:
@@ -162,7 +170,9 @@ def recipe_section(data: ReportData) -> str:
         paper = f"<p>After {title}.{link}</p>"
     notes = "".join(f"<li>{markup.escape(note)}</li>" for note in data.notes)
     notes = f'<ul class="notes">{notes}</ul>' if notes else ""
-    yaml = f"<pre tabindex=\"0\"><code>{markup.block(data.recipe_yaml)}</code></pre>" if data.recipe_yaml else ""
+    yaml = (
+        f'<pre tabindex="0"><code>{markup.block(data.recipe_yaml)}</code></pre>' if data.recipe_yaml else ""
+    )
     return f'<section id="recipe"><h2>The recipe</h2>{paper}{notes}{yaml}</section>'
 
 
@@ -170,7 +180,8 @@ def cost_section(cost: Cost | None) -> str:
     """Seconds per stage as one bar, then speed, memory, sizes, parameters and the weights' origin."""
     if cost is None:
         return ""
-    return f'<section id="cost"><h2>What it cost</h2>{_stage_bar(cost.stages)}{definitions(_cost_facts(cost))}</section>'
+    content = _stage_bar(cost.stages) + definitions(_cost_facts(cost))
+    return f'<section id="cost"><h2>What it cost</h2>{content}</section>'
 
 
 def _stage_bar(stages: Mapping[str, float]) -> str:
@@ -182,7 +193,8 @@ def _stage_bar(stages: Mapping[str, float]) -> str:
         for index, seconds in enumerate(stages.values())
     )
     keys = "".join(
-        f'<li class="s{index % 4}"><span class="key"></span>{markup.name(stage)} <b>{markup.duration(seconds)}</b></li>'
+        f'<li class="s{index % 4}"><span class="key"></span>{markup.name(stage)} '
+        f"<b>{markup.duration(seconds)}</b></li>"
         for index, (stage, seconds) in enumerate(stages.items())
     )
     return f'<div class="whole" aria-hidden="true">{parts}</div><ul class="legend">{keys}</ul>'

@@ -64,7 +64,7 @@ def nice_ticks(low: float, high: float, wanted: int = 4) -> list[float]:
 
 
 def line_chart(item: Lines) -> str:
-    """An SVG line chart with gridlines, a legend that carries each curve's last value, and a hover readout."""
+    """An SVG line chart with gridlines, a legend with each curve's last value, and a hover readout."""
     series = [one for one in item.series if any(markup.finite(y) is not None for y in one.y)]
     if not series:
         return ""
@@ -79,14 +79,14 @@ def line_chart(item: Lines) -> str:
     paths = "".join(_path(one, frame, index) for index, one in enumerate(series))
     diagonal = f'<path class="diagonal" d="M{frame.at(0, 0)}L{frame.at(1, 1)}"/>' if item.diagonal else ""
     grid = "".join(f'<path class="grid" d="M0 {frame.y(tick):.1f}H1000"/>' for tick in y_ticks)
-    title = markup.escape(item.title)
+    title, spoken = markup.escape(item.title), markup.escape(_spoken(item, series, show))
     data = {
         "x": [x_low, x_high], "y": [y_ticks[0], y_ticks[-1]], "percent": item.percent, "xLabel": item.x_label,
         "series": [{"name": one.name, "x": list(one.x), "y": list(one.y)} for one in series],
     }  # fmt: skip
     return (
         f'<figure class="chart"><figcaption>{title}</figcaption>{_legend(series, show)}'
-        f'<div class="plot" tabindex="0" role="img" aria-label="{markup.escape(_spoken(item, series, show))}">'
+        f'<div class="plot" tabindex="0" role="img" aria-label="{spoken}">'
         f'<svg viewBox="0 0 1000 1000" preserveAspectRatio="none" aria-hidden="true">{grid}'
         f"{_dividers(item, frame)}{diagonal}{paths}</svg>{_labels(item, frame, y_ticks, show)}</div>"
         f'<p class="x-label">{markup.escape(item.x_label)}</p>{_note(item.note)}'
@@ -127,7 +127,9 @@ def _dividers(item: Lines, frame: _Frame) -> str:
 
 
 def _labels(item: Lines, frame: _Frame, y_ticks: Sequence[float], show: Any) -> str:
-    ys = "".join(f'<span class="y" style="top:{frame.y(tick) / 10:.2f}%">{show(tick)}</span>' for tick in y_ticks)
+    ys = "".join(
+        f'<span class="y" style="top:{frame.y(tick) / 10:.2f}%">{show(tick)}</span>' for tick in y_ticks
+    )
     inside = [
         tick for tick in nice_ticks(frame.x_low, frame.x_high, 5) if frame.x_low <= tick <= frame.x_high
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -10,25 +11,29 @@ import numpy as np
 from PIL import Image
 
 from ..errors import MediaError
+from ..media.reader import VideoReader
 from ..types import Frame
 from .data import FilmStrip
 
 _GAP = 3  # px between frames, black like the film's own bars
 
 
-def sample_times(duration: float, frames: int = 6, start: float = 0.0) -> list[float]:
-    """The middles of `frames` equal stretches of [start, start + duration], in seconds."""
-    return [start + duration * (step + 0.5) / frames for step in range(frames)]
+def spread(times: Sequence[float], wanted: int = 6) -> list[float]:
+    """At most `wanted` of `times` (such as the steps of a feature sequence), evenly spread over them."""
+    if not len(times):
+        return []
+    picks = np.linspace(0, len(times) - 1, min(wanted, len(times))).round().astype(int)
+    return [float(times[pick]) for pick in picks]
 
 
 def strip_from_frames(
-    frames: Iterable[Frame], times: Sequence[float], height: int = 96, quality: int = 80
+    frames: Iterable[Frame], times: Sequence[float], height: int = 108, quality: int = 80
 ) -> FilmStrip:
     """A film strip of the frames nearest to `times` (seconds, ascending).
 
     `frames` come in order of time and are read once; only the chosen ones are kept, scaled to `height`
     pixels. Luma frames [H, W] are shown in grey. Fewer frames than times: the nearest is shown again.
-    Raises MediaError where there is no frame.
+    Raises MediaError where there is no frame or no time.
     """
     cells: list[tuple[float, Image.Image]] = []
     previous: Frame | None = None
@@ -38,7 +43,7 @@ def strip_from_frames(
         previous = frame
         if len(cells) == len(times):
             break
-    if previous is None:
+    if previous is None or not len(times):
         raise MediaError("the video has no frame to show; run `kinema scan` to see what is wrong with it")
     last = [_cell(previous, height)] * (len(times) - len(cells))
     return _join(cells + last, height, quality)
@@ -69,9 +74,37 @@ def _join(cells: Sequence[tuple[float, Image.Image]], height: int, quality: int)
     return FilmStrip(buffer.getvalue(), times, sheet.width, sheet.height)
 
 
-def film_strip(path: Path, times: Sequence[float], height: int = 96) -> FilmStrip:
-    """A film strip of the file at `path`: the frames nearest to `times` (seconds, ascending).
+def film_strip(
+    path: Path,
+    times: Sequence[float],
+    height: int = 108,
+    *,
+    start_seconds: float | None = None,
+    end_seconds: float | None = None,
+    frames: tuple[int, int] | None = None,
+) -> FilmStrip:
+    """A film strip of the file at `path`, or of a part of it: the frames nearest to `times`.
 
-    Raises MediaError where the file cannot be read.
+    `times` are ascending seconds, counted from the part's start. Decoding stops after the last of them,
+    and only frames close to one of them are converted. Raises MediaError where the file cannot be read.
     """
-    raise NotImplementedError
+    with VideoReader(path, start_seconds=start_seconds, end_seconds=end_seconds, frames=frames) as reader:
+        gap = 1.0 / (reader.info.average_fps or 25.0)
+        return strip_from_frames(reader.read(_Around(times, gap)), times, height)
+
+
+class _Around:
+    """Wants the frames up to `gap` seconds before each time, the first at or after it, all after the last.
+
+    What comes after the last time lets the strip see that the nearest frame has gone by, and stop reading.
+    The first frame is wanted always: there is something to show even if every time lies past the end.
+    """
+
+    def __init__(self, times: Sequence[float], gap: float):
+        self._left, self._gap = deque(times), gap
+
+    def __call__(self, index: int, seconds: float) -> bool:
+        wanted = index == 0 or not self._left or seconds >= self._left[0] - self._gap
+        while self._left and seconds >= self._left[0]:
+            self._left.popleft()
+        return wanted

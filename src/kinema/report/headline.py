@@ -19,22 +19,20 @@ def result_section(data: ReportData) -> str:
         return '<section id="result"><p class="lead">This run has not been evaluated yet.</p></section>'
     return (
         f'<section id="result"><div class="headline"><p class="big">{markup.percent(accuracy)}</p>'
-        f'<p class="lead">{_sentence(metrics)}</p></div>{ruler(metrics, data.comparisons)}'
+        f'<p class="lead">{_sentence(data)}</p></div>{ruler(metrics)}'
         f"{_tiles(data)}</section>"
     )
 
 
-def _clips(metrics: Mapping[str, Any]) -> str:
-    count = int(metrics.get("n_test", 0))
-    kind = _SPLIT_WORDS.get(str(metrics.get("split", "test")), "held-out")
-    return f"{kind} {markup.plural(count, 'clip').split(maxsplit=1)[-1]}" if not count else (
-        f"{markup.count(count)} {kind} {'clip' if count == 1 else 'clips'}"
-    )
+def _clips(data: ReportData) -> str:
+    kind = _SPLIT_WORDS.get(str(data.metrics.get("split", "test")), "held-out")
+    return markup.plural(data.tested, f"{kind} clip")
 
 
-def _sentence(metrics: Mapping[str, Any]) -> str:
+def _sentence(data: ReportData) -> str:
     """'of 117 held-out clips recognised; 95 % interval ...; always guessing the largest class: 18.8 %.'"""
-    text = f"of <b>{_clips(metrics)}</b> recognised"
+    metrics = data.metrics
+    text = f"of <b>{_clips(data)}</b> recognised"
     interval = _interval(metrics)
     if interval:
         text += f", 95\u202f% interval {markup.percent(interval[0])} to {markup.percent(interval[1])}"
@@ -45,36 +43,24 @@ def _sentence(metrics: Mapping[str, Any]) -> str:
 
 
 def _interval(metrics: Mapping[str, Any]) -> tuple[float, float] | None:
-    low, high = (list(metrics.get("ci95") or ()) + [None, None])[:2]
-    ends = markup.finite(low), markup.finite(high)
-    return (ends[0], ends[1]) if ends[0] is not None and ends[1] is not None else None
+    ends = [end for end in map(markup.finite, metrics.get("ci95") or ()) if end is not None]
+    return (ends[0], ends[1]) if len(ends) == 2 else None
 
 
-def ruler(metrics: Mapping[str, Any], comparisons: tuple[Comparison, ...] = ()) -> str:
-    """A 0 to 100 % scale with the result, its interval, and a mark for each baseline."""
+def ruler(metrics: Mapping[str, Any]) -> str:
+    """A 0 to 100 % scale with the result, its interval and the largest class's share."""
     accuracy = markup.finite(metrics.get("accuracy")) or 0.0
-    marks = [("largest class", markup.finite(metrics.get("majority_baseline")))]
-    marks += [(row.name, markup.finite(next(iter(row.accuracy.values()), None))) for row in comparisons if not row.ours]
-    ticks = "".join(
-        f'<span class="base" style="left:{100 * value:.2f}%" title="{markup.escape(name)}: '
-        f'{markup.percent(value)}"></span>'
-        for name, value in marks
-        if value is not None
-    )
-    interval = _interval(metrics)
-    band = ""
+    interval, majority = _interval(metrics), markup.finite(metrics.get("majority_baseline"))
+    band = base = tag = ""
     if interval:
         left, width = 100 * interval[0], 100 * (interval[1] - interval[0])
         band = f'<span class="band" style="left:{left:.2f}%;width:{width:.2f}%"></span>'
-    majority = marks[0][1]
-    tag = (
-        f'<span class="base-tag" style="left:{100 * majority:.2f}%">largest class</span>'
-        if majority is not None
-        else ""
-    )
+    if majority is not None:
+        base = f'<span class="base" style="left:{100 * majority:.2f}%"></span>'
+        tag = f'<span class="base-tag" style="left:{100 * majority:.2f}%">largest class</span>'
     scale = "".join(f'<span class="tick" style="left:{at}%">{at}</span>' for at in (0, 25, 50, 75, 100))
     return (
-        f'<div class="ruler" aria-hidden="true">{tag}<div class="track">{ticks}{band}'
+        f'<div class="ruler" aria-hidden="true">{tag}<div class="track">{base}{band}'
         f'<span class="dot" style="left:{100 * accuracy:.2f}%"></span></div>{scale}</div>'
     )
 
@@ -83,12 +69,14 @@ def _tiles(data: ReportData) -> str:
     metrics, classes = data.metrics, len(data.labels)
     tiles = [("mean over classes", markup.percent(metrics.get("mean_class_accuracy")))]
     tiles += [
-        (f"right answer in the top {k}", markup.percent(metrics.get(f"top{k}"))) for k in (3, 5) if classes > k
+        (f"right answer in the top {k}", markup.percent(metrics.get(f"top{k}")))
+        for k in (3, 5)
+        if classes > k
     ]
     if classes:
         tiles.append(("classes", markup.count(classes)))
     if data.cost is not None and data.cost.stages:
-        tiles.append(("for everything", markup.duration(sum(data.cost.stages.values()))))
+        tiles.append(("all stages together", markup.duration(sum(data.cost.stages.values()))))
     shown = "".join(f"<div><dd>{value}</dd><dt>{label}</dt></div>" for label, value in tiles if value != "–")
     return f'<dl class="tiles">{shown}</dl>'
 
@@ -116,11 +104,11 @@ def comparison_section(comparisons: tuple[Comparison, ...]) -> str:
     head = "".join(f'<th scope="col">{markup.name(column)}</th>' for column in columns)
     body = "".join(_comparison_row(row, columns) for row in comparisons)
     return (
-        '<section id="baselines"><h2>Is it really reading the video?</h2>'
-        '<p class="intro">The run beside simpler answers to the same question. What a simpler answer reaches too '
-        "was not learned from motion or order.</p>"
-        f'<div class="scroll"><table class="compare"><thead><tr><th scope="col">answer</th>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div></section>"
+        '<section id="baselines"><h2>Against simpler answers</h2>'
+        '<p class="intro">The run beside simpler answers to the same question. What a simpler answer reaches '
+        "too was not learned from motion or order.</p>"
+        f'<div class="scroll"><table class="compare"><thead><tr><th scope="col">answer</th>{head}'
+        f"</tr></thead><tbody>{body}</tbody></table></div></section>"
     )
 
 
@@ -134,4 +122,5 @@ def _comparison_row(row: Comparison, columns: list[str]) -> str:
 def _meter(value: float | None) -> str:
     if value is None:
         return "<td>–</td>"
-    return f'<td><span class="num">{markup.percent(value)}</span><span class="bar"><i style="width:{100 * value:.1f}%"></i></span></td>'
+    bar = f'<span class="bar"><i style="width:{100 * value:.1f}%"></i></span>'
+    return f'<td><span class="num">{markup.percent(value)}</span>{bar}</td>'

@@ -11,16 +11,17 @@ from pathlib import Path
 from string import Template
 
 from . import markup
-from .classes import class_section, confusion_section
+from .classes import class_section
 from .clips import clip_cards
+from .confusion import confusion_section
 from .data import ReportData, Section
 from .facts import cost_section, dataset_section, recipe_section, training_section
 from .figures import figure
 from .headline import comparison_section, result_section, warning_list
 
 _NAV = {
-    "result": "Result", "baselines": "Baselines", "classes": "Classes", "confusion": "Confusion", "clips": "Clips",
-    "training": "Learning", "data": "Videos", "recipe": "Recipe", "cost": "Cost",
+    "result": "Result", "baselines": "Baselines", "classes": "Classes", "confusion": "Confusion",
+    "clips": "Clips", "training": "Learning", "data": "Videos", "recipe": "Recipe", "cost": "Cost",
 }  # fmt: skip
 
 

@@ -1,0 +1,87 @@
+"""The confusion matrix: a table that is readable without a script and walks, sorts and answers with one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from . import markup
+from .classes import toggle
+from .data import ReportData
+
+_SHOW_NUMBERS = 12  # classes up to which cells are wide enough for a number
+_SHOW_SMALL_NUMBERS = 26
+
+
+def confusion_section(data: ReportData) -> str:
+    """The confusion matrix (rows: truth, columns: answer) and the pairs most often mixed up."""
+    matrix, labels = data.metrics.get("confusion"), data.labels
+    if not matrix:
+        return ""
+    return (
+        '<section id="confusion"><h2>What is taken for what</h2><p class="intro">A row is what a clip shows, '
+        'a column what it was called: right answers lie on the diagonal.<span class="js"> Choose a cell to '
+        f"see its clips; arrow keys walk.</span></p>{_controls()}"
+        '<p class="readout js" aria-live="polite">&nbsp;</p>'
+        f'<div class="confusion"><div class="scroll">{_matrix(matrix, labels)}</div>'
+        f"{_pairs(matrix, labels)}</div>{markup.json_script({'labels': labels}, 'confusion-data')}</section>"
+    )
+
+
+def _controls() -> str:
+    orders = (("given", "as listed", True), ("name", "name", False), ("recall", "recall", False))
+    units = (("count", "clips", True), ("percent", "% of row", False))
+    return (
+        '<div class="controls js"><span role="group" aria-label="Order of classes">Order '
+        f"{''.join(toggle('order', *choice) for choice in orders)}</span>"
+        '<span role="group" aria-label="Unit of the cells">Show '
+        f"{''.join(toggle('unit', *choice) for choice in units)}</span></div>"
+    )
+
+
+def _matrix(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
+    head = "".join(f'<th scope="col"><span>{markup.name(label)}</span></th>' for label in labels)
+    body = "".join(_matrix_row(row, index, labels[index]) for index, row in enumerate(matrix))
+    count = len(labels)
+    kind = "large" if count <= _SHOW_NUMBERS else "medium" if count <= _SHOW_SMALL_NUMBERS else "small"
+    return (
+        f'<table class="matrix {kind}" data-classes="{count}"><caption class="sr">Confusion matrix: rows are '
+        f"the truth, columns the answer</caption><thead><tr><td></td>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table>"
+    )
+
+
+def _matrix_row(row: Sequence[int], index: int, label: str) -> str:
+    total = sum(row)
+    cells = "".join(_matrix_cell(int(value), total, index == column) for column, value in enumerate(row))
+    return f'<tr><th scope="row">{markup.name(label)}</th>{cells}</tr>'
+
+
+def _matrix_cell(value: int, total: int, diagonal: bool) -> str:
+    """Empty cells stay bare: a matrix of 101 classes has ten thousand of them."""
+    if not value:
+        return "<td></td>"
+    share = value / total
+    shade = 0.12 + 0.88 * share**0.7  # a single miss among many is still to be seen
+    strong = " strong" if shade > 0.6 else ""
+    return f'<td class="{"right" if diagonal else "wrong"}{strong}" style="--v:{shade:.2f}">{value}</td>'
+
+
+def _pairs(matrix: Sequence[Sequence[int]], labels: Sequence[str], limit: int = 8) -> str:
+    """The largest off-diagonal cells as a list, readable without the matrix."""
+    cells = [
+        (int(value), row, column)
+        for row, values in enumerate(matrix)
+        for column, value in enumerate(values)
+        if value and row != column
+    ]
+    if not cells:
+        nothing = '<p class="note">Nothing: every clip was recognised.</p>'
+        return f'<div class="pairs"><h3>Mixed up most often</h3>{nothing}</div>'
+    cells.sort(key=lambda cell: (-cell[0], -cell[0] / sum(matrix[cell[1]]), cell[1:]))
+    items = "".join(
+        f'<li><button type="button" data-truth="{row}" data-said="{column}"><b>{value}</b> of '
+        f"{markup.count(sum(matrix[row]))} {markup.name(labels[row])} <span>called</span> "
+        f"{markup.name(labels[column])}</button></li>"
+        for value, row, column in cells[:limit]
+    )
+    return f'<div class="pairs"><h3>Mixed up most often</h3><ol>{items}</ol></div>'
