@@ -52,6 +52,9 @@ VGGISH = FrontEnd("vggish", log_offset=0.01, example_hop_frames=96, pad_end=Fals
 YAMNET = FrontEnd("yamnet", log_offset=0.001, example_hop_frames=48, pad_end=True)
 """Examples of 0.96 s, one every 0.48 s; the end is filled up with zeros."""
 
+FRONT_ENDS = {front_end.name: front_end for front_end in (VGGISH, YAMNET)}
+"""By the name of the backbone that each belongs to."""
+
 
 def log_mel(samples: np.ndarray, front_end: FrontEnd) -> np.ndarray:
     """The log-mel spectrogram of `samples`: float [n] in [-1, 1] -> float32 [frames, mel_bands].
@@ -61,8 +64,9 @@ def log_mel(samples: np.ndarray, front_end: FrontEnd) -> np.ndarray:
     """
     if samples.ndim != 1 or len(samples) < front_end.window:
         raise ValueError(f"samples must be [n] with n >= {front_end.window}, got {samples.shape}")
-    windows = np.lib.stride_tricks.sliding_window_view(samples, front_end.window)[:: front_end.hop]
-    spectrum = np.abs(np.fft.rfft(windows * _hann(front_end.window), front_end.fft))
+    starts = np.arange(0, len(samples) - front_end.window + 1, front_end.hop)
+    windows = samples[starts[:, None] + np.arange(front_end.window)] * _hann(front_end.window)
+    spectrum = np.abs(np.fft.rfft(windows, front_end.fft))
     return np.log(spectrum @ mel_matrix(front_end) + front_end.log_offset).astype(np.float32)
 
 
