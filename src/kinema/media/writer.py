@@ -31,7 +31,7 @@ class VideoWriter:
     The container follows the file's ending (mp4 for ordinary players). Pictures are yuv420p, which
     has even sizes only: an odd width or height gets its last column or row repeated once. Nothing is
     seen under `path` until the writer is left without an error; then the file is there whole. The
-    same input gives the same bytes with the same FFmpeg (one thread, no dates, no version strings).
+    same input gives the same bytes with the same FFmpeg (one thread, no dates).
 
     Args:
         fps: constant frames per second.
@@ -78,9 +78,10 @@ class VideoWriter:
         options = {"flags": "+bitexact"}
         if codec in ("libx264", "libx265"):
             options |= {"crf": str(crf), "preset": preset}
-        stream = self._container.add_stream(codec, rate=fps.limit_denominator(100_000), options=options)
-        if not isinstance(stream, VideoStream):
+        if av.Codec(codec, "w").type != "video":
             raise ValueError(f"{codec} does not encode pictures")
+        stream = self._container.add_stream(codec, rate=fps.limit_denominator(100_000), options=options)
+        assert isinstance(stream, VideoStream)
         stream.width, stream.height = self.width + self.width % 2, self.height + self.height % 2
         stream.pix_fmt = "yuv420p"
         stream.thread_count = 1
