@@ -16,6 +16,8 @@ BACKBONES: dict[str, str] = {
     "googlenet": "kinema.backbones.googlenet",
     "resnet152": "kinema.backbones.resnet152",
     "inception_resnet_v2": "kinema.backbones.inception_resnet_v2",
+    "vggish": "kinema.backbones.vggish",
+    "yamnet": "kinema.backbones.yamnet",
 }
 
 
