@@ -166,7 +166,11 @@ def recipe_section(data: ReportData) -> str:
     if data.paper_title:
         title = f"<cite>{markup.escape(data.paper_title)}</cite>"
         doi = markup.escape(data.paper_doi)
-        link = f' <a href="https://doi.org/{quote(data.paper_doi, safe="/")}">doi:{doi}</a>' if doi else ""
+        link = (
+            f' <a href="https://doi.org/{quote(markup.clean(data.paper_doi), safe="/")}">doi:{doi}</a>'
+            if doi
+            else ""
+        )
         paper = f"<p>After {title}.{link}</p>"
     notes = "".join(f"<li>{markup.escape(note)}</li>" for note in data.notes)
     notes = f'<ul class="notes">{notes}</ul>' if notes else ""

@@ -85,12 +85,13 @@ def duration(seconds: Any) -> str:
     number = finite(seconds)
     if number is None:
         return "–"
-    if number < 60:
+    if round(number, 1) < 60:
         return f"{number:.1f}\u202fs"
-    minutes, rest = divmod(round(number), 60)
-    if minutes < 60:
+    if round(number) < 3600:
+        minutes, rest = divmod(round(number), 60)
         return f"{minutes}\u202fmin {rest}\u202fs"
-    return f"{minutes // 60}\u202fh {minutes % 60}\u202fmin"
+    hours, minutes = divmod(round(number / 60), 60)
+    return f"{hours}\u202fh {minutes}\u202fmin"
 
 
 def size(num_bytes: int) -> str:
