@@ -30,7 +30,7 @@ def coverable(units, labels) -> bool:
 def test_classes_are_on_both_sides_wherever_that_can_be(pairs, fraction, seed):
     units, labels = [f"u{u}" for u, _ in pairs], [c for _, c in pairs]
     chosen = choose_units(units, labels, fraction, seed)
-    of_unit = {u: c for u, c in zip(units, chosen, strict=True)}
+    of_unit = dict(zip(units, chosen, strict=True))
     assert [of_unit[u] for u in units] == chosen  # whole units
     outside = {k for k, c in zip(labels, chosen, strict=True) if not c}
     assert outside == set(labels)

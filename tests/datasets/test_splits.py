@@ -130,7 +130,7 @@ def test_no_group_is_on_two_sides(records, fraction, seed):
 def test_a_class_with_a_single_group_is_named():
     records = make({"walk": {"x": 3, "y": 3}, "run": {"x": 5}})
     with pytest.raises(
-        UsageError, match="class 'run' has a single group.*; add videos of another group"
+        UsageError, match=r"class 'run' has a single group.*; add videos of another group"
     ) as error:
         split_by_group(records)
     assert "walk" not in str(error.value)
