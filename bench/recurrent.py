@@ -2,7 +2,7 @@
 
     python bench/recurrent.py [--json FILE] [--threads N] [--seconds S]
 
-Torch's layers have other cells (two biases a gate, reset after the product), so this compares cost, not numbers.
+Torch's layers have other cells (two biases a gate, reset after): this compares cost, not numbers.
 Rounds of the two sides alternate, and the ratio is that of the medians: other load on the machine hits both.
 """
 

@@ -128,9 +128,7 @@ class RecurrentStack(nn.Module):
 
     def _check_steps(self) -> None:
         if self.bidirectional:
-            raise ValueError(
-                "a bidirectional stack needs whole sequences; use a one-directional one for steps"
-            )
+            raise ValueError("both directions need whole sequences; set bidirectional: false for steps")
 
     def _check(self, x: Tensor, lengths: Tensor | None) -> None:
         if x.ndim != 3 or x.shape[2] != self.input_size:

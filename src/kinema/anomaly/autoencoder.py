@@ -1,0 +1,123 @@
+"""Anomaly detection on video embeddings by reconstruction error (three-stream paper, section VII).
+
+A dense autoencoder with a narrow bottleneck learns to reconstruct the embeddings of normal videos; what it
+reconstructs badly is anomalous. The threshold comes from held-out normal videos at a stated false-alarm rate.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import UsageError, WorkError
+
+
+class Autoencoder(nn.Module):
+    """E -> hidden -> bottleneck -> hidden -> E, tanh in the hidden layers, on standardised embeddings.
+
+    `mean` and `std` (buffers, [E]) come from the training embeddings; a constant feature has std 1.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, size: int, hidden: int, bottleneck: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("std", torch.ones(size))
+        self.encoder = nn.Sequential(nn.Linear(size, hidden), nn.Tanh(), nn.Linear(hidden, bottleneck))
+        self.decoder = nn.Sequential(nn.Linear(bottleneck, hidden), nn.Tanh(), nn.Linear(hidden, size))
+
+    def standardise(self, x: Tensor) -> Tensor:
+        """Embeddings [N, E] in units of the training set's standard deviation."""
+        return (x - self.mean) / self.std
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The reconstruction of `standardise(x)`: [N, E] -> [N, E]."""
+        return self.decoder(self.encoder(self.standardise(x)))
+
+    def to_tensors(self) -> dict[str, Tensor]:
+        """The whole state, ready for safetensors."""
+        return {name: value.detach().contiguous() for name, value in self.state_dict().items()}
+
+    @classmethod
+    def from_tensors(cls, state: dict[str, Tensor]) -> Autoencoder:
+        """The inverse of `to_tensors`: the sizes are read off the weights."""
+        hidden, size = state["encoder.0.weight"].shape
+        model = cls(size, hidden, bottleneck=len(state["encoder.2.weight"]))
+        model.load_state_dict(state)
+        return model.eval()
+
+
+def fit_autoencoder(
+    train: Tensor,
+    *,
+    bottleneck: int = 16,
+    hidden: int | None = None,
+    epochs: int = 200,
+    batch: int = 32,
+    lr: float = 1e-3,
+    weight_decay: float = 1e-4,
+    seed: int = 0,
+) -> Autoencoder:
+    """Fit on embeddings of normal videos, float [N, E]: mean squared error, AdamW, cosine schedule.
+
+    `hidden` defaults to the geometric mean of E and the bottleneck. Equal inputs and seed give equal models.
+    Raises UsageError for fewer than two videos or a bottleneck that is none, WorkError for values that are
+    not finite.
+    """
+    train = _finite(train).float()
+    count, size = train.shape
+    if count < 2:
+        raise UsageError(f"an autoencoder needs at least 2 normal videos, got {count}; add normal videos")
+    if not 0 < bottleneck < size:
+        raise UsageError(
+            f"bottleneck must lie in 1..{size - 1} for {size}-d embeddings, got {bottleneck}; set it"
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = Autoencoder(size, hidden or math.isqrt(size * bottleneck), bottleneck).to(train.device)
+    std, model.mean = torch.std_mean(train, dim=0)
+    model.std = torch.where(std > 1e-6 * std.max(), std, torch.ones_like(std))
+    _train(model, train, epochs, batch, lr, weight_decay, torch.Generator().manual_seed(seed))
+    return model.eval()
+
+
+def _train(
+    model: Autoencoder,
+    train: Tensor,
+    epochs: int,
+    batch: int,
+    lr: float,
+    weight_decay: float,
+    generator: torch.Generator,
+) -> None:
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
+    for epoch in range(epochs):
+        for rows in torch.randperm(len(train), generator=generator).split(batch):
+            part = train[rows]
+            loss = nn.functional.mse_loss(model(part), model.standardise(part))
+            if not torch.isfinite(loss):
+                raise WorkError(f"the autoencoder's loss is {loss.item()} in epoch {epoch + 1}; lower its lr")
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+        schedule.step()
+
+
+@torch.no_grad()
+def reconstruction_error(model: Autoencoder, x: Tensor) -> Tensor:
+    """The anomaly score: mean squared error in standardised units, float [N, E] -> float32 [N]."""
+    x = _finite(x).to(model.mean)
+    return (model(x) - model.standardise(x)).square().mean(1)
+
+
+def _finite(x: Tensor) -> Tensor:
+    if x.ndim != 2:
+        raise ValueError(f"embeddings must be [N, E], got {list(x.shape)}")
+    if not torch.isfinite(x).all():
+        raise WorkError("embeddings hold NaN or infinity; train the run again with a lower training.lr")
+    return x
