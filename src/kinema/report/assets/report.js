@@ -86,6 +86,40 @@
   }
   if (filter) one("button", filter).addEventListener("click", () => choose(null, null, ""));
 
+  // ---- film strips: pointing at one plays it, enlarged, in a loop
+  const still = window.matchMedia("(prefers-reduced-motion: reduce)");
+  all(".film").forEach((film) => {
+    const image = one("img", film), marks = all(".times > span", film), steps = marks.length;
+    let screen = null, timer = 0;
+    function play() {
+      if (screen || still.matches || steps < 2) return;
+      let step = 0;
+      screen = film.parentNode.insertBefore(document.createElement("div"), film);
+      screen.className = "screen";
+      screen.setAttribute("aria-hidden", "true");
+      screen.style.backgroundImage = "url(" + image.src + ")";
+      screen.style.backgroundSize = 100 * steps + "% 100%";
+      screen.style.aspectRatio = image.width / steps + " / " + image.height;
+      const turn = () => {
+        screen.style.backgroundPositionX = 100 * step / (steps - 1) + "%";
+        marks.forEach((mark, index) => mark.classList.toggle("now", index === step));
+        step = (step + 1) % steps;
+      };
+      turn();
+      timer = setInterval(turn, 320);
+    }
+    function stop() {
+      clearInterval(timer);
+      if (screen) screen.remove();
+      screen = null;
+      marks.forEach((mark) => mark.classList.remove("now"));
+    }
+    film.addEventListener("pointerenter", play);
+    film.addEventListener("pointerleave", stop);
+    film.addEventListener("focus", play);
+    film.addEventListener("blur", stop);
+  });
+
   // ---- confusion matrix: read, walk, sort, count or percent, choose
   function matrix(table) {
     const labels = data("script.confusion-data").labels, size = labels.length;
