@@ -1,0 +1,199 @@
+"""What is in a data folder: counts, lengths, sound, broken files, duplicates, leaks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+from ..datasets import Dataset, check_trainable, ensure_split, find_duplicates, find_leaks, load_dataset
+from ..datasets.checks import Duplicate, Leak
+from ..datasets.dataset import counted, some
+from ..errors import MediaError, UsageError
+from ..media.probe import VideoFacts, probe
+from ..types import VideoRecord
+from .events import SILENT, Events
+
+THREADS = 2  # decoding is one thread a file; the second one hides reading
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Smallest, middle, mean and largest value of a quantity, and its sum over the files."""
+
+    minimum: float
+    median: float
+    mean: float
+    maximum: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    """The facts of a dataset, as `scan` found them. Lengths and sizes are of files, counts of records.
+
+    counts: videos (or parts of videos) per class and split; "unsplit" where no split is on disk.
+    frames, seconds: None where no file tells. Counted if `exact`, else what the headers claim.
+    fps, sizes ("320x240", after rotation), codecs: number of files of each, the most common first.
+    sound: number of files "with", "without" and with a "silent" track (peak below -50 dB).
+    broken: (name, reason) of files that cannot be read. damaged: the same of files that decode in part.
+    beyond: records whose part of the file ends after the file does.
+    refusal: why `train` would not take this data, with the cure; empty if it would.
+    """
+
+    layout: str
+    root: str
+    split_source: str
+    counts: dict[str, dict[str, int]]
+    records: int
+    files: int
+    groups: int
+    exact: bool
+    frames: Spread | None
+    seconds: Spread | None
+    fps: dict[str, int]
+    sizes: dict[str, int]
+    codecs: dict[str, int]
+    sound: dict[str, int]
+    broken: tuple[tuple[str, str], ...]
+    damaged: tuple[tuple[str, str], ...]
+    beyond: tuple[str, ...]
+    duplicates: tuple[Duplicate, ...]
+    leaks: tuple[Leak, ...]
+    absent: tuple[str, ...]
+    warnings: tuple[str, ...]
+    refusal: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain data for JSON."""
+        return dataclasses.asdict(self)
+
+
+def scan(
+    data: str | Path,
+    *,
+    layout: str = "auto",
+    split: int | None = 1,
+    exact: bool = True,
+    events: Events = SILENT,
+) -> ScanReport:
+    """Looks at every file of a dataset. Raises `UsageError` where there is no dataset to look at.
+
+    `exact` decodes all of every file, to count its frames and to find damage; otherwise headers are
+    believed. A file that cannot be read is one line of the report and stops nothing.
+    """
+    dataset = load_dataset(data, layout=layout, split=split)
+    facts, broken = _probe_all(dataset.records, exact, events)
+    usable = [r for r in dataset.records if r.name in facts]
+    duplicates = find_duplicates(usable, {name: fact.digest for name, fact in facts.items()})
+    leaks = find_leaks(usable)
+    beyond = [r.id for r in usable if _ends_beyond(r, facts[r.name])]
+    warnings = [*dataset.warnings, *_warnings(broken, beyond, duplicates, leaks)]
+    return ScanReport(
+        layout=dataset.layout,
+        root=str(dataset.root),
+        split_source=dataset.split_source,
+        counts=dataset.counts(),
+        records=len(dataset.records),
+        files=len(facts) + len(broken),
+        groups=len(dataset.groups),
+        exact=exact,
+        frames=_spread(f.num_frames for f in facts.values()),
+        seconds=_spread(f.duration_seconds for f in facts.values()),
+        fps=_tally("unknown" if f.fps is None else f"{round(f.fps, 2):g}" for f in facts.values()),
+        sizes=_tally(f"{f.width}x{f.height}" for f in facts.values()),
+        codecs=_tally(f.codec for f in facts.values()),
+        sound={"with": 0, "without": 0, "silent": 0} | _tally(map(_sound, facts.values())),
+        broken=tuple(sorted(broken.items())),
+        damaged=tuple(sorted((name, f.damage) for name, f in facts.items() if f.damage)),
+        beyond=tuple(beyond),
+        duplicates=tuple(duplicates),
+        leaks=tuple(leaks),
+        absent=dataset.absent,
+        warnings=tuple(warnings),
+        refusal=_refusal(dataset, usable),
+    )
+
+
+def _probe_all(
+    records: Sequence[VideoRecord], exact: bool, events: Events
+) -> tuple[dict[str, VideoFacts], dict[str, str]]:
+    """Facts of the files that can be read and reasons of those that cannot, by name, one entry a file."""
+    paths = {r.name: r.path for r in records}
+    facts: dict[str, VideoFacts] = {}
+    broken: dict[str, str] = {}
+    events.step(f"looking at {counted(len(paths), 'file')}")
+    with ThreadPoolExecutor(THREADS) as pool:
+        jobs = {name: pool.submit(probe, path, exact=exact) for name, path in paths.items()}
+        try:
+            for done, (name, job) in enumerate(jobs.items(), 1):
+                try:
+                    facts[name] = job.result()
+                except MediaError as error:
+                    broken[name] = str(error)
+                events.progress(done, len(jobs))
+        except BaseException:  # Ctrl-C: what has not begun need not begin
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return facts, broken
+
+
+def _ends_beyond(record: VideoRecord, facts: VideoFacts) -> bool:
+    if record.frames is not None:
+        return facts.num_frames is not None and record.frames[1] > facts.num_frames
+    last = max(record.start_seconds or 0.0, record.end_seconds or 0.0)
+    # A frame's time of tolerance: annotations are rounded.
+    slack = 1 / facts.fps if facts.fps else 0.0
+    return facts.duration_seconds is not None and last > facts.duration_seconds + slack
+
+
+def _sound(facts: VideoFacts) -> str:
+    if not facts.has_audio:
+        return "without"
+    return "silent" if facts.audio_silent else "with"
+
+
+def _spread(values: Iterable[float | None]) -> Spread | None:
+    known = [v for v in values if v is not None]
+    if not known:
+        return None
+    return Spread(min(known), median(known), fmean(known), max(known), sum(known))
+
+
+def _tally(values: Iterable[str]) -> dict[str, int]:
+    return dict(Counter(values).most_common())
+
+
+def _warnings(
+    broken: dict[str, str], beyond: list[str], duplicates: list[Duplicate], leaks: list[Leak]
+) -> list[str]:
+    """One line for each kind of trouble that occurs, with how often and the first names."""
+    kinds: dict[str, list[str]] = {
+        "files that cannot be read": sorted(broken),
+        "parts ending after the end of their file": beyond,
+        "groups in train and in test, so the score is too high": [_group(k) for k in leaks if k.same_class],
+        "groups in train under one class and in test under another": [
+            _group(k) for k in leaks if not k.same_class
+        ],
+        "identical files in different splits": [" = ".join(d.names) for d in duplicates if d.across_splits],
+        "identical files with different labels": [" = ".join(d.names) for d in duplicates if d.conflicting],
+    }
+    return [f"{kind} ({len(names)}): {some(names)}" for kind, names in kinds.items() if names]
+
+
+def _group(leak: Leak) -> str:
+    return f"{leak.label} {leak.group}" if leak.label else leak.group
+
+
+def _refusal(dataset: Dataset, usable: list[VideoRecord]) -> str:
+    """What training would say of the readable part of the data."""
+    try:
+        check_trainable(ensure_split(dataclasses.replace(dataset, records=tuple(usable))))
+    except UsageError as error:
+        return str(error)
+    return ""
