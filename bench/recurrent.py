@@ -97,9 +97,7 @@ def main() -> None:
     for case in CASES:
         for row in measure(case, options.seconds):
             rows.append(row)
-            print(
-                f"{row['case']:42} {row['mode']:6} {row['ours_per_s']:9} {row['torch_per_s']:9} {row['ratio']:6}"
-            )
+            print("{case:42} {mode:6} {ours_per_s:9} {torch_per_s:9} {ratio:6}".format(**row))
     result = json.dumps({"threads": options.threads, "torch": torch.__version__, "rows": rows})
     print(result)
     if options.json:

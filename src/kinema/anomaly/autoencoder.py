@@ -58,7 +58,7 @@ def fit_autoencoder(
     hidden: int | None = None,
     epochs: int = 200,
     batch: int = 32,
-    lr: float = 1e-3,
+    lr: float = 3e-3,
     weight_decay: float = 1e-4,
     seed: int = 0,
 ) -> Autoencoder:
