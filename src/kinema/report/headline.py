@@ -57,7 +57,7 @@ def ruler(metrics: Mapping[str, Any]) -> str:
         band = f'<span class="band" style="left:{left:.2f}%;width:{width:.2f}%"></span>'
     if majority is not None:
         base = f'<span class="base" style="left:{100 * majority:.2f}%"></span>'
-        tag = f'<span class="base-tag" style="left:{100 * majority:.2f}%">largest class</span>'
+        tag = f'<span class="base-tag" style="--at:{100 * majority:.2f}%">largest class</span>'
     scale = "".join(f'<span class="tick" style="left:{at}%">{at}</span>' for at in (0, 25, 50, 75, 100))
     return (
         f'<div class="ruler" aria-hidden="true">{tag}<div class="track">{base}{band}'

@@ -110,7 +110,8 @@ def _clips_section(run: ReportData) -> str:
     if not groups:
         return ""
     return (
-        '<section id="clips"><h2>See for yourself</h2><p class="intro js">Point at a film strip to play it.</p>'
+        '<section id="clips"><h2>See for yourself</h2>'
+        '<p class="intro js">Point at a film strip to play it.</p>'
         '<p class="filter" role="status" hidden><span></span> '
         f'<button type="button">show all clips</button></p>{groups}</section>'
     )
