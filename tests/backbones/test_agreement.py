@@ -22,6 +22,8 @@ from kinema.backbones.random_init import synthetic_batch
 
 keras = pytest.importorskip("keras")
 
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 
 def loaded_and_input(name: str, features: str | None = None):
     loaded = load_backbone(name, features=features, weights="none", seed=3)
