@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 from kinema.errors import MediaError
+from kinema.media.convert import FrameConverter
 from kinema.media.reader import VideoReader
 
 
@@ -143,3 +145,14 @@ def test_gray_agrees_with_the_gray_of_the_rgb_picture(twenty: Path) -> None:
         difference = np.abs(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(int) - luma)
         assert difference.mean() < 2
         assert np.percentile(difference, 99) <= 4
+
+
+def test_a_picture_that_cannot_be_converted_is_a_media_error(
+    twenty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self, frame):
+        raise av.error.ArgumentError(22, "Invalid argument")
+
+    monkeypatch.setattr(FrameConverter, "__call__", refuse)
+    with VideoReader(twenty) as reader, pytest.raises(MediaError, match="cannot be converted"):
+        next(reader.read())

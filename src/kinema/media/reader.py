@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import av
 import numpy as np
 from av.video.frame import VideoFrame
 
@@ -17,7 +18,7 @@ from ..errors import MediaError
 from ..types import Frame
 from .convert import FrameConverter, PixelFormat
 from .decode import DecodePass, duration_seconds
-from .source import audio_stream, shown
+from .source import audio_stream, reason, shown
 
 # Containers round stamps (Matroska to milliseconds), so a bound in seconds is not taken to the digit.
 _SLACK_SECONDS = 5e-4
@@ -120,7 +121,8 @@ class VideoReader:
             pixel_format: `rgb24` for uint8 [H, W, 3], `gray8` for full-range luma uint8 [H, W].
 
         Raises:
-            MediaError: the part has no frame (raised when its end is reached).
+            MediaError: the part has no frame (raised when its end is reached), or its pixel format is
+                one that FFmpeg cannot convert.
         """
         convert = FrameConverter(*self._stored_size, self._quarter_turns, pixel_format)
         return self._convert_wanted(convert, wanted)
@@ -138,8 +140,14 @@ class VideoReader:
         self, convert: FrameConverter, wanted: Callable[[int, float], bool] | None
     ) -> Iterator[Frame]:
         for index, seconds, picture in self._part():
-            if wanted is None or wanted(index, seconds):
-                yield Frame(index, seconds, convert(picture))
+            if wanted is not None and not wanted(index, seconds):
+                continue
+            try:
+                data = convert(picture)
+            except av.FFmpegError as error:
+                what = f"{shown(self.path)}: frame {index} cannot be converted ({reason(error)})"
+                raise MediaError(f"{what}; convert the file to H.264") from error
+            yield Frame(index, seconds, data)
 
     def _part(self) -> Iterator[tuple[int, float, VideoFrame]]:
         """Index, time and picture of each frame of the part; closes its pass over the file."""
