@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_RESTARTS = 8
+_RESTARTS = 24
+_RESTART_UNITS = 4000  # units tried over all starts: with many units the first start is good
 
 
 def choose_units(units: Sequence[str], labels: Sequence[str], fraction: float, seed: int) -> list[bool]:
@@ -14,18 +15,20 @@ def choose_units(units: Sequence[str], labels: Sequence[str], fraction: float, s
 
     `units` and `labels` hold one entry per item. A class never loses its last unit to the chosen part,
     and is in it if that can be. Random start, then single moves as long as one brings the class shares
-    nearer; the best of a few starts.
+    nearer; more starts while a class is missing on a side.
     """
     if not 0 <= fraction < 1:
         raise ValueError(f"fraction must be from 0 to below 1, got {fraction}")
     counts, unit_of = _count(units, labels)
     rng = np.random.default_rng(seed)
     best, best_cost = np.zeros(len(counts), bool), np.inf
-    for _ in range(_RESTARTS if fraction else 0):
-        chosen, cost = _descend(counts, _random_start(counts, fraction, rng), fraction)
+    starts = max(1, min(_RESTARTS, _RESTART_UNITS // len(counts))) if fraction else 0
+    for attempt in range(starts):
+        start = _any_start(counts, rng) if attempt else _fair_start(counts, fraction, rng)
+        chosen, cost = _descend(counts, start, fraction)
         if cost < best_cost - 1e-12:
             best, best_cost = chosen, cost
-        if best_cost < 1:  # no class is missing anywhere: keep the spread over seeds, stop here
+        if best_cost < 1:  # no class is missing anywhere; a first fit also keeps seeds apart
             break
     return best[unit_of].tolist()
 
@@ -56,12 +59,21 @@ def _count(units: Sequence[str], labels: Sequence[str]) -> tuple[np.ndarray, np.
     return counts, unit_of
 
 
-def _random_start(counts: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
-    order = rng.permutation(len(counts))
-    filled = np.cumsum(counts[order].sum(1))
+def _fair_start(counts: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
+    """Units in random order, each taken unless one of its classes would exceed its share."""
+    share = np.maximum(np.rint(fraction * counts.sum(0)), 1)
+    inside = np.zeros(counts.shape[1])
     chosen = np.zeros(len(counts), bool)
-    chosen[order[filled <= fraction * filled[-1]]] = True
+    for unit in rng.permutation(len(counts)):
+        if np.all(inside + counts[unit] <= share):
+            chosen[unit] = True
+            inside += counts[unit]
     return chosen
+
+
+def _any_start(counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Any units at all: what is left to try where whole units fit the shares badly."""
+    return rng.random(len(counts)) < rng.random()
 
 
 def _descend(counts: np.ndarray, chosen: np.ndarray, fraction: float) -> tuple[np.ndarray, float]:
