@@ -17,6 +17,7 @@ PLANES = 12
 _EPSILON = np.float32(1.1920929e-07)
 _ONE = np.float32(1)
 _CUBIC = np.float32(-0.75)
+_1, _4, _8, _12, _16 = np.uintp(1), np.uintp(4), np.uintp(8), np.uintp(12), np.uintp(16)
 
 
 @compiled
@@ -76,40 +77,78 @@ def _cubic_weights(f: np.float32) -> tuple[np.float32, np.float32, np.float32, n
     """Keys' cubic convolution with a = -0.75 at fraction f in [0, 1)."""
     g = _ONE - f
     w0 = _CUBIC * f * g * g
-    w1 = ((_CUBIC + 2) * f - (_CUBIC + 3)) * f * f + _ONE
+    w1 = ((_CUBIC + np.float32(2)) * f - (_CUBIC + np.float32(3))) * f * f + _ONE
     w3 = _CUBIC * g * f * f
     return w0, w1, _ONE - w0 - w1 - w3, w3
 
 
+@compiled_row
+def _aim_row(y, h, columns, u1, u2, weights, start):  # type: ignore[no-untyped-def]
+    """Where a row's pixels come from: cubic weights along x (0..3) and y (4..7), and the first tap's place."""
+    w = len(u1)
+    for x in range(w):
+        px = min(max(np.float32(x) + u1[x], np.float32(-2)), np.float32(w + 1))
+        py = min(max(np.float32(y) + u2[x], np.float32(-2)), np.float32(h + 1))
+        fx, fy = np.floor(px), np.floor(py)
+        weights[0, x], weights[1, x], weights[2, x], weights[3, x] = _cubic_weights(px - fx)
+        weights[4, x], weights[5, x], weights[6, x], weights[7, x] = _cubic_weights(py - fy)
+        start[x] = ((np.int32(fy) + GUARD - 1) * columns + np.int32(fx) + GUARD - 1) * 4
+
+
+@compiled_row
+def _gather_row(taps, row_length, weights, start, out):  # type: ignore[no-untyped-def]
+    """Interpolate a row along y: out [w * 16] holds, for each pixel, four columns of four channels.
+
+    These sixteen values lie side by side in `taps` too, in each of the four source rows.
+    """
+    for pair in range(len(start) // 2):  # two pixels at a time: LLVM would unroll a smaller loop to scalars
+        x, z = np.uintp(2 * pair), np.uintp(2 * pair + 1)
+        t0, s0 = np.uintp(start[x]), np.uintp(start[z])
+        t1, s1 = t0 + row_length, s0 + row_length
+        t2, s2 = t1 + row_length, s1 + row_length
+        t3, s3 = t2 + row_length, s2 + row_length
+        a0, a1, a2, a3 = weights[4, x], weights[5, x], weights[6, x], weights[7, x]
+        b0, b1, b2, b3 = weights[4, z], weights[5, z], weights[6, z], weights[7, z]
+        o, p = x * _16, z * _16
+        for lane in range(16):
+            k = np.uintp(lane)
+            out[o + k] = taps[t0 + k] * a0 + taps[t1 + k] * a1 + taps[t2 + k] * a2 + taps[t3 + k] * a3
+            out[p + k] = taps[s0 + k] * b0 + taps[s1 + k] * b1 + taps[s2 + k] * b2 + taps[s3 + k] * b3
+
+
+@compiled_row
+def _linear_row(first, columns, weights, u1, u2, ix, iy, rho, inverse):  # type: ignore[no-untyped-def]
+    """Interpolate along x; then the data term around u: its gradient, the constant part of
+    rho = I1(x + u0) + <grad, u - u0> - I0, and 1 / |grad|^2 (0 where there is no gradient)."""
+    for x in range(len(first)):
+        p = np.uintp(x * 16)
+        a0, a1, a2, a3 = weights[0, x], weights[1, x], weights[2, x], weights[3, x]
+        s0 = columns[p] * a0 + columns[p + _4] * a1 + columns[p + _8] * a2 + columns[p + _12] * a3
+        p += _1
+        gx = columns[p] * a0 + columns[p + _4] * a1 + columns[p + _8] * a2 + columns[p + _12] * a3
+        p += _1
+        gy = columns[p] * a0 + columns[p + _4] * a1 + columns[p + _8] * a2 + columns[p + _12] * a3
+        square = gx * gx + gy * gy
+        ix[x], iy[x] = gx, gy
+        rho[x] = s0 - gx * u1[x] - gy * u2[x] - first[x]
+        inverse[x] = _ONE / square if square > _EPSILON else np.float32(0)
+
+
 @compiled
 def _warp(first, second, u1, u2, ix, iy, rho, inverse, stride):  # type: ignore[no-untyped-def]
-    """Linearise the data term at u: the warped second image's gradient, the constant part of
-    rho = I1(x + u0) + <grad, u - u0> - I0, and 1 / |grad|^2 (0 where there is no gradient)."""
+    """Linearise the data term at u, a row at a time: the warped image is never stored."""
     h, w = first.shape
-    columns = second.shape[1]
+    even = w + w % 2
+    weights = np.zeros((8, even), np.float32)
+    start = np.zeros(even, np.int64)
+    columns = np.empty(even * 16, np.float32)
     taps = second.reshape(-1)
-    zero = np.float32(0)
     for y in range(h):
-        row = (y + 1) * stride + LANES
-        for x in range(w):
-            u, v = u1[row + x], u2[row + x]
-            px = min(max(np.float32(x) + u, np.float32(-2)), np.float32(w + 1))
-            py = min(max(np.float32(y) + v, np.float32(-2)), np.float32(h + 1))
-            fx, fy = np.floor(px), np.floor(py)
-            a0, a1, a2, a3 = _cubic_weights(px - fx)
-            b0, b1, b2, b3 = _cubic_weights(py - fy)
-            start = ((int(fy) + GUARD - 1) * columns + int(fx) + GUARD - 1) * 4
-            s0, s1, s2 = zero, zero, zero
-            for j in range(4):
-                b = b0 if j == 0 else b1 if j == 1 else b2 if j == 2 else b3
-                t = np.uintp(start + j * columns * 4)
-                s0 += b * (a0 * taps[t] + a1 * taps[t + 4] + a2 * taps[t + 8] + a3 * taps[t + 12])
-                s1 += b * (a0 * taps[t + 1] + a1 * taps[t + 5] + a2 * taps[t + 9] + a3 * taps[t + 13])
-                s2 += b * (a0 * taps[t + 2] + a1 * taps[t + 6] + a2 * taps[t + 10] + a3 * taps[t + 14])
-            square = s1 * s1 + s2 * s2
-            ix[row + x], iy[row + x] = s1, s2
-            rho[row + x] = s0 - s1 * u - s2 * v - first[y, x]
-            inverse[row + x] = _ONE / square if square > _EPSILON else zero
+        a = (y + 1) * stride + LANES
+        b = a + w
+        _aim_row(y, h, second.shape[1], u1[a:b], u2[a:b], weights, start)
+        _gather_row(taps, np.uintp(second.shape[1] * 4), weights, start, columns)
+        _linear_row(first[y], columns, weights, u1[a:b], u2[a:b], ix[a:b], iy[a:b], rho[a:b], inverse[a:b])
 
 
 @compiled_row
