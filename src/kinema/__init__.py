@@ -9,6 +9,7 @@ run.embed("clip.mp4")
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from .inference.load import load
     from .workflows.evaluate import evaluate
     from .workflows.train import train
+
+# Before torch loads its OpenMP: threads that spin while they wait starve the decoding processes beside them
+# (measured: 116 against 16 ms a frame for MobileNetV2 on two busy cores).
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 __version__ = "0.1.0"
 __all__ = ["evaluate", "load", "train"]

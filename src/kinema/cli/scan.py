@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .console import print_json
+from .console import ConsoleEvents, print_json
 from .options import DataArgument, JsonOption, LayoutOption, SplitOption
 
 NAME = "scan"
@@ -18,7 +18,8 @@ def command(
     from ..workflows.scan import scan
     from .show_scan import show_scan
 
-    report = scan(data, layout=layout, split=split)
+    with ConsoleEvents() as events:
+        report = scan(data, layout=layout, split=split, events=events)
     if json:
         print_json(report.to_dict())
     else:

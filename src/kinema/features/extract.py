@@ -22,10 +22,10 @@ from ..media.digest import content_digest
 from ..streams.source import Job, SourceConfig
 from ..types import Clip, VideoRecord
 from .fingerprint import video_key
+from .messages import Finished
 from .pool import DecodingPool
 from .sequence_file import SequenceWriter
 from .store import FeatureStore, Shelf
-from .worker import Finished
 
 Progress = Callable[[int, int], None]
 

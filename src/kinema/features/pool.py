@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 
 from ..streams.source import Job, SourceConfig
 from ..types import Clip
-from .worker import Finished, Message
+from .messages import Finished, Message
 
 # A worker that sends nothing for this long is stuck; optical flow of one clip takes seconds at most.
 HANG_SECONDS = 180.0
@@ -36,7 +36,7 @@ class DecodingPool:
     ):
         self.config, self.workers, self.threads = config, workers, threads
         self.hang_seconds = hang_seconds
-        self._results: queue.Queue[tuple[int, Message] | None] = queue.Queue(maxsize=ahead)
+        self._results: queue.Queue[tuple[int, Message] | BaseException | None] = queue.Queue(maxsize=ahead)
         self._stop = threading.Event()
         self._children: set[subprocess.Popen[bytes]] = set()
 
@@ -60,6 +60,8 @@ class DecodingPool:
         try:
             while running:
                 message = self._results.get()
+                if isinstance(message, BaseException):
+                    raise message
                 if message is None:
                     running -= 1
                 else:
@@ -70,7 +72,15 @@ class DecodingPool:
                 child.kill()
 
     def _drive(self, todo: queue.SimpleQueue[tuple[int, Job]], needed: Callable[[int], bool]) -> None:
-        """One thread per worker process: hand it jobs, pass on what it sends, replace it when it dies."""
+        """One thread per worker process; whatever goes wrong in it is raised in the consumer."""
+        try:
+            self._hand_out(todo, needed)
+            self._put(None)
+        except BaseException as error:
+            self._put(error)
+
+    def _hand_out(self, todo: queue.SimpleQueue[tuple[int, Job]], needed: Callable[[int], bool]) -> None:
+        """Give one worker jobs, pass on what it sends, replace it when it dies."""
         worker: _Worker | None = None
         while not self._stop.is_set():
             try:
@@ -84,12 +94,12 @@ class DecodingPool:
             for message in worker.run(job, self.hang_seconds):
                 self._put((number, message))
             if not worker.alive:
-                worker = self._close(worker)
+                self._close(worker)
+                worker = None
         if worker:
             self._close(worker)
-        self._put(None)
 
-    def _put(self, item: tuple[int, Message] | None) -> None:
+    def _put(self, item: tuple[int, Message] | BaseException | None) -> None:
         while not self._stop.is_set():
             try:
                 self._results.put(item, timeout=0.2)

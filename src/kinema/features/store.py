@@ -41,7 +41,7 @@ class FeatureStore:
             probe.unlink()
         except OSError as error:
             raise UsageError(
-                f"cannot write features to {self.root} ({error.strerror}); give another folder with --features"
+                f"cannot write features to {self.root} ({error.strerror}); choose another with --features"
             ) from None
         self._sweep()
 

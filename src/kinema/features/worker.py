@@ -9,27 +9,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from ..errors import KinemaError
 from ..streams.source import Job, SourceConfig, make_source
-from ..types import Clip
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The end of a job: facts worth counting, or why the file could not be read.
-
-    `skipped` says that nobody needed the job any more when its turn came.
-    """
-
-    notes: tuple[str, ...] = ()
-    error: str | None = None
-    skipped: bool = False
-
-
-Message = Clip | Finished
+from .messages import Finished
 
 
 def serve(connection: Connection) -> None:
