@@ -16,6 +16,9 @@ BACKBONES: dict[str, str] = {
     "googlenet": "kinema.backbones.googlenet",
     "resnet152": "kinema.backbones.resnet152",
     "inception_resnet_v2": "kinema.backbones.inception_resnet_v2",
+    "i3d_rgb": "kinema.backbones.i3d_rgb",
+    "i3d_flow": "kinema.backbones.i3d_flow",
+    "motion_cnn": "kinema.backbones.motion_cnn",
     "vggish": "kinema.backbones.vggish",
     "yamnet": "kinema.backbones.yamnet",
 }

@@ -1,0 +1,85 @@
+"""The layers of the motion CNN; see `motion_cnn` for where they come from."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import UsageError
+from .module import Backbone
+
+FEATURES = 2048
+# What 240 x 320 leaves after the last pooling.
+GRID = (6, 8)
+
+
+class MotionCnn(Backbone):
+    """Flow stacks float32 [N, H, W, C], C = 2L, in [-1, 1] -> features float32 [N, 2048].
+
+    The paper leaves open the padding (here none at conv1, 1 elsewhere, as in the network of Chatfield et al.
+    2014 that it follows) and writes "pooling; norm": ReLU, max pooling (3x3, stride 2), then batch norm, which
+    stands in for local response norm. Dropout is 0.5. 240 x 320 gives full6 its 6 x 8 x 512 inputs; other sizes
+    are averaged to that grid.
+
+    For training from scratch, `head` makes the classifier and `classify` applies both.
+    """
+
+    def __init__(self, channels: int = 20, dropout: float = 0.5) -> None:
+        super().__init__()
+        if channels < 2 or channels % 2:
+            raise UsageError(f"a flow stack has two channels a field, got {channels}; set stack to 1 or more")
+        self.channels = channels
+        self.conv1 = nn.Conv2d(channels, 96, 7, stride=2)
+        self.norm1 = nn.BatchNorm2d(96)
+        self.conv2 = nn.Conv2d(96, 256, 5, stride=2, padding=1)
+        self.conv3 = nn.Conv2d(256, 512, 3, padding=1)
+        self.conv4 = nn.Conv2d(512, 512, 3, padding=1)
+        self.conv5 = nn.Conv2d(512, 512, 3, padding=1)
+        self.full6 = nn.Linear(512 * GRID[0] * GRID[1], 4096)
+        self.full7 = nn.Linear(4096, FEATURES)
+        self.dropout = nn.Dropout(dropout)
+        self.pool = nn.MaxPool2d(3, stride=2)
+        self.grid = nn.AdaptiveAvgPool2d(GRID)
+        # The block in training decides about dropout: `Backbone` keeps what it froze in evaluation mode.
+        self._blocks = [
+            nn.Sequential(self.conv1, self.norm1),
+            self.conv2,
+            self.conv3,
+            self.conv4,
+            self.conv5,
+            self.full6,
+            self.full7,
+        ]
+
+    def blocks(self) -> list[nn.Module]:
+        """conv1 with its norm, conv2, ..., full7."""
+        return list(self._blocks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Stacks [N, H, W, C] of at least 63 x 63 pixels -> features [N, 2048]. Raises `UsageError`."""
+        if x.shape[-1] != self.channels:
+            raise UsageError(
+                f"this motion CNN takes stacks of {self.channels // 2} fields, got {x.shape[-1] / 2:g}; "
+                f"set the stream's stack to {self.channels // 2}"
+            )
+        if min(x.shape[1:3]) < 63:
+            raise UsageError(f"the motion CNN needs 63 x 63 pixels or more, got {tuple(x.shape[1:3])}")
+        x = self.cast(x).permute(0, 3, 1, 2)
+        x = self.norm1(self.pool(torch.relu(self.conv1(x))))
+        x = self.pool(torch.relu(self.conv2(x)))
+        x = torch.relu(self.conv4(torch.relu(self.conv3(x))))
+        x = self.grid(self.pool(torch.relu(self.conv5(x))))
+        x = self._dropped(torch.relu(self.full6(x.flatten(1))), self.full6)
+        return self._dropped(torch.relu(self.full7(x)), self.full7).float()
+
+    def head(self, classes: int) -> nn.Linear:
+        """A new classifier on the features; its softmax is part of the loss."""
+        return nn.Linear(FEATURES, classes)
+
+    def classify(self, x: Tensor, head: nn.Module) -> Tensor:
+        """Stacks [N, H, W, C] -> class scores before softmax [N, classes]."""
+        scores: Tensor = head(self(x))
+        return scores
+
+    def _dropped(self, x: Tensor, layer: nn.Module) -> Tensor:
+        return nn.functional.dropout(x, self.dropout.p, training=layer.training)
