@@ -15,7 +15,8 @@ from ..types import FeatureSequence
 from .sequence_file import read_sequence
 
 
-@dataclass(frozen=True, slots=True)
+# Batches are not frozen: Lightning moves them to a device field by field.
+@dataclass(slots=True)
 class SequenceBatch:
     """Sequences of one stream: `data` float32 [B, T, D] zero-padded, `lengths` int64 [B] (0: absent)."""
 
@@ -27,7 +28,7 @@ class SequenceBatch:
         return SequenceBatch(self.data.to(device), self.lengths.to(device))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Batch:
     """One batch of videos: a `SequenceBatch` per stream, class indices int64 [B], item numbers int64 [B]."""
 
