@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from .backbones.load import LoadedBackbone, load_backbone
+from .backbones.load import LoadedBackbone, load_backbone, state_digest
+from .backbones.module import Backbone
 from .backbones.runner import BackboneRunner
 from .backbones.table import backbone_spec, feature_dim
 from .errors import UsageError, WeightsError
@@ -22,6 +23,8 @@ from .streams.source import SourceConfig, View
 
 # Steps per batch, by what a step is: large enough to fill the processor, small enough for memory.
 BATCH_SIZES = {"frame": 8, "clip": 2, "flow_clip": 2, "flow_stack": 4, "logmel": 8}
+# The source of backbones whose values are the run's own.
+TRAINED = "trained in this run"
 _INPUTS = {"rgb": ("frame", "clip"), "flow": ("flow_clip", "flow_stack"), "audio": ("logmel",)}
 
 
@@ -160,6 +163,15 @@ def _load(
         return load_backbone(backbone, weights_dir=weights_dir, download=False, **options)
     except WeightsError:
         return load_backbone(backbone, weights_dir=hint, download=download, **options)
+
+
+def with_backbones(parts: StreamParts, modules: Sequence[Backbone]) -> StreamParts:
+    """The stream with trained backbones; their digest follows, and with it the shelf of the store."""
+    loaded = []
+    for old, module in zip(parts.backbones, modules, strict=True):
+        module.requires_grad_(False).eval()
+        loaded.append(replace(old, module=module, digest=state_digest(module.state_dict()), source=TRAINED))
+    return replace(parts, backbones=tuple(loaded), computes={})
 
 
 def stream_dims(recipe: Recipe) -> dict[str, int]:

@@ -90,12 +90,23 @@ Sampling = Annotated[
 
 
 class Augment(_Part):
-    """Extra versions of each TRAINING frame; the same random choice for every frame of one version."""
+    """Extra versions of each TRAINING frame; the same random choice for every frame of one version.
+
+    `copies` versions are computed once and stored; with `on_the_fly` each epoch sees a new version instead,
+    at the price of running the backbone in every epoch.
+    """
 
     rotate: Annotated[float, Field(ge=0, le=180)] = 0.0
     crop: Literal["none", "random"] = "none"
     flip: Annotated[float, Field(ge=0, le=1)] = 0.0
     copies: Annotated[int, Field(ge=0)] = 0
+    on_the_fly: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> Augment:
+        if self.on_the_fly and self.copies:
+            raise ValueError("`on_the_fly: true` stores no versions; set copies: 0")
+        return self
 
 
 class Stream(_Part):
@@ -181,12 +192,18 @@ class Schedule(_Part):
 
 
 class BackboneTraining(_Part):
-    """The backbone stage: a backbone trained from scratch on its clips, before the temporal stage."""
+    """The backbone stage: the last `train_blocks` blocks of a stream's backbone, before the temporal stage.
 
+    `unit: clip` classifies single clips, `clips_per_video` of each video, by a dense layer of its own (the
+    three-stream paper's motion CNN); `unit: video` trains backbone and temporal model together.
+    """
+
+    unit: Literal["clip", "video"] = "video"
+    clips_per_video: Count = 4
     optimizer: Literal["adam", "sgd", "rmsprop"] = "adam"
     lr: Annotated[float, Field(gt=0)] = 1.0e-3
-    epochs: Count = 10
-    batch: Count = 32
+    epochs: Count = 5
+    batch: Count = 4
 
 
 class Training(_Part):
@@ -267,6 +284,8 @@ class Recipe(_Part):
             raise ValueError("`classifier.per_step: true` and `temporal.pool: none` go together")
         if self.classifier.per_step != (self.classifier.vote is not None):
             raise ValueError("`classifier.vote` (majority or mean) is for `classifier.per_step: true`")
+        if len(self.streams) > 1 and any(s.augment and s.augment.on_the_fly for s in self.streams.values()):
+            raise ValueError("`augment.on_the_fly` works with one stream")
         if self.classifier.per_step and len(self.streams) > 1:
             raise ValueError("`classifier.per_step` works with one stream")
         separate = self.training.stages == "separate"

@@ -13,7 +13,8 @@ import torch
 from ..evaluation.score import score_batch
 from ..features.loader import SequenceBatch, pad
 from ..fusion.concat_svm import LinearSVM
-from ..pipeline import StreamParts, assemble_streams
+from ..pipeline import TRAINED, StreamParts, assemble_streams, with_backbones
+from ..recipe import load_recipe
 from ..recognizer import Recognizer
 from ..run import RunConfig, check_backbones, load_run, weight_hints
 from ..streams.source import Job, make_source
@@ -82,9 +83,14 @@ def load(
     Raises `UsageError` for what is not a run, for a newer run, and for other weights than the run's own.
     """
     config, state = load_run(run)
-    parts = assemble_streams(
-        config.recipe, weights_dir=weights, hints=weight_hints(config), download=download
-    )
+    trained = [n for n, found in config.backbones.items() if any(b["source"] == TRAINED for b in found)]
+    # What was trained in the run lies in the run: no file of weights is needed for it.
+    recipe = load_recipe(config.recipe, [f"streams.{name}.weights=none" for name in trained])
+    parts = assemble_streams(recipe, weights_dir=weights, hints=weight_hints(config), download=download)
+    for name in trained:
+        for i, backbone in enumerate(parts[name].backbones):
+            backbone.module.load_state_dict(_part(state, f"backbone-{name}-{i}"))
+        parts[name] = with_backbones(parts[name], [b.module for b in parts[name].backbones])
     check_backbones(config, {name: [b.digest for b in part.backbones] for name, part in parts.items()})
     model = Recognizer(config.recipe, {n: p.dim for n, p in parts.items()}, len(config.labels))
     model.load_state_dict(_part(state, "recognizer"))

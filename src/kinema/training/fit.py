@@ -23,8 +23,8 @@ class FitOptions:
 
     checkpoints: Path
     resume: bool = False
-    on_epoch: OnEpoch = lambda row: None
     device: str = "auto"
+    on_epoch: OnEpoch = lambda row: None
 
 
 def fit(

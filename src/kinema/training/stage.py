@@ -40,6 +40,7 @@ class Stage:
     seed: int
     checkpoints: Path
     on_epoch: OnEpoch = lambda row: None
+    begin_epoch: Callable[[int], None] = lambda epoch: None
     resume: bool = False
     history: list[Row] = field(default_factory=list)
 
@@ -114,6 +115,7 @@ class _LitStage(pl.LightningModule):
         # Dropout then depends on (seed, epoch) alone, which makes a resumed run equal to a whole one.
         torch.manual_seed(self.stage.seed * 1_000_003 + self.current_epoch)
         self.sums, self.started = {}, time.monotonic()
+        self.stage.begin_epoch(self.current_epoch)
 
     def training_step(self, batch: Any, index: int) -> Tensor:
         loss = self._add("train", batch)

@@ -1,0 +1,107 @@
+"""The clips themselves, for training a backbone: decoded on demand, or kept on disk where they are costly."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ..atomic import atomic_open
+from ..errors import MediaError
+from ..recipe import Uniform
+from ..streams.source import Job, SourceConfig, make_source
+from ..types import VideoRecord
+from .fingerprint import fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class ClipItem:
+    """One video whose clips are trained on: its record, content key and class index."""
+
+    record: VideoRecord
+    key: str
+    label: int
+
+
+@dataclass(slots=True)
+class ClipBatch:
+    """Clips of several videos, one tensor per backbone input, all clips in one row: [sum of lengths, ...]."""
+
+    inputs: dict[str, list[Tensor]]
+    lengths: dict[str, Tensor]
+    labels: Tensor
+
+
+class ClipDataset(Dataset[tuple[dict[str, list[np.ndarray]], int]]):
+    """All clips of one video per access, per stream: a list with one array [T, ...] per backbone.
+
+    RGB is decoded anew each time. Optical flow is computed once and kept, in float16, under `cache`.
+    `epoch` chooses the augmented version where frames are augmented on the fly.
+    """
+
+    def __init__(
+        self, items: Sequence[ClipItem], configs: Mapping[str, SourceConfig], cache: Path, *, augment: bool
+    ):
+        self.items, self.configs, self.cache, self.augment = items, configs, cache, augment
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> tuple[dict[str, list[np.ndarray]], int]:
+        item = self.items[index]
+        variant = self.epoch + 1 if self.augment else 0
+        job = Job(item.record, item.key, variant, self.cache.parent / "motion")
+        return {name: self._clips(config, job) for name, config in self.configs.items()}, item.label
+
+    def usable(self, progress: Callable[[int, int], None]) -> tuple[list[int], dict[str, str]]:
+        """Read every item once: the numbers of those that can be read, and the reason for the others.
+
+        Optical flow that is kept on disk is computed here.
+        """
+        good, failed = [], {}
+        for index, item in enumerate(self.items):
+            try:
+                self[index]
+                good.append(index)
+            except MediaError as error:
+                failed[item.record.name] = str(error)
+            progress(index + 1, len(self.items))
+        return good, failed
+
+    def _clips(self, config: SourceConfig, job: Job) -> list[np.ndarray]:
+        if config.input != "flow":
+            return _computed(config, job)
+        path = self.cache / fingerprint(config.settings())[:16] / f"{job.key}.npy"
+        if not path.exists():
+            with atomic_open(path, "wb") as file:
+                np.save(file, _computed(config, job)[0].astype(np.float16))
+        return [np.load(path, allow_pickle=False).astype(np.float32)]
+
+
+def clips_per_video(config: SourceConfig, count: int) -> SourceConfig:
+    """The same source, `count` clips spread over each video."""
+    return replace(config, sampling=Uniform(kind="uniform", frames=count))
+
+
+def collate_clips(rows: Sequence[tuple[dict[str, list[np.ndarray]], int]]) -> ClipBatch:
+    """Join videos; sequences of different lengths follow each other."""
+    names = rows[0][0].keys()
+    inputs, lengths = {}, {}
+    for name in names:
+        columns = zip(*(row[0][name] for row in rows), strict=True)
+        inputs[name] = [torch.from_numpy(np.concatenate(column)) for column in columns]
+        lengths[name] = torch.tensor([len(row[0][name][0]) for row in rows])
+    return ClipBatch(inputs, lengths, torch.tensor([row[1] for row in rows]))
+
+
+def _computed(config: SourceConfig, job: Job) -> list[np.ndarray]:
+    source = make_source(config, threads=os.cpu_count() or 1)
+    clips = [clip.inputs for clip in source.clips(job)]
+    return [np.stack(column) for column in zip(*clips, strict=True)]
