@@ -2,15 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..datasets import ensure_split, load_dataset
-from ..recipe import Recipe
+import torch
+
+from ..atomic import atomic_open, write_text
+from ..datasets import Dataset, carve_validation, check_trainable, ensure_split, load_dataset
+from ..errors import UsageError, WorkError
+from ..features.clips import ClipItem
+from ..features.fingerprint import fingerprint
+from ..fusion.concat_svm import LinearSVM
+from ..pipeline import TRAINED, StreamParts
+from ..recipe import BackboneTraining, Recipe, load_recipe
+from ..recognizer import Recognizer
+from ..run import RunConfig, flat_state, save_run
+from ..training.end_to_end import fit_on_the_fly
+from ..training.fit import FitOptions, fit
+from ..training.fusion import fit_svm
+from ..training.stage import Row
+from ..types import VideoRecord
+from .backbone_stage import backbone_stage
+from .evaluate import Evaluation, Subsets, evaluate_model
 from .events import SILENT, Events
-from .resolve import resolve
-from .train_run import TrainOptions, TrainResult, train_dataset
+from .prepare import Extracted, extract_streams, variants_of
+from .resolve import assemble, resolve
+from .write_report import RunFacts, data_warnings, write_run_report
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """Everything about a training that is not the recipe."""
+
+    layout: str = "auto"
+    split: int = 1
+    weights: str | Path | None = None
+    features: str | Path | None = None
+    workers: int | None = None
+    device: str = "auto"
+    fresh: bool = False
+    download: bool = True
+    subsets: Subsets | None = None
+
+
+@dataclass(slots=True)
+class TrainResult:
+    """A finished run: its folder, metrics.json's content, and the warnings shown in the report."""
+
+    run: Path
+    metrics: dict[str, Any]
+    warnings: list[str] = field(default_factory=list)
 
 
 def train(
@@ -33,3 +79,171 @@ def train(
         load_dataset(data, layout=options.layout, split=options.split), resolved.training.seed
     )
     return train_dataset(dataset, resolved, out, options, events)
+
+
+def train_dataset(
+    dataset: Dataset, recipe: Recipe, out: str | Path, options: TrainOptions, events: Events = SILENT
+) -> TrainResult:
+    """Train on a dataset that has its split; see `train`."""
+    folder = _writable(Path(out))
+    warnings = [*dataset.warnings, *check_trainable(dataset)]
+    recipe = load_recipe(recipe, [f"data.classes={len(dataset.labels)}"])
+    parts = assemble(recipe, options.weights, options.download)
+    clock = Clock()
+    resume = _resumable(folder / "checkpoints", recipe, dataset, options.fresh)
+    fit_options = FitOptions(folder / "checkpoints", resume, options.device, _epochs_shown(recipe, events))
+    model = _recognizer(recipe, parts)
+    history: list[Row] = []
+    if any(part.spec.train_blocks for part in parts.values()):
+        with clock("train backbones"):
+            parts, history = backbone_stage(
+                recipe, dataset, parts, model, options.features, fit_options, events
+            )
+
+    with clock("extract"):
+        extracted = extract_streams(
+            dataset.records,
+            parts,
+            options.features,
+            workers=options.workers,
+            device=options.device,
+            events=events,
+        )
+    absent = dataset.absent
+    dataset = replace(dataset, records=_with_validation(extracted.records, recipe))
+    warnings += [*check_trainable(dataset), *data_warnings(dataset, extracted, parts)]
+    for text in dict.fromkeys(warnings):
+        events.warn(text)
+    with clock("train"):
+        svm, rows = _fit(model, dataset, extracted, fit_options, events)
+        history += rows
+    counts = [row["train"] for row in dataset.counts().values()]
+    with clock("evaluate"):
+        events.step(f"evaluating on {len(dataset.part('test'))} test videos")
+        evaluation = evaluate_model(
+            model, svm, extracted, dataset, train_counts=counts, subsets=options.subsets
+        )
+    evaluation.metrics |= {"quarantined": len(extracted.quarantined), "absent": len(absent)}
+    config = RunConfig(recipe, dataset.labels, _backbone_facts(parts), _data_facts(dataset, counts))
+    svm_state = {f"svm.{k}": v for k, v in svm.to_tensors().items()} if svm else {}
+    save_run(folder, config, flat_state({"recognizer": model, **_trained_modules(parts)}) | svm_state)
+    facts = RunFacts(folder, config, dataset, extracted, model, history, clock.seconds, warnings, absent)
+    _write_results(facts, evaluation, events)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    return TrainResult(folder, evaluation.metrics, warnings)
+
+
+def _with_validation(records: list[VideoRecord], recipe: Recipe) -> tuple[VideoRecord, ...]:
+    """A part of the training records set aside by group, where the recipe asks for it."""
+    return tuple(carve_validation(records, recipe.training.val_fraction, recipe.training.seed))
+
+
+def _data_facts(dataset: Dataset, counts: list[int]) -> dict[str, Any]:
+    return {"layout": dataset.layout, "split": dataset.split_source, "train_counts": counts}
+
+
+class Clock:
+    """Seconds spent per named part of the work: `with clock("fit"): ...`."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._name, self._since = "", 0.0
+
+    def __call__(self, name: str) -> Clock:
+        """Name the part that the next `with` block times."""
+        self._name = name
+        return self
+
+    def __enter__(self) -> None:
+        self._since = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds[self._name] = self.seconds.get(self._name, 0.0) + time.monotonic() - self._since
+
+
+def _recognizer(recipe: Recipe, parts: Mapping[str, StreamParts]) -> Recognizer:
+    torch.manual_seed(recipe.training.seed)
+    return Recognizer(recipe, {name: part.dim for name, part in parts.items()}, recipe.data.classes)
+
+
+def _fit(
+    model: Recognizer, dataset: Dataset, extracted: Extracted, fit_options: FitOptions, events: Events
+) -> tuple[LinearSVM | None, list[Row]]:
+    train_records = dataset.part("train")
+    items = extracted.items(train_records, dataset.labels, variants_of(extracted.parts))
+    val_items = extracted.items(dataset.part("val"), dataset.labels)
+    events.step(f"training on {len(train_records)} videos, {model.recipe.training.epochs} epochs")
+    if any(p.spec.augment and p.spec.augment.on_the_fly for p in extracted.parts.values()):
+        clips = [ClipItem(r, extracted.key(r), dataset.labels.index(r.label or "")) for r in train_records]
+        cache = extracted.store.root / "clips"
+        return None, fit_on_the_fly(model.recipe, extracted.parts, model, clips, cache, fit_options)
+    history = fit(model, items, val_items, fit_options)
+    if not model.separate:
+        return None, history
+    events.step("fitting the linear SVM on the joined embeddings")
+    return fit_svm(model, extracted.items(train_records, dataset.labels), val_items), history
+
+
+def _epochs_shown(recipe: Recipe, events: Events) -> Callable[[Row], None]:
+    spec = recipe.training
+    backbone_epochs = spec.backbone.epochs if spec.backbone else BackboneTraining().epochs
+
+    def show(row: Row) -> None:
+        events.epoch(row, backbone_epochs if row["stage"].startswith("backbone") else spec.epochs)
+
+    return show
+
+
+def _trained_modules(parts: Mapping[str, StreamParts]) -> dict[str, torch.nn.Module]:
+    return {
+        f"backbone-{name}-{i}": backbone.module
+        for name, part in parts.items()
+        for i, backbone in enumerate(part.backbones)
+        if backbone.source == TRAINED
+    }
+
+
+def _resumable(checkpoints: Path, recipe: Recipe, dataset: Dataset, fresh: bool) -> bool:
+    """Whether the checkpoints here belong to exactly this training; others are removed."""
+    videos = [[r.id, r.label, r.split] for r in dataset.records]
+    digest = fingerprint({"recipe": recipe.model_dump(mode="json"), "videos": videos})
+    marker = checkpoints / "training.json"
+    try:
+        same = json.loads(marker.read_text(encoding="utf-8"))["fingerprint"] == digest
+    except (OSError, ValueError, KeyError):
+        same = False
+    if same and not fresh:
+        return True
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    write_text(marker, json.dumps({"fingerprint": digest}))
+    return False
+
+
+def _write_results(facts: RunFacts, evaluation: Evaluation, events: Events) -> None:
+    write_text(facts.folder / "metrics.json", json.dumps(evaluation.metrics, indent=2) + "\n")
+    with atomic_open(facts.folder / "history.jsonl") as file:
+        file.writelines(json.dumps(row) + "\n" for row in facts.history)
+    events.step("writing the report")
+    write_run_report(facts, evaluation)
+
+
+def _backbone_facts(parts: Mapping[str, StreamParts]) -> dict[str, list[dict[str, str]]]:
+    return {
+        name: [
+            {"name": b.spec.name, "features": b.features, "digest": b.digest, "source": b.source}
+            for b in part.backbones
+        ]
+        for name, part in parts.items()
+    }
+
+
+def _writable(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_open(folder / ".writable"):
+            pass
+        (folder / ".writable").unlink()
+    except OSError as error:
+        message = f"cannot write a run to {folder} ({error.strerror}); choose another folder with --out"
+        raise (WorkError if error.errno == 28 else UsageError)(message) from None
+    return folder
