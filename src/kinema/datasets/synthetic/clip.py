@@ -86,10 +86,13 @@ class SyntheticClip:
         s, action = self.settings, self._action
         time = np.arange(s.num_frames) / s.fps
         pace = action.turns_per_second * tempo * rng.uniform(0.94, 1.06)
+        if not action.mirrored:
+            self._facing = 1.0
         self._yaw = self._facing * (action.yaw + rng.uniform(-9, 9)) if action.yaw else rng.uniform(-16, 16)
         if not action.cyclic:
-            pace = max(pace, 1.0 / (0.8 * s.seconds))
-            begin = rng.uniform(0.04, 0.96 - 1.0 / (pace * s.seconds)) * s.seconds
+            span = max(time[-1], 1.0 / s.fps)
+            pace = max(pace, 1.0 / (0.8 * span))
+            begin = rng.uniform(0.04, 0.96 - 1.0 / (pace * span)) * span
             self._phase = np.clip((time - begin) * pace, 0.0, 1.0)
         else:
             self._phase = rng.uniform() + time * pace

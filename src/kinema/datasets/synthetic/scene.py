@@ -18,7 +18,9 @@ def background(rng: np.random.Generator, width: int, height: int, horizon: float
     image = Image.new("RGB", (width, height))
     draw = ImageDraw.Draw(image, "RGBA")
     paint(rng, draw, width, height, horizon)
-    soft = np.asarray(image.filter(ImageFilter.GaussianBlur(height / 240)), np.float32)
+    # Out of focus and a little pale, so that the figure stands out as in a well-lit picture.
+    soft = np.asarray(image.filter(ImageFilter.GaussianBlur(height / 70)), np.float32)
+    soft = 0.65 * soft + 0.35 * (0.5 * soft.mean(axis=2, keepdims=True) + 105.0)
     grain = rng.normal(0, 1, (height // 4 + 1, width // 4 + 1)).astype(np.float32).repeat(4, 0).repeat(4, 1)
     return np.clip(soft + 2.5 * grain[:height, :width, None], 0, 255).astype(np.uint8)
 
