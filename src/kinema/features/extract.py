@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -52,7 +53,7 @@ class ExtractItem:
 
 @dataclass(slots=True)
 class ExtractReport:
-    """What one extraction did: counts, failures as (record, reason), notes counted, seconds."""
+    """What one extraction did: counts of sequences, failures as (record, reason), notes counted, seconds."""
 
     stream: str
     fingerprint: str
@@ -118,33 +119,47 @@ def extract(
     # Each process walks in an order of its own, so that several that share a store seldom meet.
     random.Random(f"{os.getpid()}-{time.time_ns()}").shuffle(todo)
     run = _Run(todo, compute, shelf_of, report)
-    if todo:
-        pool = DecodingPool(config, workers=workers, ahead=4 * compute.batch_size)
-        motion_cache = store.root / "motion"
-        jobs = [Job(i.record, i.key, i.variant, motion_cache) for i in todo]
-        try:
-            for number, message in pool.results(jobs, lambda n: todo[n].key not in shelf_of(todo[n].variant)):
+    pool = DecodingPool(config, workers=workers, ahead=4 * compute.batch_size)
+    jobs = [Job(i.record, i.key, i.variant, store.root / "motion") for i in todo]
+    try:
+        with closing(pool.results(jobs, lambda n: todo[n].key not in shelf_of(todo[n].variant))) as messages:
+            for number, message in messages:
                 run.take(number, message)
                 if progress and isinstance(message, Finished):
                     progress(run.ended, len(todo))
             run.flush()
-        except OSError as error:
-            raise WorkError(
-                f"cannot write features to {store.root}: {error.strerror}; free some space"
-            ) from None
-        finally:
-            run.discard()
+    except OSError as error:
+        raise _cannot_go_on(store, error.strerror or str(error)) from None
+    finally:
+        run.discard()
+    report.failed = list(dict.fromkeys(_failures(items, missing, run.failed)))
     report.seconds = time.monotonic() - started
     return report
 
 
-class _Open:
-    """A video on its way through the compute half."""
+def _failures(
+    items: Sequence[ExtractItem], missing: dict[str, ExtractItem], failed: dict[str, str]
+) -> Iterator[tuple[VideoRecord, str]]:
+    """Files of one content share one key: what befell one of them befell all."""
+    for item in items:
+        reason = failed.get(item.key)
+        if reason is not None:
+            same = item.record.path == missing[item.key].record.path
+            yield item.record, reason if same else f"same content as another file: {reason}"
 
-    def __init__(self, item: ExtractItem, writer: SequenceWriter):
-        self.item, self.writer = item, writer
-        self.waiting = 0
-        self.end: Finished | None = None
+
+def _cannot_go_on(store: FeatureStore, reason: str) -> WorkError:
+    return WorkError(f"cannot write features to {store.root} ({reason}); free some space, then start again")
+
+
+@dataclass(slots=True, eq=False)
+class _Open:
+    """A video on its way through the compute half; `waiting` counts its steps in the unfilled batch."""
+
+    item: ExtractItem
+    writer: SequenceWriter
+    waiting: int = 0
+    end: Finished | None = None
 
 
 class _Run:
@@ -160,46 +175,62 @@ class _Run:
         self.todo, self.compute, self.shelf_of, self.report = todo, compute, shelf_of, report
         self.open: dict[int, _Open] = {}
         self.batch: list[tuple[_Open, Clip]] = []
+        self.failed: dict[str, str] = {}
         self.ended = 0
 
     def take(self, number: int, message: Clip | Finished) -> None:
         """Take one message of the pool."""
-        if isinstance(message, Finished) and message.skipped:
-            self.ended += 1
-            self.report.reused += 1
-            return
-        video = self.open.get(number)
-        if video is None:
-            item = self.todo[number]
-            video = _Open(item, self.shelf_of(item.variant).writer(item.key, self.compute.dim))
-            self.open[number] = video
         if isinstance(message, Clip):
-            video.waiting += 1
-            self.batch.append((video, message))
-            if len(self.batch) == self.compute.batch_size:
-                self.flush()
+            self._take_clip(number, message)
             return
+        if message.fatal:
+            raise OSError(message.error)
         self.ended += 1
-        video.end = message
-        self._close_finished()
+        if message.skipped:
+            self.report.reused += 1
+        elif message.error:
+            self._drop(number, message.error)
+        else:
+            self._opened(number).end = message
+            self._close_finished()
+
+    def _take_clip(self, number: int, clip: Clip) -> None:
+        video = self._opened(number)
+        video.waiting += 1
+        self.batch.append((video, clip))
+        if len(self.batch) == self.compute.batch_size:
+            self.flush()
+
+    def _opened(self, number: int) -> _Open:
+        if number not in self.open:
+            item = self.todo[number]
+            self.open[number] = _Open(item, self.shelf_of(item.variant).writer(item.key, self.compute.dim))
+        return self.open[number]
+
+    def _drop(self, number: int, reason: str) -> None:
+        self.failed[self.todo[number].key] = reason
+        video = self.open.pop(number, None)
+        if video is not None:
+            self.batch = [(v, clip) for v, clip in self.batch if v is not video]
+            video.writer.discard()
 
     def flush(self) -> None:
         """Compute what is waiting, in one batch, and hand every video its steps."""
         batch, self.batch = self.batch, []
         if batch:
             features = self.compute([clip.inputs for _, clip in batch])
-            if not np.isfinite(features).all():
-                broken = next(
-                    v for (v, _), row in zip(batch, features, strict=True) if not np.isfinite(row).all()
-                )
-                raise WorkError(
-                    f"stream {self.report.stream}: features of {broken.item.record.name} are not finite; "
-                    "check the backbone's weights"
-                )
             for (video, clip), row in zip(batch, features, strict=True):
+                self._check(video, row)
                 video.writer.append(row[None], [clip.pts_seconds])
                 video.waiting -= 1
         self._close_finished()
+
+    def _check(self, video: _Open, row: np.ndarray) -> None:
+        if not np.isfinite(row).all():
+            raise WorkError(
+                f"stream {self.report.stream}: features of {video.item.record.name} are not finite; "
+                "check the backbone's weights"
+            )
 
     def discard(self) -> None:
         """Drop what is half-written."""
@@ -207,18 +238,14 @@ class _Run:
             video.writer.discard()
 
     def _close_finished(self) -> None:
-        for number in [n for n, v in self.open.items() if v.end and (not v.waiting or v.end.error)]:
-            self._close(self.open.pop(number))
+        for number, video in list(self.open.items()):
+            if video.end is not None and not video.waiting:
+                video.writer.commit()
+                del self.open[number]
+                self._count(video, video.end.notes)
 
-    def _close(self, video: _Open) -> None:
-        assert video.end is not None
-        if video.end.error:
-            video.writer.discard()
-            self.batch = [(v, clip) for v, clip in self.batch if v is not video]
-            self.report.failed.append((video.item.record, video.end.error))
-            return
-        video.writer.commit()
+    def _count(self, video: _Open, notes: tuple[str, ...]) -> None:
         self.report.extracted += 1
         self.report.steps += video.writer.steps
-        for note in video.end.notes:
+        for note in notes:
             self.report.notes[note] = self.report.notes.get(note, 0) + 1

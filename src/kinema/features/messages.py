@@ -1,4 +1,4 @@
-"""What a decoding worker sends: clips, and the end of each job."""
+"""What a decoding worker sends: that it is ready, clips, and the end of each job."""
 
 from __future__ import annotations
 
@@ -8,15 +8,22 @@ from ..types import Clip
 
 
 @dataclass(frozen=True, slots=True)
+class Ready:
+    """The worker has started and can take jobs."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The end of a job: facts worth counting, or why the file could not be read.
 
-    `skipped` says that nobody needed the job any more when its turn came.
+    `skipped` says that nobody needed the job any more when its turn came; `fatal` that the error is not the
+    file's fault (a full disk), so that going on makes no sense.
     """
 
     notes: tuple[str, ...] = ()
     error: str | None = None
     skipped: bool = False
+    fatal: bool = False
 
 
 Message = Clip | Finished

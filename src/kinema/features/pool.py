@@ -7,16 +7,22 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
+import psutil
+
+from ..errors import WorkError
 from ..streams.source import Job, SourceConfig
 from ..types import Clip
-from .messages import Finished, Message
+from .messages import Finished, Message, Ready
 
-# A worker that sends nothing for this long is stuck; optical flow of one clip takes seconds at most.
+# A worker that for this long neither sends anything nor uses the processor is stuck. One that works in
+# silence (it counts the frames of a long film) is given PATIENCE times as long.
 HANG_SECONDS = 180.0
+PATIENCE = 20
 
 
 class DecodingPool:
@@ -38,25 +44,28 @@ class DecodingPool:
         self.hang_seconds = hang_seconds
         self._results: queue.Queue[tuple[int, Message] | BaseException | None] = queue.Queue(maxsize=ahead)
         self._stop = threading.Event()
-        self._children: set[subprocess.Popen[bytes]] = set()
 
     def results(
         self, jobs: Iterable[Job], needed: Callable[[int], bool] = lambda number: True
-    ) -> Iterator[tuple[int, Message]]:
+    ) -> Generator[tuple[int, Message], None, None]:
         """Yield (number of the job, message); for each job clips in order and then one `Finished`.
 
-        `needed` is asked when a job's turn comes: another process may have done it by then.
+        `needed` is asked when a job's turn comes: another process may have done it by then. Call once, and
+        close the iterator (`contextlib.closing`) where it is left early: that ends the processes.
+
+        Raises:
+            WorkError: no process can be started, or one cannot get ready.
         """
         todo: queue.SimpleQueue[tuple[int, Job]] = queue.SimpleQueue()
         for number, job in enumerate(jobs):
             todo.put((number, job))
-        count = min(self.workers, todo.qsize())
         threads = [
-            threading.Thread(target=self._drive, args=(todo, needed), daemon=True) for _ in range(count)
+            threading.Thread(target=self._drive, args=(todo, needed), daemon=True)
+            for _ in range(min(self.workers, todo.qsize()))
         ]
         for thread in threads:
             thread.start()
-        running = count
+        running = len(threads)
         try:
             while running:
                 message = self._results.get()
@@ -68,8 +77,8 @@ class DecodingPool:
                     yield message
         finally:
             self._stop.set()
-            for child in list(self._children):
-                child.kill()
+            for thread in threads:
+                thread.join()
 
     def _drive(self, todo: queue.SimpleQueue[tuple[int, Job]], needed: Callable[[int], bool]) -> None:
         """One thread per worker process; whatever goes wrong in it is raised in the consumer."""
@@ -82,22 +91,24 @@ class DecodingPool:
     def _hand_out(self, todo: queue.SimpleQueue[tuple[int, Job]], needed: Callable[[int], bool]) -> None:
         """Give one worker jobs, pass on what it sends, replace it when it dies."""
         worker: _Worker | None = None
-        while not self._stop.is_set():
-            try:
-                number, job = todo.get_nowait()
-            except queue.Empty:
-                break
-            if not needed(number):
-                self._put((number, Finished(skipped=True)))
-                continue
-            worker = worker or self._start()
-            for message in worker.run(job, self.hang_seconds):
-                self._put((number, message))
-            if not worker.alive:
-                self._close(worker)
-                worker = None
-        if worker:
-            self._close(worker)
+        try:
+            while not self._stop.is_set():
+                try:
+                    number, job = todo.get_nowait()
+                except queue.Empty:
+                    return
+                if not needed(number):
+                    self._put((number, Finished(skipped=True)))
+                    continue
+                worker = worker or _Worker(self.config, self.threads, self.hang_seconds, self._stop)
+                for message in worker.run(job):
+                    self._put((number, message))
+                if not worker.alive:
+                    worker.close()
+                    worker = None
+        finally:
+            if worker:
+                worker.close()
 
     def _put(self, item: tuple[int, Message] | BaseException | None) -> None:
         while not self._stop.is_set():
@@ -107,48 +118,68 @@ class DecodingPool:
             except queue.Full:
                 continue
 
-    def _start(self) -> _Worker:
-        worker = _Worker(self.config, self.threads)
-        self._children.add(worker.process)
-        return worker
-
-    def _close(self, worker: _Worker) -> None:
-        worker.close()
-        self._children.discard(worker.process)
-
 
 class _Worker:
-    """One child process and our end of its pipe."""
+    """One child process and our end of its pipe. Waiting for it ends when `stop` is set."""
 
-    def __init__(self, config: SourceConfig, threads: int):
-        ours, theirs = Pipe()
-        # The source is torch-free or bounds its own threads; BLAS pools would only fight the backbone's.
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "NUMBA_NUM_THREADS": str(threads)}
-        command = [sys.executable, "-m", "kinema.features.worker", str(theirs.fileno())]
-        self.process = subprocess.Popen(
-            command, pass_fds=(theirs.fileno(),), env=environment, stdin=subprocess.DEVNULL
-        )
-        theirs.close()
-        self.connection: Connection = ours
+    def __init__(self, config: SourceConfig, threads: int, hang_seconds: float, stop: threading.Event):
+        self.hang_seconds, self.stop = hang_seconds, stop
         self.alive = True
-        ours.send((config, threads))
+        self.connection, theirs = Pipe()
+        try:
+            self.process = _start(theirs, threads)
+        except OSError as error:
+            self.connection.close()
+            raise WorkError(
+                f"cannot start a decoding process ({error.strerror}); ask for fewer with --workers"
+            ) from None
+        finally:
+            theirs.close()
+        try:
+            self.connection.send((config, threads))
+            ready = self._receive()
+        except (EOFError, OSError):
+            ready = None
+        if not isinstance(ready, Ready) and not stop.is_set():
+            cause = self._cause()
+            self.close()
+            raise WorkError(f"a decoding process could not start ({cause}); run `kinema doctor`")
 
-    def run(self, job: Job, hang_seconds: float) -> Iterator[Message]:
+    def run(self, job: Job) -> Iterator[Message]:
         """Yield the clips of one job and its `Finished`, also where the process dies or hangs."""
         try:
             self.connection.send(job)
-            while True:
-                if not self.connection.poll(hang_seconds):
-                    self.alive = False
-                    yield Finished(error=f"decoder hung: nothing for {hang_seconds:g} s")
-                    return
-                message: Message = self.connection.recv()
+            while isinstance(message := self._receive(), Clip):
                 yield message
-                if not isinstance(message, Clip):
-                    return
+            if not isinstance(message, Finished):
+                self.alive = False
+                message = Finished(error=f"decoder hung: nothing for {self.hang_seconds:g} s")
+            yield message
         except (EOFError, OSError):
             self.alive = False
             yield Finished(error=f"decoder crashed ({self._cause()})")
+
+    def _receive(self) -> Message | Ready | None:
+        """The next message; None where the process hangs or nobody wants it any more."""
+        started = active = time.monotonic()
+        used = 0.0
+        while not self.stop.is_set():
+            if self.connection.poll(min(0.5, self.hang_seconds)):
+                return self.connection.recv()
+            now = time.monotonic()
+            before, used = used, self._processor_seconds()
+            if used > before + 0.005:
+                active = now
+            if now - active > self.hang_seconds or now - started > PATIENCE * self.hang_seconds:
+                break
+        return None
+
+    def _processor_seconds(self) -> float:
+        try:
+            times = psutil.Process(self.process.pid).cpu_times()
+        except psutil.Error:
+            return 0.0
+        return times.user + times.system
 
     def _cause(self) -> str:
         try:
@@ -162,3 +193,16 @@ class _Worker:
         self.connection.close()
         self.process.kill()
         self.process.wait()
+
+
+def _start(pipe: Connection, threads: int) -> subprocess.Popen[bytes]:
+    # The source is torch-free or bounds its own threads; BLAS pools would only fight the backbone's.
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": str(threads),
+        "NUMBA_NUM_THREADS": str(threads),
+        "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
+    }
+    # -P: modules are found where we find them, and never in a working folder that happens to hold an av.py.
+    command = [sys.executable, "-P", "-m", "kinema.features.worker", str(pipe.fileno())]
+    return subprocess.Popen(command, pass_fds=(pipe.fileno(),), env=environment, stdin=subprocess.DEVNULL)

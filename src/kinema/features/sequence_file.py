@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import struct
+from array import array
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -26,7 +28,10 @@ HEADER_BYTES = 1024
 
 
 class SequenceWriter:
-    """Appends steps to a temporary file beside `path`; `commit` makes it the finished file at once."""
+    """Appends steps to a temporary file beside `path`; `commit` makes it the finished file at once.
+
+    Raises `OSError` where the disk is full or the folder is read-only; `discard` then leaves nothing behind.
+    """
 
     def __init__(self, path: Path, dim: int):
         self.path, self.dim = path, dim
@@ -34,7 +39,7 @@ class SequenceWriter:
         self.temporary = temporary_name(path)
         self._file: IO[bytes] | None = open(self.temporary, "wb")  # noqa: SIM115
         self._file.write(b"\0" * (8 + HEADER_BYTES))
-        self._pts: list[float] = []
+        self._pts = array("d")
 
     @property
     def steps(self) -> int:
@@ -48,16 +53,15 @@ class SequenceWriter:
         if self._file is None:
             raise ValueError("the sequence is already finished")
         self._file.write(np.ascontiguousarray(features).data)
-        self._pts += pts_seconds
+        self._pts.extend(pts_seconds)
 
-    def commit(self, **metadata: str) -> None:
+    def commit(self) -> None:
         """Write times and header, flush to disk and rename into place."""
         if self._file is None:
             raise ValueError("the sequence is already finished")
-        pts = np.asarray(self._pts, dtype=np.float64)
-        self._file.write(pts.tobytes())
+        self._file.write(self._pts.tobytes())
         self._file.seek(0)
-        self._file.write(_header(len(pts), self.dim, metadata))
+        self._file.write(_header(self.steps, self.dim))
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
@@ -67,22 +71,20 @@ class SequenceWriter:
     def discard(self) -> None:
         """Drop what was written; nothing remains on disk."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # what the buffer still holds need not fit on the disk
+                self._file.close()
             self._file = None
             self.temporary.unlink(missing_ok=True)
 
 
-def _header(steps: int, dim: int, metadata: dict[str, str]) -> bytes:
+def _header(steps: int, dim: int) -> bytes:
     data_end = steps * dim * 4
     header = {
-        "__metadata__": {"magic": MAGIC, "version": str(FORMAT_VERSION), **metadata},
+        "__metadata__": {"magic": MAGIC, "version": str(FORMAT_VERSION)},
         "data": {"dtype": "F32", "shape": [steps, dim], "data_offsets": [0, data_end]},
         "pts_seconds": {"dtype": "F64", "shape": [steps], "data_offsets": [data_end, data_end + steps * 8]},
     }
-    text = json.dumps(header, separators=(",", ":")).encode()
-    if len(text) > HEADER_BYTES:
-        raise ValueError(f"metadata of {len(text)} bytes does not fit the header")
-    return struct.pack("<Q", HEADER_BYTES) + text.ljust(HEADER_BYTES)
+    return struct.pack("<Q", HEADER_BYTES) + json.dumps(header).encode().ljust(HEADER_BYTES)
 
 
 def read_sequence(path: Path) -> FeatureSequence:
@@ -96,19 +98,6 @@ def read_sequence(path: Path) -> FeatureSequence:
             f"feature file {path} cannot be read ({error}); delete it and extract again"
         ) from None
     return FeatureSequence(data, pts, present=len(data) > 0)
-
-
-def read_shape(path: Path) -> tuple[int, int]:
-    """Steps and dimension of one file, [T, D], from its header alone."""
-    try:
-        with safe_open(path, framework="numpy") as file:
-            _check_version(path, file.metadata() or {})
-            steps, dim = file.get_slice("data").get_shape()
-    except (SafetensorError, OSError) as error:
-        raise WorkError(
-            f"feature file {path} cannot be read ({error}); delete it and extract again"
-        ) from None
-    return steps, dim
 
 
 def _check_version(path: Path, metadata: dict[str, str]) -> None:

@@ -12,25 +12,32 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from ..atomic import atomic_open, host_name, temporary_name, write_text
-from ..errors import UsageError
+from ..errors import UsageError, WorkError
 from ..types import FeatureSequence
 from .fingerprint import fingerprint
 from .sequence_file import SequenceWriter, read_sequence
 
-QUARANTINE_FIELDS = ("file_name", "part", "stream", "reason")
+Row = tuple[str, str, str, str]
+QUARANTINE_FIELDS = ("path", "part", "stream", "reason")
 _STALE_SECONDS = 24 * 3600.0
+_TEMPORARY = re.compile(r"\..+\.([^.]+)\.(\d+)\.tmp", re.DOTALL)
 
 
 class FeatureStore:
-    """A folder of feature sequences. Creating the object creates the folder."""
+    """A folder of feature sequences. Creating the object creates the folder.
+
+    Raises `UsageError` where the folder cannot be written to.
+    """
 
     def __init__(self, root: str | Path):
         self.root = Path(root)
@@ -38,7 +45,7 @@ class FeatureStore:
             self.root.mkdir(parents=True, exist_ok=True)
             probe = temporary_name(self.root / "probe")
             probe.touch()
-            probe.unlink()
+            probe.unlink(missing_ok=True)
         except OSError as error:
             raise UsageError(
                 f"cannot write features to {self.root} ({error.strerror}); choose another with --features"
@@ -49,38 +56,65 @@ class FeatureStore:
         """The part of the store for one stream with exactly these settings."""
         return Shelf(self.root, stream, settings)
 
-    def quarantine(self, rows: list[tuple[str, str, str, str]], seen: set[tuple[str, str, str]]) -> None:
-        """Record failures as (file_name, part, stream, reason); rows of `seen` items are replaced."""
-        path = self.root / "quarantine.csv"
-        kept = [row for row in self.quarantined() if row[:3] not in seen]
-        merged = sorted({*kept, *rows})
-        if not merged:
-            path.unlink(missing_ok=True)
-            return
-        with atomic_open(path, newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(QUARANTINE_FIELDS)
-            writer.writerows(merged)
+    def quarantine(self, rows: set[Row], seen: set[tuple[str, str, str]]) -> None:
+        """Record failures as (path, part, stream, reason); older rows of the items in `seen` go.
 
-    def quarantined(self) -> list[tuple[str, str, str, str]]:
+        Raises `WorkError` where the file cannot be written.
+        """
+        old = self.quarantined()
+        merged = sorted({row for row in old if row[:3] not in seen} | rows)
+        if merged == old:
+            return
+        path = self.root / "quarantine.csv"
+        try:
+            if not merged:
+                path.unlink(missing_ok=True)
+                return
+            with atomic_open(path, newline="", errors="surrogateescape") as file:
+                writer = csv.writer(file)
+                writer.writerow(QUARANTINE_FIELDS)
+                writer.writerows(merged)
+        except OSError as error:
+            raise _cannot_write(path, error) from None
+
+    def quarantined(self) -> list[Row]:
         """The rows of quarantine.csv."""
         path = self.root / "quarantine.csv"
         if not path.exists():
             return []
-        with open(path, newline="", encoding="utf-8") as file:
-            return [(r[0], r[1], r[2], r[3]) for r in list(csv.reader(file))[1:]]
+        with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
+            rows = list(csv.reader(file))[1:]
+        return [(r[0], r[1], r[2], r[3]) for r in rows if len(r) == len(QUARANTINE_FIELDS)]
 
     def _sweep(self) -> None:
         """Remove temporary files whose writer is gone: a dead process of this host, or a day old."""
-        for path in self.root.rglob(".*.tmp"):
-            host, pid = path.name.split(".")[-3:-1]
-            try:
-                old = time.time() - path.stat().st_mtime > _STALE_SECONDS
-                dead = host == host_name() and not psutil.pid_exists(int(pid))
-                if old or dead:
-                    path.unlink(missing_ok=True)
-            except FileNotFoundError:
-                continue  # another process was faster
+        for pattern in (".*.tmp", "*/.*.tmp", "*/*/.*.tmp"):
+            for path in self.root.glob(pattern):
+                # What another process sweeps at the same time, or another user owns, is not ours to mind.
+                with suppress(OSError):
+                    if _abandoned(path):
+                        path.unlink()
+
+
+def _abandoned(path: Path) -> bool:
+    """Whether the writer of a temporary file is gone (see `kinema.atomic.temporary_name`)."""
+    named = _TEMPORARY.fullmatch(path.name)
+    if named is None:
+        return False
+    written = path.stat().st_mtime
+    if time.time() - written > _STALE_SECONDS:
+        return True
+    if named[1] != host_name():
+        return False
+    try:
+        # A process that started after the last write has only inherited the number.
+        return psutil.Process(int(named[2])).create_time() > written + 2
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _cannot_write(path: Path, error: OSError) -> WorkError:
+    return WorkError(f"cannot write {path} ({error.strerror or error}); free some space, then start again")
 
 
 class Shelf:
@@ -111,6 +145,8 @@ class Shelf:
         path = self.folder / "stream.json"
         if path.exists():
             return
-        write_text(
-            path, json.dumps({"fingerprint": self.fingerprint, **settings}, indent=2, sort_keys=True) + "\n"
-        )
+        text = json.dumps({"fingerprint": self.fingerprint, **settings}, indent=2, sort_keys=True)
+        try:
+            write_text(path, text + "\n")
+        except OSError as error:
+            raise _cannot_write(path, error) from None

@@ -6,14 +6,18 @@ is imported again, and it ends by itself when the other end of the pipe is gone.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 from multiprocessing.connection import Connection
 
 from ..errors import KinemaError
-from ..streams.source import Job, SourceConfig, make_source
-from .messages import Finished
+from ..streams.source import Job, Source, SourceConfig, make_source
+from .messages import Finished, Ready
+
+_PIPE_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
 def serve(connection: Connection) -> None:
@@ -21,17 +25,24 @@ def serve(connection: Connection) -> None:
     config, threads = connection.recv()
     assert isinstance(config, SourceConfig)
     source = make_source(config, threads=threads)
+    connection.send(Ready())
     while True:
-        job: Job = connection.recv()
-        try:
-            for clip in source.clips(job):
-                connection.send(clip)
-            connection.send(Finished(tuple(source.notes)))
-        except (KinemaError, ValueError, ArithmeticError, MemoryError, OSError) as error:
-            if isinstance(error, BrokenPipeError):
-                return
-            text = str(error) if isinstance(error, KinemaError) else f"{type(error).__name__}: {error}"
-            connection.send(Finished(error=" ".join(text.split()) or type(error).__name__))
+        connection.send(_work(connection, source, connection.recv()))
+
+
+def _work(connection: Connection, source: Source, job: Job) -> Finished:
+    """Send the clips of one job; returns how it ended. Any other error is a bug and ends the process."""
+    try:
+        for clip in source.clips(job):
+            connection.send(clip)
+    except _PIPE_GONE:
+        raise
+    except KinemaError as error:
+        return Finished(error=str(error))
+    except (ValueError, ArithmeticError, MemoryError, OSError) as error:
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        return Finished(error=text, fatal=getattr(error, "errno", None) in _DISK)
+    return Finished(tuple(source.notes))
 
 
 def main() -> None:
@@ -40,7 +51,7 @@ def main() -> None:
     os.nice(1)
     try:
         serve(Connection(int(sys.argv[1])))
-    except (EOFError, BrokenPipeError, ConnectionResetError):
+    except _PIPE_GONE:
         return
 
 

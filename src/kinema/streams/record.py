@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ..errors import MediaError
 from ..media.reader import VideoReader
+from ..media.source import shown
 from ..types import VideoRecord
 
 
@@ -11,3 +13,9 @@ def open_record(record: VideoRecord) -> VideoReader:
     return VideoReader(
         record.path, start_seconds=record.start_seconds, end_seconds=record.end_seconds, frames=record.frames
     )
+
+
+def check_damage(reader: VideoReader) -> None:
+    """Raise `MediaError` where the reader met damage so far."""
+    if reader.damage:
+        raise MediaError(f"{shown(reader.path)} is damaged: {reader.damage}; replace it")

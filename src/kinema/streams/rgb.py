@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import cast
 
 import numpy as np
 
-from ..errors import MediaError
 from ..recipe import Adaptive, Uniform
 from ..sampling.adaptive import adaptive
 from ..sampling.frames import uniform
 from ..sampling.online import IndexSampler, OnlineSampler, online_sampler
-from ..types import Clip
+from ..types import Clip, Frame
 from .images import Augmenter, fit
-from .record import open_record
+from .record import check_damage, open_record
 from .source import Job, SourceConfig
 
 Prepared = tuple[float, tuple[np.ndarray, ...]]
@@ -27,14 +27,14 @@ class RgbSource:
         self.notes: list[str] = []
 
     def clips(self, job: Job) -> Iterator[Clip]:
-        """Yield clips in order, in constant memory. Raises `MediaError` for a file that is damaged."""
+        """Yield clips in order, in constant memory. Raises `MediaError` where what it reads is damaged."""
         self.notes = []
         sampler = self._sampler(job)
         augment = None
         if job.variant and self.config.augment is not None:
             augment = Augmenter(self.config.augment, job.key, job.variant)
         with open_record(job.record) as reader:
-            frames = reader.read(sampler.wants)
+            frames = cast("Generator[Frame, None, None]", reader.read(sampler.wants))
             for frame in frames:
                 image = augment(frame.data) if augment else frame.data
                 prepared = tuple(fit(image, view.size, view.crop) for view in self.config.views if view.size)
@@ -42,8 +42,8 @@ class RgbSource:
                     yield self._clip(clip)
                 if sampler.done:
                     break
-            if not sampler.done and reader.damage:
-                raise MediaError(reader.damage)
+            frames.close()  # then the reader tells what damage it met this far
+            check_damage(reader)
         for clip in sampler.finish():
             yield self._clip(clip)
 
@@ -69,5 +69,6 @@ class RgbSource:
         if isinstance(spec, Uniform):
             with open_record(job.record) as reader:
                 count = len(reader.timestamps())
+                check_damage(reader)  # the last frame chosen stands before the end, where damage often is
             return IndexSampler(uniform(count, spec.frames, spec.policy))
         raise ValueError(f"no sampler for {spec.kind}")

@@ -81,24 +81,27 @@ def extract_streams(
     store = FeatureStore(features or default_features())
     events.step(f"reading {len({r.path for r in records})} files")
     digests, unreadable = digest_records(records)
-    failures = {(r.name, r.part, "file", unreadable[r.path]) for r in records if r.path in unreadable}
+    failures = [(r, "file", unreadable[r.path]) for r in records if r.path in unreadable]
     reports = {}
     # Flow first: it computes the motion profile that adaptive sampling of other streams then finds.
     for name in sorted(parts, key=lambda n: parts[n].spec.input != "flow"):
-        report = _extract_stream(records, parts[name], digests, store, workers, device, events)
-        reports[name] = report
-        failures |= {(r.name, r.part, name, reason) for r, reason in report.failed}
-    seen = {(r.name, r.part, s) for r in records for s in (*parts, "file")}
-    store.quarantine(sorted(failures), seen)
-    lost = {(name, part) for name, part, _, _ in failures}
-    usable = [r for r in records if (r.name, r.part) not in lost]
-    quarantined = {name: reason for name, _, _, reason in sorted(failures)}
+        reports[name] = _extract_stream(records, parts[name], digests, store, workers, device, events)
+        failures += [(record, name, reason) for record, reason in reports[name].failed]
+    seen = {(*_place(r), stream) for r in records for stream in (*parts, "file")}
+    store.quarantine({(*_place(r), stream, reason) for r, stream, reason in failures}, seen)
+    lost = {_place(r) for r, _, _ in failures}
+    usable = [r for r in records if _place(r) not in lost]
+    quarantined = {r.name: reason for r, _, reason in failures}
     if not usable:
-        first = next(iter(quarantined.items()), ("", "no files"))
+        name, reason = next(iter(quarantined.items()), ("", "no files"))
         raise WorkError(
-            f"no usable videos: all {len(quarantined)} files failed, {first[0]}: {first[1]}; see `kinema scan`"
+            f"no usable videos: all {len(quarantined)} files failed, {name}: {reason}; see `kinema scan`"
         )
     return Extracted(usable, digests, store, parts, {n: reports[n] for n in parts}, quarantined)
+
+
+def _place(record: VideoRecord) -> tuple[str, str]:
+    return os.path.abspath(record.path), record.part
 
 
 def _extract_stream(
