@@ -1,1 +1,25 @@
-""""""
+"""Two frames -> displacement field float32 [2, H, W] in pixels."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_WHERE = {
+    "tvl1": "tvl1_numba",
+    "Tvl1Options": "tvl1_options",
+    "StreamingFlow": "streaming",
+    "flow_fields": "streaming",
+    "flow_method": "methods",
+    "describe_method": "methods",
+    "flow_for_i3d": "inputs",
+    "stack_flow": "inputs",
+    "flow_to_color": "color",
+}
+__all__ = sorted(_WHERE)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_WHERE[name]}", __name__), name)

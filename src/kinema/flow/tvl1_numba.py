@@ -104,17 +104,25 @@ class Pyramid:
 
 
 def pair_field(
-    first: Pyramid, second: Pyramid, options: Tvl1Options, initial: np.ndarray | None = None
+    first: Pyramid,
+    second: Pyramid,
+    options: Tvl1Options,
+    initial: np.ndarray | None = None,
+    levels: int | None = None,
 ) -> np.ndarray:
-    """The field float32 [2, H, W] from one frame to the next, coarse to fine."""
+    """The field float32 [2, H, W] from one frame to the next, coarse to fine.
+
+    initial: a field to start from. levels: only so many of the finest are visited.
+    """
     if first.sizes != second.sizes:
         raise UsageError("the frame size changes inside the video; resize the frames to one size first")
-    field = _coarsest_start(first.sizes, options, initial)
-    for level in reversed(range(len(first.sizes))):
-        height, width = first.sizes[level]
+    sizes = first.sizes[:levels]
+    field = _coarsest_start(sizes, options, initial)
+    for level in reversed(range(len(sizes))):
+        height, width = sizes[level]
         if field.shape[1:] != (height, width):
             field = _finer(field, height, width, options.scale_step)
-        planes, rows = _scratch_memory(*first.sizes[0])
+        planes, rows = _scratch_memory(*sizes[0])
         solve_level(
             first.levels[level], second.gradients[level], field, planes, rows,
             options.tau, options.lambda_, options.theta, options.epsilon,

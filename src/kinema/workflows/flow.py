@@ -1,0 +1,162 @@
+"""The verb `flow`: a video's optical flow as a colour video or as raw fields, in constant memory."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from ..atomic import atomic_open
+from ..errors import UsageError
+from ..flow.color import flow_to_color
+from ..flow.methods import FieldStream, describe_method, field_stream
+from ..media.reader import VideoReader
+from ..media.writer import VideoWriter
+from ..streams.images import fit
+
+VIDEO_ENDINGS = (".mp4", ".mkv", ".mov", ".avi")
+RAW_ENDINGS = (".npy", ".safetensors")
+# Full colour in the video, as a part of the picture's width: 10 pixels at 320.
+_FULL_COLOR = 1 / 32
+_DEFAULT_FPS = 25.0
+_HEADER_BYTES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class FlowSummary:
+    """What was written: `fields` fields of `width` x `height`; `note` says what was unusual, or is empty."""
+
+    path: Path
+    fields: int
+    height: int
+    width: int
+    note: str
+
+
+def write_flow(
+    video: str | Path,
+    out: str | Path,
+    method: str = "tvl1",
+    *,
+    max_px: float | None = None,
+    short_side: int | None = None,
+    threads: int | None = None,
+    weights_dir: str | Path | None = None,
+    progress: Callable[[int], None] | None = None,
+    **options: Any,
+) -> FlowSummary:
+    """Compute the flow between consecutive frames of `video` and write it to `out`.
+
+    out: .mp4, .mkv, .mov or .avi for the colour wheel, where `max_px` pixels have full colour (default: a
+    32nd of the width); .npy for float16 [T - 1, 2, H, W] in pixels, channel 0 right and 1 down;
+    .safetensors for the same under `flow`, with the method described in its metadata.
+    short_side: shrink larger frames to this short side first, as I3D does with 256; pixels are then those
+    of the smaller frames. progress: called with the number of fields done. options: of the method.
+    A video of one frame gives one zero field. Frames and fields are held a few at a time.
+    Raises `UsageError`, `MediaError`, `WorkError`.
+    """
+    target = Path(out)
+    if target.suffix.lower() not in VIDEO_ENDINGS + RAW_ENDINGS:
+        known = ", ".join(VIDEO_ENDINGS + RAW_ENDINGS)
+        raise UsageError(f"cannot write flow to '{target.name}'; give it one of the endings {known}")
+    stream = field_stream(method, weights_dir, threads=threads, **options)
+    with VideoReader(video) as reader:
+        size = _size(reader.info.height, reader.info.width, short_side)
+        fields = _fields(reader, stream, size, "gray8" if method == "tvl1" else "rgb24")
+        counted = _Counted(fields, progress)
+        if target.suffix.lower() in VIDEO_ENDINGS:
+            _write_video(target, counted, reader.info.average_fps or _DEFAULT_FPS, size, max_px)
+        elif target.suffix.lower() == ".npy":
+            _write_npy(target, counted, size)
+        else:
+            _write_safetensors(target, counted, size, describe_method(method, **options))
+        note = reader.damage or ("one frame: a zero field" if counted.still else "")
+    return FlowSummary(target, counted.count, *size, note)
+
+
+class _Counted:
+    """The fields, counted as they pass; a video without any has one zero field."""
+
+    def __init__(self, fields: Iterator[np.ndarray], progress: Callable[[int], None] | None):
+        self._fields, self._progress = fields, progress
+        self.count, self.still = 0, False
+
+    def each(self, size: tuple[int, int]) -> Iterator[np.ndarray]:
+        for field in self._fields:
+            yield self._passed(field)
+        if self.count == 0:
+            self.still = True
+            yield self._passed(np.zeros((2, *size), np.float32))
+
+    def _passed(self, field: np.ndarray) -> np.ndarray:
+        self.count += 1
+        if self._progress is not None:
+            self._progress(self.count)
+        return field
+
+
+def _size(height: int, width: int, short_side: int | None) -> tuple[int, int]:
+    if short_side is None or min(height, width) <= short_side:
+        return height, width
+    if short_side < 16:
+        raise UsageError(f"short_side={short_side} is too small for flow; give 16 or more")
+    scale = short_side / min(height, width)
+    return round(height * scale), round(width * scale)
+
+
+def _fields(
+    reader: VideoReader, stream: FieldStream, size: tuple[int, int], pixel_format: Any
+) -> Iterator[np.ndarray]:
+    with closing(reader.read(pixel_format=pixel_format)) as frames:  # type: ignore[type-var]
+        yield from stream(
+            frame.data if frame.data.shape[:2] == size else fit(frame.data, size, "stretch")
+            for frame in frames
+        )
+
+
+def _write_video(
+    path: Path, fields: _Counted, fps: float, size: tuple[int, int], max_px: float | None
+) -> None:
+    scale = max_px or size[1] * _FULL_COLOR
+    with VideoWriter(path, fps=fps, width=size[1], height=size[0]) as writer:
+        for field in fields.each(size):
+            writer.write(flow_to_color(field, scale))
+
+
+def _write_npy(path: Path, fields: _Counted, size: tuple[int, int]) -> None:
+    """The header is written again at the end, when the number of fields is known; numpy leaves room for it."""
+
+    def header(file: IO[bytes], count: int) -> None:
+        shape = {"descr": "<f2", "fortran_order": False, "shape": (count, 2, *size)}
+        np.lib.format.write_array_header_1_0(file, shape)
+
+    with atomic_open(path, "wb") as file:
+        header(file, 0)
+        _write_halves(file, fields, size)
+        file.seek(0)
+        header(file, fields.count)
+
+
+def _write_safetensors(
+    path: Path, fields: _Counted, size: tuple[int, int], description: dict[str, Any]
+) -> None:
+    with atomic_open(path, "wb") as file:
+        file.write(b" " * (8 + _HEADER_BYTES))
+        _write_halves(file, fields, size)
+        shape = [fields.count, 2, *size]
+        entry = {"dtype": "F16", "shape": shape, "data_offsets": [0, 2 * math.prod(shape)]}
+        metadata = {name: str(value) for name, value in description.items()}
+        text = json.dumps({"__metadata__": {"units": "pixels", **metadata}, "flow": entry})
+        file.seek(0)
+        file.write(_HEADER_BYTES.to_bytes(8, "little") + text.encode().ljust(_HEADER_BYTES))
+
+
+def _write_halves(file: IO[bytes], fields: _Counted, size: tuple[int, int]) -> None:
+    for field in fields.each(size):
+        file.write(field.astype("<f2").tobytes())
