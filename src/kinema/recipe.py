@@ -248,12 +248,22 @@ class Protocol(_Part):
     seeds: Count = 1
 
 
+class PaperCount(_Part):
+    """A parameter count that follows from the paper, and the setting it belongs to."""
+
+    classes: int
+    cell: Literal["gru", "lstm"]
+    layers: int
+    units: int
+    trainable_parameters: int
+
+
 class Paper(_Part):
-    """Where a recipe comes from; `trainable_parameters` maps a class count to the paper's figure."""
+    """Where a recipe comes from."""
 
     title: str
     doi: str | None = None
-    trainable_parameters: dict[int, int] = {}
+    counts: tuple[PaperCount, ...] = ()
 
 
 class Recipe(_Part):
@@ -294,6 +304,14 @@ class Recipe(_Part):
         if separate and (self.fusion is None or self.fusion.kind != "concat_svm"):
             raise ValueError("`training.stages: separate` needs `fusion.kind: concat_svm`")
         return self
+
+    @property
+    def paper_count(self) -> int | None:
+        """The paper's trainable parameters for exactly this setting, if it has one."""
+        setting = (self.data.classes, self.temporal.cell, self.temporal.layers, self.temporal.units)
+        counts = self.paper.counts if self.paper else ()
+        found = [c.trainable_parameters for c in counts if (c.classes, c.cell, c.layers, c.units) == setting]
+        return found[0] if found else None
 
     def to_yaml(self) -> str:
         """The resolved recipe, every default written out; `load_recipe` reads it back to an equal one."""
@@ -378,7 +396,9 @@ def _value(text: str, override: str) -> Any:
 
 def _explain(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
-    where = ".".join(str(p) for p in first["loc"]) or "recipe"
+    # Behind `sampling` the path holds the kind that was chosen, which is no key.
+    keys = [p for i, p in enumerate(first["loc"]) if i == 0 or first["loc"][i - 1] != "sampling"]
+    where = ".".join(str(p) for p in keys) or "recipe"
     if first["type"] == "extra_forbidden":
         return f"unknown key '{where}'; {_allowed(first['loc'])}"
     message = first["msg"].removeprefix("Value error, ")

@@ -42,10 +42,9 @@ def command(
 def _facts(recipe: Recipe) -> dict[str, Any]:
     from ..pipeline import count_parameters
 
-    paper = recipe.paper.trainable_parameters if recipe.paper else {}
     return recipe.model_dump(mode="json") | {
         "trainable_parameters": count_parameters(recipe),
-        "paper_trainable_parameters": paper.get(recipe.data.classes),
+        "paper_trainable_parameters": recipe.paper_count,
     }
 
 
