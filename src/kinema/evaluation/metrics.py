@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix
 
 BOOTSTRAP_DRAWS = 2000
 
@@ -34,16 +34,13 @@ def classification_metrics(
     hits = predicted == truth
     classes = np.arange(len(labels))
     confusion = confusion_matrix(truth, predicted, labels=classes)
-    precision, recall, f1, support = precision_recall_fscore_support(
-        truth, predicted, labels=classes, zero_division=0
-    )
-    tested = support > 0
+    rows = per_class(confusion, labels)
     majority = int(np.argmax(train_counts))
     return {
         "accuracy": float(hits.mean()),
         "top3": top_k(scores, truth, 3),
         "top5": top_k(scores, truth, 5),
-        "mean_class_accuracy": float(recall[tested].mean()),
+        "mean_class_accuracy": float(np.mean([row["recall"] for row in rows if row["support"]])),
         "majority_baseline": float((truth == majority).mean()),
         "majority_class": labels[majority],
         "ci95": list(confidence_interval(hits, groups)),
@@ -51,17 +48,26 @@ def classification_metrics(
         "n_test": len(truth),
         "split": split,
         "confusion": confusion.tolist(),
-        "per_class": [
-            {
-                "label": label,
-                "precision": float(precision[i]),
-                "recall": float(recall[i]),
-                "f1": float(f1[i]),
-                "support": int(support[i]),
-            }
-            for i, label in enumerate(labels)
-        ],
+        "per_class": rows,
     }
+
+
+def per_class(confusion: np.ndarray, labels: Sequence[str]) -> list[dict[str, Any]]:
+    """Precision, recall, F1 and support of each class from its confusion matrix int [C, C], truth in rows.
+
+    What is undefined (no video of the class, or none predicted as it) is 0.
+    """
+    hits, support, predicted = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
+    return [
+        {
+            "label": label,
+            "precision": float(hits[i] / max(predicted[i], 1)),
+            "recall": float(hits[i] / max(support[i], 1)),
+            "f1": float(2 * hits[i] / max(support[i] + predicted[i], 1)),
+            "support": int(support[i]),
+        }
+        for i, label in enumerate(labels)
+    ]
 
 
 def top_k(scores: np.ndarray, truth: np.ndarray, k: int) -> float:

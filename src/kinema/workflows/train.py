@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,35 +28,13 @@ from ..training.fusion import fit_svm
 from ..training.stage import Row
 from ..types import VideoRecord
 from .backbone_stage import backbone_stage
-from .evaluate import Evaluation, Subsets, evaluate_model
+from .evaluate import evaluate_model
 from .events import SILENT, Events
+from .options import TrainOptions, TrainResult
 from .prepare import Extracted, extract_streams, variants_of
+from .protocol import several_rounds, train_protocol
 from .resolve import assemble, resolve
-from .write_report import RunFacts, data_warnings, write_run_report
-
-
-@dataclass(frozen=True, slots=True)
-class TrainOptions:
-    """Everything about a training that is not the recipe."""
-
-    layout: str = "auto"
-    split: int = 1
-    weights: str | Path | None = None
-    features: str | Path | None = None
-    workers: int | None = None
-    device: str = "auto"
-    fresh: bool = False
-    download: bool = True
-    subsets: Subsets | None = None
-
-
-@dataclass(slots=True)
-class TrainResult:
-    """A finished run: its folder, metrics.json's content, and the warnings shown in the report."""
-
-    run: Path
-    metrics: dict[str, Any]
-    warnings: list[str] = field(default_factory=list)
+from .write_report import RunFacts, data_warnings, write_results
 
 
 def train(
@@ -75,8 +53,12 @@ def train(
     """
     options = options or TrainOptions()
     resolved = resolve(recipe, overrides, options.weights)
+    if several_rounds(resolved.protocol):
+        return train_protocol(data, resolved, _writable(Path(out)), options, events, train_dataset)
     dataset = ensure_split(
-        load_dataset(data, layout=options.layout, split=options.split), resolved.training.seed
+        load_dataset(data, layout=options.layout, split=options.split),
+        resolved.training.seed,
+        resolved.protocol.test_fraction,
     )
     return train_dataset(dataset, resolved, out, options, events)
 
@@ -128,7 +110,7 @@ def train_dataset(
     svm_state = {f"svm.{k}": v for k, v in svm.to_tensors().items()} if svm else {}
     save_run(folder, config, flat_state({"recognizer": model, **_trained_modules(parts)}) | svm_state)
     facts = RunFacts(folder, config, dataset, extracted, model, history, clock.seconds, warnings, absent)
-    _write_results(facts, evaluation, events)
+    write_results(facts, evaluation, events)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     return TrainResult(folder, evaluation.metrics, warnings)
 
@@ -217,14 +199,6 @@ def _resumable(checkpoints: Path, recipe: Recipe, dataset: Dataset, fresh: bool)
     shutil.rmtree(checkpoints, ignore_errors=True)
     write_text(marker, json.dumps({"fingerprint": digest}))
     return False
-
-
-def _write_results(facts: RunFacts, evaluation: Evaluation, events: Events) -> None:
-    write_text(facts.folder / "metrics.json", json.dumps(evaluation.metrics, indent=2) + "\n")
-    with atomic_open(facts.folder / "history.jsonl") as file:
-        file.writelines(json.dumps(row) + "\n" for row in facts.history)
-    events.step("writing the report")
-    write_run_report(facts, evaluation)
 
 
 def _backbone_facts(parts: Mapping[str, StreamParts]) -> dict[str, list[dict[str, str]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import platform
 import resource
 import sys
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 
 from .. import __version__
-from ..atomic import write_text
+from ..atomic import atomic_open, write_text
 from ..datasets import Dataset, find_duplicates, find_leaks
 from ..errors import KinemaError
 from ..features.sequence_file import read_sequence
@@ -25,9 +26,11 @@ from ..recognizer import Recognizer, trainable_parameters
 from ..report.data import Comparison, Cost, DatasetFacts, ReportData, Sample, Section, Table, WeightsSource
 from ..report.film_strips import film_strip, spread
 from ..report.model_card import model_card
+from ..report.protocol import protocol_section
 from ..report.render import write_report
 from ..run import RunConfig
 from .evaluate import Evaluation
+from .events import Events
 from .prepare import Extracted
 
 HITS, MISSES = 6, 12
@@ -48,8 +51,12 @@ class RunFacts:
     absent: tuple[str, ...] = ()
 
 
-def write_run_report(facts: RunFacts, evaluation: Evaluation) -> None:
-    """Write report.html and README.md into the run's folder."""
+def write_results(facts: RunFacts, evaluation: Evaluation, events: Events) -> None:
+    """Write metrics.json, history.jsonl, report.html and README.md into the run's folder."""
+    write_text(facts.folder / "metrics.json", json.dumps(evaluation.metrics, indent=2) + "\n")
+    with atomic_open(facts.folder / "history.jsonl") as file:
+        file.writelines(json.dumps(row) + "\n" for row in facts.history)
+    events.step("writing the report")
     data = report_data(facts, evaluation)
     write_report(facts.folder / "report.html", data)
     write_text(facts.folder / "README.md", model_card(data))
@@ -76,7 +83,7 @@ def report_data(facts: RunFacts, evaluation: Evaluation) -> ReportData:
         comparisons=tuple(_comparisons(evaluation.metrics)),
         samples=tuple(_samples(facts, evaluation)),
         cost=_cost(facts),
-        sections=tuple(_sections(facts)),
+        sections=tuple(_sections(facts, evaluation.metrics)),
     )
 
 
@@ -223,8 +230,8 @@ def _store_size(facts: RunFacts) -> int:
     return sum(path.stat().st_size for path in paths if path.exists())
 
 
-def _sections(facts: RunFacts) -> list[Section]:
-    sections = []
+def _sections(facts: RunFacts, metrics: Mapping[str, Any]) -> list[Section]:
+    sections = [protocol_section(metrics["protocol"])] if "protocol" in metrics else []
     fusion = facts.model.fusion
     if isinstance(fusion, WeightedAverage):
         first, second = facts.config.recipe.streams

@@ -1,0 +1,272 @@
+"""Protocols: which rounds of training and testing an accuracy is made of, and how they become one figure.
+
+Pure functions on datasets and on the metrics of finished rounds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist, fmean, stdev
+from typing import Any
+
+import numpy as np
+
+from ..datasets.dataset import Dataset
+from ..datasets.layouts import LAYOUTS
+from ..datasets.splits import (
+    ensure_split,
+    group_folds,
+    leave_one_group_out,
+    split_by_group,
+    split_people,
+    split_randomly,
+)
+from ..errors import UsageError
+from ..recipe import Protocol
+from .metrics import confidence_interval, per_class
+
+# Reads the data with its official split of that number; None leaves official splits out.
+Load = Callable[[int | None], Dataset]
+
+_MEANS = ("accuracy", "top3", "top5", "mean_class_accuracy", "majority_baseline", "shuffled_accuracy")
+RANDOM, BY_GROUP = "random", "by group"
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One training and its test. `part` names the split, and is the same for every seed."""
+
+    part: str
+    dataset: Dataset
+    seed: int
+
+    @property
+    def folder(self) -> str:
+        """A folder name, unique among the rounds of a protocol."""
+        plain = "".join(c if c.isalnum() else "-" for c in self.part)
+        return f"{plain}-seed-{self.seed}"
+
+
+def rounds(
+    load: Load, protocol: Protocol, seed: int, *, split: int = 1, validation: bool = False
+) -> list[Round]:
+    """The rounds of a protocol, all those of the first seed first.
+
+    Seeds run from `seed` upwards; splits that are made, and not official, change with them. `split` is the
+    official split of `kind: split`. `validation` keeps the validation people of the people split apart
+    from the training people. Raises `UsageError` where the data does not fit the protocol.
+    """
+    return [
+        Round(part, dataset, number)
+        for number in range(seed, seed + protocol.seeds)
+        for part, dataset in _parts(load, protocol, number, split, validation)
+    ]
+
+
+def _parts(
+    load: Load, protocol: Protocol, seed: int, split: int, validation: bool
+) -> Iterable[tuple[str, Dataset]]:
+    match protocol.kind:
+        case "split":
+            return [(f"split {split}", ensure_split(load(split), seed, protocol.test_fraction))]
+        case "official_splits":
+            return _official(load)
+        case "leave_one_group_out":
+            return _groups_out(load(None), protocol.folds, seed)
+        case "people":
+            return [("people", _people(load(None), validation))]
+        case "random_and_group":
+            return _random_and_group(load(None), protocol.test_fraction, seed)
+
+
+def _official(load: Load) -> list[tuple[str, Dataset]]:
+    first = load(1)
+    count = LAYOUTS[first.layout].splits
+    if count == 0:
+        raise UsageError(
+            f"layout {first.layout} has no official splits; choose another protocol, for example"
+            " --set protocol.kind=leave_one_group_out"
+        )
+    return [("split 1", first), *((f"split {n}", load(n)) for n in range(2, count + 1))]
+
+
+def _groups_out(dataset: Dataset, folds: int | None, seed: int) -> list[tuple[str, Dataset]]:
+    if folds is not None:
+        parts = list(group_folds(dataset.records, folds, seed))
+        return [(name, dataset.with_split(r, f"{name}, whole groups, seed {seed}")) for name, r in parts]
+    parts = list(leave_one_group_out(dataset.records))
+    if len(parts) < 2:
+        raise UsageError(
+            f"leave-one-group-out needs two groups or more, {dataset.root} has {len(parts)};"
+            " choose another protocol, for example --set protocol.kind=split"
+        )
+    return [(f"without {name}", dataset.with_split(r, f"tested on group {name} alone")) for name, r in parts]
+
+
+def _people(dataset: Dataset, validation: bool) -> Dataset:
+    records = split_people(dataset.records, validation=validation)
+    people = "8 train, 8 validation, 9 test" if validation else "16 train, 9 test"
+    return dataset.with_split(records, f"KTH people ({people})")
+
+
+def _random_and_group(dataset: Dataset, fraction: float, seed: int) -> list[tuple[str, Dataset]]:
+    if not dataset.groups:
+        raise UsageError(
+            f"no groups are known in {dataset.root}, so a split by group cannot stand beside a random one;"
+            " give a CSV with a group column, or --set protocol.kind=split"
+        )
+    share = f"{fraction:.0%} test, seed {seed}"
+    at_random = split_randomly(dataset.records, fraction, seed)
+    by_group = split_by_group(dataset.records, fraction, seed=seed)
+    return [
+        (RANDOM, dataset.with_split(at_random, f"made at random ({share})")),
+        (BY_GROUP, dataset.with_split(by_group, f"made by group ({len(dataset.groups)} groups, {share})")),
+    ]
+
+
+def counted_rounds(kind: str, made: Sequence[Round]) -> list[int]:
+    """The rounds that the headline figure is made of: of `random_and_group`, those by group alone."""
+    return [i for i, r in enumerate(made) if kind != "random_and_group" or r.part == BY_GROUP]
+
+
+def summarise(
+    protocol: Protocol, made: Sequence[Round], metrics: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """metrics.json of the whole: the keys of a single run, and `protocol`.
+
+    Accuracies are means over the counted rounds. `confusion` and `per_class` are pooled over them;
+    `n_test` is the number of tests per seed. Under leave-one-group-out every video is tested once, so
+    `mean_class_accuracy` is the mean recall of the pooled matrix (a single group may lack a class) and
+    `ci95` is drawn over the rounds. Elsewhere `ci95` is the mean of the rounds' bounds: right where rounds
+    share their test videos, wider than needed where they do not.
+
+    `protocol` holds `kind`, `seeds`, one entry a round in `rounds`, `mean` and `std` (over the counted
+    rounds; None for a single one), with several seeds also `per_seed` and `seed_std`, and for
+    `random_and_group` the comparison of the two.
+    """
+    chosen = counted_rounds(protocol.kind, made)
+    counted = [metrics[i] for i in chosen]
+    seeds = [made[i].seed for i in chosen]
+    means: dict[str, Any] = {key: fmean(m[key] for m in counted) for key in _MEANS if key in counted[0]}
+    labels, confusion = pooled_confusion(counted)
+    classes = per_class(confusion, labels)
+    if protocol.kind == "leave_one_group_out":
+        means["mean_class_accuracy"] = fmean(c["recall"] for c in classes if c["support"])
+    kept = ("accuracy", "mean_class_accuracy")
+    spread = {key: _std([m[key] for m in counted]) for key in kept}
+    report: dict[str, Any] = {
+        "kind": protocol.kind,
+        "seeds": protocol.seeds,
+        "rounds": [_row(r, m) for r, m in zip(made, metrics, strict=True)],
+        "mean": {key: means[key] for key in kept},
+        "std": spread,
+    }
+    if protocol.seeds > 1:
+        report |= _over_seeds(seeds, counted, kept)
+    if protocol.kind == "random_and_group":
+        report |= _compare(made, metrics)
+    return means | {
+        "majority_class": Counter(m["majority_class"] for m in counted).most_common(1)[0][0],
+        "ci95": _interval(protocol.kind, seeds, counted),
+        "ci95_over": "rounds" if protocol.kind == "leave_one_group_out" else counted[0]["ci95_over"],
+        "n_test": round(sum(m["n_test"] for m in counted) / protocol.seeds),
+        "split": _words(protocol, chosen, counted),
+        "confusion": confusion.tolist(),
+        "per_class": classes,
+        "subsets": _subsets(counted),
+        "protocol": report,
+    }
+
+
+def pooled_confusion(metrics: Sequence[Mapping[str, Any]]) -> tuple[list[str], np.ndarray]:
+    """Labels of all rounds, in order of appearance, and the sum of their confusion matrices, int [C, C]."""
+    labels = list(dict.fromkeys(c["label"] for m in metrics for c in m["per_class"]))
+    pooled = np.zeros((len(labels), len(labels)), int)
+    for m in metrics:
+        at = [labels.index(c["label"]) for c in m["per_class"]]
+        pooled[np.ix_(at, at)] += np.asarray(m["confusion"], int)
+    return labels, pooled
+
+
+def differ(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Whether two accuracies lie further apart than their 95 % intervals explain.
+
+    The standard error of each is its interval's width over 2 * 1.96; the two are taken as independent.
+    """
+    quantile = NormalDist().inv_cdf(0.975)
+    errors = [(m["ci95"][1] - m["ci95"][0]) / (2 * quantile) for m in (a, b)]
+    return abs(a["accuracy"] - b["accuracy"]) > quantile * math.hypot(*errors)
+
+
+def _row(made: Round, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    keys = ("accuracy", "mean_class_accuracy", "ci95", "n_test", "split")
+    return {"name": made.part, "seed": made.seed, "run": f"rounds/{made.folder}"} | {
+        k: metrics[k] for k in keys
+    }
+
+
+def _std(values: Sequence[float]) -> float | None:
+    return stdev(values) if len(values) > 1 else None
+
+
+def _over_seeds(
+    seeds: Sequence[int], metrics: Sequence[Mapping[str, Any]], keys: Sequence[str]
+) -> dict[str, Any]:
+    """The mean over the rounds of each seed, and the standard deviation of these means."""
+    rows = [
+        {"seed": seed}
+        | {k: fmean(m[k] for s, m in zip(seeds, metrics, strict=True) if s == seed) for k in keys}
+        for seed in dict.fromkeys(seeds)
+    ]
+    return {"per_seed": rows, "seed_std": {key: _std([row[key] for row in rows]) for key in keys}}
+
+
+def _interval(kind: str, seeds: Sequence[int], metrics: Sequence[Mapping[str, Any]]) -> list[float]:
+    if kind != "leave_one_group_out":
+        return [fmean(m["ci95"][side] for m in metrics) for side in (0, 1)]
+    bounds = []
+    for seed in dict.fromkeys(seeds):
+        own = [m for s, m in zip(seeds, metrics, strict=True) if s == seed]
+        hits = [round(m["accuracy"] * m["n_test"]) for m in own]
+        flags = np.concatenate([np.arange(m["n_test"]) < h for m, h in zip(own, hits, strict=True)])
+        groups = [str(i) for i, m in enumerate(own) for _ in range(m["n_test"])]
+        bounds.append(confidence_interval(flags, groups))
+    return [fmean(b[side] for b in bounds) for side in (0, 1)]
+
+
+def _compare(made: Sequence[Round], metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Mean, spread and interval of both splits side by side, and whether they differ."""
+    sides = {}
+    for part in (RANDOM, BY_GROUP):
+        own = [m for r, m in zip(made, metrics, strict=True) if r.part == part]
+        sides[part] = {
+            "accuracy": fmean(m["accuracy"] for m in own),
+            "std": _std([m["accuracy"] for m in own]),
+            "ci95": [fmean(m["ci95"][side] for m in own) for side in (0, 1)],
+        }
+    return {"compared": sides, "differ": differ(sides[RANDOM], sides[BY_GROUP])}
+
+
+def _subsets(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for name in metrics[0].get("subsets", {}):
+        own = [m["subsets"][name] for m in metrics if m["subsets"][name]["n_test"]]
+        out[name] = {"n_test": sum(s["n_test"] for s in own)} | {
+            key: fmean(s[key] for s in own) if own else None for key in ("accuracy", "shuffled_accuracy")
+        }
+    return out
+
+
+def _words(protocol: Protocol, chosen: Sequence[int], metrics: Sequence[Mapping[str, Any]]) -> str:
+    each = len(chosen) // protocol.seeds
+    words = {
+        "split": metrics[0]["split"],
+        "official_splits": f"mean over {each} official splits",
+        "leave_one_group_out": f"leave-one-group-out, {each} rounds",
+        "people": metrics[0]["split"],
+        "random_and_group": metrics[0]["split"],
+    }[protocol.kind]
+    return f"{words}; mean over {protocol.seeds} seeds" if protocol.seeds > 1 else words
