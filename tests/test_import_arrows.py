@@ -13,8 +13,10 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "kinema"
 LAYERS = [
     {"errors", "types", "atomic"},
     {"recipe"},
-    {"media", "sampling", "backbones", "temporal", "fusion"},
-    {"audio", "flow", "datasets", "anomaly"},
+    {"media", "sampling"},
+    {"audio"},
+    {"backbones", "temporal", "fusion"},
+    {"flow", "datasets", "anomaly"},
     {"streams"},
     {"features"},
     {"recognizer", "run"},
