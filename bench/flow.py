@@ -38,7 +38,7 @@ def frames_of(path: Path, count: int) -> np.ndarray:
 def drifting_noise(count: int) -> np.ndarray:
     """Smooth noise that moves by (3, 1) pixels a frame."""
     noise = np.random.default_rng(0).random((240, 320), np.float32)
-    noise = cv2.GaussianBlur(noise, (0, 0), 3, borderType=cv2.BORDER_WRAP)
+    noise = cv2.GaussianBlur(noise, (0, 0), 3)
     noise = cv2.normalize(noise, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
     return np.stack([np.roll(noise, (t, 3 * t), (0, 1)) for t in range(count)])
 

@@ -1,0 +1,60 @@
+"""The torch version against the numba one, on the processor."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from kinema.errors import UsageError
+from kinema.flow.tvl1_numba import tvl1
+from kinema.flow.tvl1_torch import tvl1_torch, tvl1_torch_fields
+
+
+def drifting(count: int, height: int = 44, width: int = 61) -> np.ndarray:
+    noise = np.random.default_rng(3).random((height, width), np.float32)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 2.5)
+    first = cv2.normalize(smooth, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
+    return np.stack([np.roll(first, (t * t, 2 * t), (0, 1)) for t in range(count)])
+
+
+@pytest.mark.parametrize("options", [{}, {"median_filtering": 3, "warps": 2}, {"nscales": 2, "epsilon": 0.02}])
+def test_agrees_with_numba(options):
+    frames = drifting(4)
+    ours, theirs = tvl1_torch(frames, **options).numpy(), tvl1(frames, **options)
+    apart = np.hypot(*(ours - theirs).transpose(1, 0, 2, 3))
+    assert np.hypot(theirs[:, 0], theirs[:, 1]).mean() > 1
+    assert apart.mean() < 1e-2
+    assert np.percentile(apart, 99) < 0.1
+
+
+def test_agrees_with_numba_on_a_real_clip(ucf_clips):
+    from kinema.media.reader import VideoReader
+
+    with VideoReader(next(ucf_clips.rglob("v_BasketballDunk_g03_c05.avi"))) as reader:
+        frames = np.stack([f.data[::2, ::2] for f in reader.read(lambda i, _: i < 3, pixel_format="gray8")])
+    apart = np.hypot(*(tvl1_torch(frames, warps=3).numpy() - tvl1(frames, warps=3)).transpose(1, 0, 2, 3))
+    assert apart.mean() < 1e-2
+
+
+def test_pairs_do_not_depend_on_their_batch():
+    frames = torch.from_numpy(drifting(5))
+    together = tvl1_torch(frames, batch=8, warps=2)
+    assert together.dtype == torch.float32
+    torch.testing.assert_close(tvl1_torch(frames, batch=2, warps=2), together, atol=1e-3, rtol=0)
+    streamed = np.stack(list(tvl1_torch_fields(iter(drifting(5)), device="cpu", batch=3)))
+    apart = np.hypot(*(streamed - tvl1_torch(frames).numpy()).transpose(1, 0, 2, 3))
+    assert apart.mean() < 1e-3
+
+
+def test_one_frame_none_and_changing_size():
+    assert tvl1_torch(np.zeros((1, 20, 30), np.uint8)).shape == (0, 2, 20, 30)
+    with pytest.raises(UsageError, match="give at least one"):
+        tvl1_torch(np.zeros((0, 20, 30), np.uint8))
+    with pytest.raises(UsageError, match="frame size changes"):
+        list(tvl1_torch_fields([np.zeros((20, 30), np.uint8), np.zeros((20, 31), np.uint8)], device="cpu"))
+
+
+def test_constant_frames_give_zero():
+    assert not tvl1_torch(np.full((2, 30, 40, 3), 90, np.uint8)).any()
