@@ -1,0 +1,33 @@
+"""Small videos, good and broken, and a recipe's rgb source without a network behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kinema import recipe
+from kinema.media.writer import VideoWriter
+from kinema.streams.source import SourceConfig, View
+
+
+def _make_clip(path: Path, frames: int = 12, *, seed: int = 0, size: tuple[int, int] = (48, 64)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = np.random.default_rng(seed).integers(0, 255, (*size, 3)).astype(np.uint8)
+    with VideoWriter(path, fps=12, width=size[1], height=size[0], preset="ultrafast") as writer:
+        for shift in range(frames):
+            writer.write(np.roll(picture, 3 * shift, axis=1))
+    return path
+
+
+@pytest.fixture
+def make_clip() -> Callable[..., Path]:
+    return _make_clip
+
+
+@pytest.fixture
+def every_frame() -> SourceConfig:
+    """Every frame, stretched to 32 x 32."""
+    return SourceConfig("rgb", (View("frame", (32, 32), "stretch"),), recipe.Jump(kind="jump", every=1))

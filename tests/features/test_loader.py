@@ -1,0 +1,122 @@
+"""Padding, lengths, order of steps, and memory of the loader."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from kinema.features.loader import FeatureDataset, FeatureItem, collate, feature_loader
+from kinema.features.sequence_file import SequenceWriter
+
+
+def save(path: Path, data: np.ndarray) -> Path:
+    writer = SequenceWriter(path, data.shape[1])
+    writer.append(data.astype(np.float32), [i / 10 for i in range(len(data))])
+    writer.commit()
+    return path
+
+
+def numbered(tmp_path: Path, lengths: list[int], dim: int = 2) -> list[FeatureItem]:
+    """Step t of item i holds (100 i + t, 1)."""
+    items = []
+    for i, length in enumerate(lengths):
+        data = np.ones((length, dim))
+        data[:, 0] = 100 * i + np.arange(length)
+        items.append(FeatureItem({"rgb": save(tmp_path / f"{i}", data)}, label=i % 2))
+    return items
+
+
+def test_batches_are_padded_with_zeros_and_tell_lengths(tmp_path: Path):
+    dataset = FeatureDataset(numbered(tmp_path, [3, 1, 0]))
+    (batch,) = feature_loader(dataset, 3)
+    rgb = batch.streams["rgb"]
+    assert rgb.lengths.tolist() == [3, 1, 0]
+    assert rgb.data[:, :, 0].tolist() == [[0, 1, 2], [100, 0, 0], [0, 0, 0]]
+    assert rgb.data[:, :, 1].tolist() == [[1, 1, 1], [1, 0, 0], [0, 0, 0]]
+    assert rgb.data.dtype == torch.float32
+    assert batch.labels.tolist() == [0, 1, 0]
+    assert batch.items.tolist() == [0, 1, 2]
+
+
+def test_a_batch_of_absent_sequences_has_one_zero_step(tmp_path: Path):
+    dataset = FeatureDataset(numbered(tmp_path, [0, 0], dim=5))
+    batch = collate([dataset[0], dataset[1]])
+    assert batch.streams["rgb"].data.shape == (2, 1, 5)
+    assert not batch.streams["rgb"].data.any()
+    assert batch.streams["rgb"].lengths.tolist() == [0, 0]
+
+
+def test_streams_of_different_length_and_dimension(tmp_path: Path):
+    files = {"rgb": save(tmp_path / "rgb", np.ones((4, 3))), "audio": save(tmp_path / "a", np.ones((2, 7)))}
+    (batch,) = feature_loader(FeatureDataset([FeatureItem(files, 0)]), 8)
+    assert {name: tuple(s.data.shape) for name, s in batch.streams.items()} == {
+        "rgb": (1, 4, 3),
+        "audio": (1, 2, 7),
+    }
+
+
+def test_shuffled_steps_stay_inside_their_sequence(tmp_path: Path):
+    items = numbered(tmp_path, [40, 30, 1])
+    plain, shuffled, again, other = (FeatureDataset(items, shuffle_steps=s) for s in (None, 1, 1, 2))
+    for i in range(3):
+        steps = [d[i][1]["rgb"].data[:, 0].tolist() for d in (plain, shuffled, again, other)]
+        assert sorted(steps[1]) == steps[0]
+        assert steps[1] == steps[2]
+        if i < 2:
+            assert steps[1] != steps[0]
+            assert steps[1] != steps[3]
+        np.testing.assert_array_equal(shuffled[i][1]["rgb"].pts_seconds, plain[i][1]["rgb"].pts_seconds)
+
+
+def test_orders_of_items(tmp_path: Path):
+    dataset = FeatureDataset(numbered(tmp_path, [1] * 20))
+
+    def order(seed: int | None) -> list[int]:
+        return [i for batch in feature_loader(dataset, 6, shuffle_seed=seed) for i in batch.items.tolist()]
+
+    assert order(None) == list(range(20))
+    assert order(3) == order(3) != order(4)
+    assert sorted(order(3)) == list(range(20))
+
+
+SWEEP = """
+import sys
+from pathlib import Path
+from kinema.features.loader import FeatureDataset, FeatureItem, feature_loader
+def peak():
+    return int(next(l.split()[1] for l in open("/proc/self/status") if l.startswith("VmHWM"))) // 1024
+files = sorted(Path(sys.argv[1]).iterdir())
+dataset = FeatureDataset([FeatureItem({"rgb": f}, 0) for f in files])
+peaks = []
+for number, batch in enumerate(feature_loader(dataset, 4, shuffle_seed=0)):
+    assert batch.streams["rgb"].lengths.tolist() == [40] * 4
+    peaks.append(peak())
+print(peaks[len(peaks) // 5], peaks[-1])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is taken from /proc")
+def test_memory_does_not_grow_with_the_set(tmp_path: Path):
+    """400 videos of 40 x 25088 features would be 1.6 GB; the files are sparse and cost no disk."""
+    steps, dim = 40, 25088
+    save(tmp_path / "head", np.zeros((steps, dim)))
+    head = (tmp_path / "head").read_bytes()
+    (tmp_path / "head").unlink()
+    header = head[: 8 + struct.unpack("<Q", head[:8])[0]]
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for i in range(400):
+        (folder / f"{i}").write_bytes(header)
+        os.truncate(folder / f"{i}", len(head))
+    done = subprocess.run(
+        [sys.executable, "-c", SWEEP, folder], capture_output=True, text=True, check=True, timeout=300
+    )
+    after_a_fifth, last = map(int, done.stdout.split())
+    assert last - after_a_fifth < 120

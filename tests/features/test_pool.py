@@ -1,0 +1,239 @@
+"""Decoding processes that are killed, hang or meet broken files; the rest goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from kinema.errors import WorkError
+from kinema.features import pool as pool_module
+from kinema.features.messages import Finished, Message
+from kinema.features.pool import DecodingPool
+from kinema.streams.rgb import RgbSource
+from kinema.streams.source import Job, SourceConfig
+from kinema.types import Clip, VideoRecord
+
+
+def workers_of(process: psutil.Process | None = None) -> list[psutil.Process]:
+    """Our decoding processes; the dead who were not waited for are among them."""
+    children = (process or psutil.Process()).children()
+    return [
+        c for c in children if c.status() == psutil.STATUS_ZOMBIE or "kinema.features.worker" in c.cmdline()
+    ]
+
+
+@pytest.fixture(autouse=True)
+def _nobody_stays() -> Iterator[None]:
+    yield
+    assert workers_of() == []
+
+
+def jobs_of(paths: Sequence[Path]) -> list[Job]:
+    return [Job(VideoRecord(path), f"{i}") for i, path in enumerate(paths)]
+
+
+def sorted_by_job(messages: Iterator[tuple[int, Message]], count: int) -> list[list[Message]]:
+    found: list[list[Message]] = [[] for _ in range(count)]
+    for number, message in messages:
+        assert not any(isinstance(m, Finished) for m in found[number])
+        found[number].append(message)
+    return found
+
+
+def check_whole(messages: list[Message], job: Job, config: SourceConfig) -> None:
+    """The messages of one job equal what the source gives in this process."""
+    *clips, end = messages
+    assert end == Finished()
+    expected = list(RgbSource(config).clips(job))
+    assert len(clips) == len(expected)
+    for clip, wanted in zip(clips, expected, strict=True):
+        assert isinstance(clip, Clip)
+        assert clip.pts_seconds == wanted.pts_seconds
+        np.testing.assert_array_equal(clip.inputs[0], wanted.inputs[0])
+
+
+@pytest.fixture
+def clips(tmp_path: Path, make_clip: Callable[..., Path]) -> list[Path]:
+    return [make_clip(tmp_path / f"{i}.mp4", 8 + 3 * i, seed=i) for i in range(4)]
+
+
+@pytest.fixture
+def long_clip(tmp_path: Path, make_clip: Callable[..., Path]) -> Path:
+    """Far more frames than pipe and queue hold: its worker waits for the consumer."""
+    return make_clip(tmp_path / "long.mp4", 400)
+
+
+def test_every_job_gives_its_clips_in_order_and_one_end(clips: list[Path], every_frame: SourceConfig):
+    jobs = jobs_of(clips)
+    found = sorted_by_job(DecodingPool(every_frame, workers=3).results(jobs), len(jobs))
+    for messages, job in zip(found, jobs, strict=True):
+        check_whole(messages, job, every_frame)
+
+
+def test_a_broken_file_ends_alone(tmp_path: Path, clips: list[Path], every_frame: SourceConfig):
+    text, cut = tmp_path / "text.mp4", tmp_path / "cut.mp4"
+    text.write_text("not a video\n" * 100)
+    cut.write_bytes(clips[3].read_bytes()[: clips[3].stat().st_size // 2])
+    jobs = jobs_of([clips[0], text, cut, tmp_path / "absent.mp4", clips[1]])
+    found = sorted_by_job(DecodingPool(every_frame, workers=1).results(jobs), len(jobs))
+    for number in (0, 4):
+        check_whole(found[number], jobs[number], every_frame)
+    for number in (1, 2, 3):
+        end = found[number][-1]
+        assert isinstance(end, Finished)
+        assert end.error is not None
+        assert "\n" not in end.error
+        assert not end.fatal
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV], ids=["killed", "segfault"])
+def test_a_dead_worker_costs_one_job(how: signal.Signals, clips: list[Path], long_clip: Path, every_frame):
+    jobs = jobs_of([long_clip, *clips])
+    results = DecodingPool(every_frame, workers=1, ahead=1).results(jobs)
+    with closing(results):
+        number, first = next(results)
+        assert (number, type(first)) == (0, Clip)
+        (worker,) = workers_of()
+        os.kill(worker.pid, how)
+        found = sorted_by_job(results, len(jobs))
+    end = found[0][-1]
+    assert isinstance(end, Finished)
+    assert end.error == f"decoder crashed (signal {int(how)})"
+    for messages, job in zip(found[1:], jobs[1:], strict=True):
+        check_whole(messages, job, every_frame)
+
+
+def test_a_stuck_worker_costs_one_job(clips: list[Path], long_clip: Path, every_frame: SourceConfig):
+    jobs = jobs_of([long_clip, *clips])
+    results = DecodingPool(every_frame, workers=1, ahead=1, hang_seconds=1.5).results(jobs)
+    with closing(results):
+        next(results)
+        (worker,) = workers_of()
+        worker.suspend()
+        found = sorted_by_job(results, len(jobs))
+    end = found[0][-1]
+    assert isinstance(end, Finished)
+    assert end.error == "decoder hung: nothing for 1.5 s"
+    for messages, job in zip(found[1:], jobs[1:], strict=True):
+        check_whole(messages, job, every_frame)
+
+
+def test_a_slow_consumer_is_no_hang(long_clip: Path, every_frame: SourceConfig):
+    jobs = jobs_of([long_clip])
+    results = DecodingPool(every_frame, workers=1, ahead=1, hang_seconds=0.5).results(jobs)
+    with closing(results):
+        next(results)
+        time.sleep(1.5)
+        assert list(results)[-1] == (0, Finished())
+
+
+def test_silent_work_is_no_hang_until_patience_ends(
+    clips: list[Path], every_frame: SourceConfig, monkeypatch: pytest.MonkeyPatch
+):
+    """A worker that burns processor time without sending; patience bounds even that."""
+    burn = "import sys; sys.argv[1]; exec('while True: pass')"
+    monkeypatch.setattr(pool_module, "_start", lambda pipe, threads: _popen(pipe, _serving(burn)))
+    started = time.monotonic()
+    pool = DecodingPool(every_frame, workers=1, hang_seconds=0.2)
+    found = list(pool.results(jobs_of(clips[:1])))
+    assert found == [(0, Finished(error="decoder hung: nothing for 0.2 s"))]
+    assert time.monotonic() - started > pool_module.PATIENCE * 0.2
+
+
+def _serving(then: str) -> str:
+    """A worker that gets ready, takes a job, and then does something else."""
+    return (
+        "import sys\nfrom multiprocessing.connection import Connection\n"
+        "from kinema.features.messages import Finished, Ready\n"
+        "pipe = Connection(int(sys.argv[1]))\npipe.recv(); pipe.send(Ready()); pipe.recv()\n" + then
+    )
+
+
+def _popen(pipe, code: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", code, str(pipe.fileno()), "kinema.features.worker"]
+    return subprocess.Popen(command, pass_fds=(pipe.fileno(),))
+
+
+def test_a_worker_that_cannot_start_is_no_fault_of_the_files(
+    clips: list[Path], every_frame: SourceConfig, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(pool_module, "_start", lambda pipe, threads: _popen(pipe, "raise SystemExit(3)"))
+    with pytest.raises(WorkError, match=r"could not start \(exit code 3\); run `kinema doctor`"):
+        list(DecodingPool(every_frame, workers=2).results(jobs_of(clips)))
+
+
+def test_no_process_to_be_had(clips: list[Path], every_frame: SourceConfig, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object) -> None:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(pool_module, "_start", refuse)
+    with pytest.raises(WorkError, match="--workers"):
+        list(DecodingPool(every_frame, workers=2).results(jobs_of(clips)))
+
+
+def test_leaving_early_ends_the_processes(clips: list[Path], long_clip: Path, every_frame: SourceConfig):
+    results = DecodingPool(every_frame, workers=2, ahead=2).results(jobs_of([long_clip, *clips]))
+    next(results)
+    assert workers_of()
+    results.close()
+    assert workers_of() == []
+
+
+def test_jobs_that_nobody_needs_are_skipped(clips: list[Path], every_frame: SourceConfig):
+    results = DecodingPool(every_frame, workers=2).results(jobs_of(clips), lambda number: number == 2)
+    found = sorted_by_job(results, len(clips))
+    assert [f[-1] for f in found] == [Finished(skipped=n != 2) for n in range(4)]
+    assert [len(f) > 1 for f in found] == [False, False, True, False]
+
+
+def test_the_queue_is_bounded(long_clip: Path, every_frame: SourceConfig):
+    pool = DecodingPool(every_frame, workers=1, ahead=3)
+    with closing(pool.results(jobs_of([long_clip]))) as results:
+        next(results)
+        time.sleep(1.0)
+        assert pool._results.qsize() <= 3
+
+
+def test_a_worker_ends_when_its_parent_is_killed(long_clip: Path):
+    code = """
+import sys, time
+from pathlib import Path
+from kinema import recipe
+from kinema.features.pool import DecodingPool
+from kinema.streams.source import Job, SourceConfig, View
+from kinema.types import VideoRecord
+config = SourceConfig("rgb", (View("frame", (32, 32), "stretch"),), recipe.Jump(kind="jump", every=1))
+results = DecodingPool(config, workers=1, ahead=1).results([Job(VideoRecord(Path(sys.argv[1])), "k")])
+next(results)
+print("decoding", flush=True)
+time.sleep(60)
+"""
+    parent = subprocess.Popen([sys.executable, "-c", code, long_clip], stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    parent.stdout.readline()
+    (worker,) = workers_of(psutil.Process(parent.pid))
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    assert psutil.wait_procs([worker], timeout=20)[1] == []
+
+
+def test_a_worker_imports_neither_torch_nor_modules_of_the_working_folder(
+    tmp_path: Path, clips: list[Path], every_frame: SourceConfig, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("av", "queue", "numpy", "torch"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('hijacked')")
+    monkeypatch.chdir(tmp_path)
+    assert list(DecodingPool(every_frame, workers=1).results(jobs_of(clips[:1])))[-1] == (0, Finished())
+    code = "import sys, kinema.features.worker, kinema.streams.rgb; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-P", "-c", code], check=True)
