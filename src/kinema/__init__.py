@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .inference.load import load
+    from .workflows.embed import embed_dataset as embed
     from .workflows.evaluate import evaluate
     from .workflows.train import train
 
@@ -23,13 +24,20 @@ if TYPE_CHECKING:
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 __version__ = "0.1.0"
-__all__ = ["evaluate", "load", "train"]
+__all__ = ["embed", "evaluate", "load", "train"]
 
-_HOMES = {"evaluate": "workflows.evaluate", "load": "inference.load", "train": "workflows.train"}
+# Public name -> module and name there.
+_HOMES = {
+    "embed": ("workflows.embed", "embed_dataset"),
+    "evaluate": ("workflows.evaluate", "evaluate"),
+    "load": ("inference.load", "load"),
+    "train": ("workflows.train", "train"),
+}
 
 
 def __getattr__(name: str) -> Any:
     # Loaded on first use: decoding workers import this package and must not wait for torch.
     if name not in _HOMES:
         raise AttributeError(f"module 'kinema' has no attribute '{name}'")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    module, found = _HOMES[name]
+    return getattr(import_module(f".{module}", __name__), found)

@@ -2,8 +2,8 @@
 
 Columns: `path`, `label`, `group` (text, the last two may be null), `vector` (float32, fixed length),
 `presence` (stream name -> bool) and `fingerprint` of the run that made the vector. The file's metadata says
-that it is ours, in which version, and repeats the fingerprint. Vectors of two runs cannot be compared, so
-one file holds one fingerprint.
+that it is ours, in which version, repeats the fingerprint and names the run's folder. Vectors of two runs
+cannot be compared, so one file holds one fingerprint.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..errors import UsageError, WorkError
 
 VERSION = 1
 ROW_GROUP_BYTES = 16 << 20
-_VERSION_KEY, _FINGERPRINT_KEY = b"kinema.embeddings", b"kinema.fingerprint"
+_VERSION_KEY, _FINGERPRINT_KEY, _RUN_KEY = b"kinema.embeddings", b"kinema.fingerprint", b"kinema.run"
 
 
 class EmbeddingWriter:
@@ -33,10 +33,10 @@ class EmbeddingWriter:
     the block raises, nothing appears. Raises `WorkError` where the file cannot be written.
     """
 
-    def __init__(self, path: str | Path, dim: int, fingerprint: str):
+    def __init__(self, path: str | Path, dim: int, fingerprint: str, *, run: str | Path = ""):
         self.path, self.dim, self.fingerprint = Path(path), dim, fingerprint
         self.count = 0
-        self._schema = _schema(dim, fingerprint)
+        self._schema = _schema(dim, fingerprint, os.fspath(run))
         self._rows: list[dict[str, object]] = []
         self._vectors = np.empty((max(1, ROW_GROUP_BYTES // (4 * dim)), dim), np.float32)
         self._partial = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
@@ -116,12 +116,13 @@ class EmbeddingWriter:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingFile:
-    """An opened file of embeddings: what all its rows share."""
+    """An opened file of embeddings: what all its rows share. `run` is the folder of the run, where known."""
 
     path: Path
     dim: int
     fingerprint: str
     count: int
+    run: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,8 @@ def open_embeddings(path: str | Path) -> EmbeddingFile:
             "make it again with kinema embed, or update Kinema"
         )
     dim = schema.field("vector").type.list_size
-    return EmbeddingFile(Path(path), dim, facts[_FINGERPRINT_KEY].decode(), count)
+    run = facts.get(_RUN_KEY, b"").decode("utf-8", "surrogateescape")
+    return EmbeddingFile(Path(path), dim, facts[_FINGERPRINT_KEY].decode(), count, run)
 
 
 def read_embeddings(path: str | Path) -> Iterator[EmbeddingBatch]:
@@ -180,7 +182,7 @@ def read_embeddings(path: str | Path) -> Iterator[EmbeddingBatch]:
             )
 
 
-def _schema(dim: int, fingerprint: str) -> pa.Schema:
+def _schema(dim: int, fingerprint: str, run: str) -> pa.Schema:
     fields = {
         "path": pa.string(),
         "label": pa.string(),
@@ -189,5 +191,9 @@ def _schema(dim: int, fingerprint: str) -> pa.Schema:
         "presence": pa.map_(pa.string(), pa.bool_()),
         "fingerprint": pa.string(),
     }
-    facts = {_VERSION_KEY: str(VERSION).encode(), _FINGERPRINT_KEY: fingerprint.encode()}
+    facts = {
+        _VERSION_KEY: str(VERSION).encode(),
+        _FINGERPRINT_KEY: fingerprint.encode(),
+        _RUN_KEY: run.encode("utf-8", "surrogateescape"),
+    }
     return pa.schema(list(fields.items()), metadata=facts)

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..backbones.load import state_digest
 from ..evaluation.score import score_batch
+from ..features.fingerprint import fingerprint
 from ..features.loader import SequenceBatch, pad
 from ..fusion.concat_svm import LinearSVM
 from ..pipeline import TRAINED, StreamParts, assemble_streams, with_backbones
@@ -37,6 +39,12 @@ class LoadedRun:
     def labels(self) -> tuple[str, ...]:
         """Class names, in the order of the scores."""
         return self.config.labels
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of all that decides an embedding: the streams' settings and the trained values."""
+        streams = {name: part.settings() for name, part in self.parts.items()}
+        return fingerprint({"streams": streams, "recognizer": state_digest(self.model.state_dict())})
 
     def features(self, video: str | Path | VideoRecord) -> dict[str, FeatureSequence]:
         """The feature sequence of every stream of one video. Raises `MediaError`."""
@@ -66,8 +74,11 @@ class LoadedRun:
 
     def embed(self, video: str | Path) -> np.ndarray:
         """The video embedding, float32 [E]."""
-        batch = {name: pad([sequence]) for name, sequence in self.features(video).items()}
-        return self.embed_batch(batch)[0]
+        return self.embed_features(self.features(video))
+
+    def embed_features(self, features: Mapping[str, FeatureSequence]) -> np.ndarray:
+        """The embedding float32 [E] of feature sequences."""
+        return self.embed_batch({name: pad([sequence]) for name, sequence in features.items()})[0]
 
     def embed_batch(self, batch: Mapping[str, SequenceBatch]) -> np.ndarray:
         """Embeddings float32 [B, E] of a batch of feature sequences."""

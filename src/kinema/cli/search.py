@@ -1,0 +1,42 @@
+"""`kinema search`: the videos most like one video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import UsageError
+from .console import ConsoleEvents, print_json
+from .options import DeviceOption, JsonOption, WeightsOption
+
+NAME = "search"
+HELP = """Find the videos in a file of embeddings that are most like one video, by cosine similarity.
+
+Example: kinema search videos.parquet clip.mp4 --top 5"""
+
+
+def command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Parquet file made by `kinema embed`.")],
+    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="The video to look for.")],
+    run: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="The run that made FILE [default: where it was then].")
+    ] = None,
+    top: Annotated[int, typer.Option(help="How many videos to show.", min=1)] = 10,
+    weights: WeightsOption = None,
+    device: DeviceOption = "auto",
+    json: JsonOption = False,
+) -> None:
+    """See HELP."""
+    from ..workflows.embed import search_videos
+
+    if not video.exists():
+        raise UsageError(f"no file {video}; check the path")
+    with ConsoleEvents():
+        hits = search_videos(file, video, run=run, top=top, weights=weights, device=device)
+    if json:
+        print_json([{"path": hit.path, "label": hit.label, "score": hit.score} for hit in hits])
+        return
+    for hit in hits:
+        typer.echo(f"{hit.score:7.3f}  {hit.label or '-'}  {hit.path}")

@@ -1,0 +1,127 @@
+"""Embeddings of a data folder in one Parquet file, and the search over it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..datasets import load_dataset
+from ..errors import UsageError
+from ..evaluation.score import EVALUATION_BATCH
+from ..features.loader import FeatureDataset, feature_loader
+from ..inference.embed import EmbeddingWriter, open_embeddings
+from ..inference.load import LoadedRun, load
+from ..inference.search import Hit, search
+from ..types import VideoRecord
+from .events import SILENT, Events
+from .prepare import Extracted, extract_streams
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedResult:
+    """What was written: `videos` embeddings of `dim` values; `quarantined` and `absent` files are not in it."""
+
+    file: Path
+    videos: int
+    dim: int
+    fingerprint: str
+    quarantined: dict[str, str]
+    absent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """One video's embedding float32 [E], and which streams it has."""
+
+    record: VideoRecord
+    vector: np.ndarray
+    presence: dict[str, bool]
+
+
+def embed_dataset(
+    run: str | Path,
+    data: str | Path,
+    out: str | Path,
+    *,
+    layout: str = "auto",
+    weights: str | Path | None = None,
+    features: str | Path | None = None,
+    workers: int | None = None,
+    device: str = "auto",
+    events: Events = SILENT,
+) -> EmbedResult:
+    """Write the embedding of every video of `data` to the Parquet file `out`, whatever its split.
+
+    A folder of loose videos will do: labels and groups are then null. Features go through the store, so a
+    second call computes nothing; memory does not grow with the number of videos but for their names.
+    Raises `UsageError` (wrong call) or `WorkError` (nothing can be read, disk full); `out` then stays as it was.
+    """
+    loaded = load(run, weights=weights, device=device)
+    dataset = load_dataset(data, layout=layout)
+    out = _parquet(Path(out))
+    dim, fingerprint = loaded.model.embedding_size, loaded.fingerprint
+    with EmbeddingWriter(out, dim, fingerprint, run=os.path.abspath(run)) as writer:
+        extracted = extract_streams(
+            dataset.records, loaded.parts, features, workers=workers, device=device, events=events
+        )
+        events.step(f"embedding {len(extracted.records)} videos")
+        for done, one in enumerate(embeddings(loaded, extracted), start=1):
+            record = one.record
+            writer.add(
+                place(record), one.vector, label=record.label, group=record.group, presence=one.presence
+            )
+            events.progress(done, len(extracted.records))
+    return EmbedResult(out, writer.count, dim, fingerprint, extracted.quarantined, len(dataset.absent))
+
+
+def embeddings(loaded: LoadedRun, extracted: Extracted) -> Iterator[Embedded]:
+    """The embedding of each record whose features are in the store, in order, batch by batch."""
+    items = extracted.items(extracted.records, loaded.labels)
+    records = iter(extracted.records)
+    for batch in feature_loader(FeatureDataset(items), EVALUATION_BATCH):
+        present = {name: (s.lengths > 0).tolist() for name, s in batch.streams.items()}
+        for row, vector in enumerate(loaded.embed_batch(batch.streams)):
+            yield Embedded(next(records), vector, {name: there[row] for name, there in present.items()})
+
+
+def search_videos(
+    file: str | Path,
+    video: str | Path,
+    *,
+    run: str | Path | None = None,
+    top: int = 10,
+    weights: str | Path | None = None,
+    device: str = "auto",
+) -> list[Hit]:
+    """The videos in a file of embeddings that are most like `video`, best first.
+
+    The run that made the file is used, from where it lay then; `run` names its present place. Raises
+    `UsageError` where the run is another one or gone, `MediaError` where the video cannot be read.
+    """
+    known = open_embeddings(file)
+    folder = run or known.run
+    if not folder or not Path(folder).is_dir():
+        raise UsageError(f"the run that made {file} is not at {folder or 'a known place'}; give it with --run")
+    loaded = load(folder, weights=weights, device=device)
+    return search(file, loaded.embed(video), top=top, fingerprint=loaded.fingerprint)
+
+
+def place(record: VideoRecord) -> str:
+    """The absolute path of a record's file, with the part behind `#` where it is not the whole."""
+    path = os.path.abspath(record.path)
+    return f"{path}#{record.part.replace(' ', '=')}" if record.part else path
+
+
+def _parquet(out: Path) -> Path:
+    """The file to write, its folder made. Raises `UsageError` where that cannot be."""
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder; give the name of a .parquet file with --out")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make {out.parent} ({error.strerror}); choose another --out") from None
+    return out
