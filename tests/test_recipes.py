@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from kinema.cli.app import app
 from kinema.pipeline import count_parameters
-from kinema.recipe import load_recipe
+from kinema.recipe import Augment, load_recipe
 
 
 def gru(inputs: int, units: int) -> int:
@@ -98,7 +98,7 @@ def test_corehar_is_the_papers():
     stream = recipe.streams["rgb"]
     assert stream.backbones == ("resnet152",)
     assert (stream.sampling.kind, stream.sampling.every) == ("jump", 4)
-    assert stream.augment.model_dump() == {"rotate": 5, "crop": "random", "flip": 0.5, "copies": 3}
+    assert stream.augment == Augment(rotate=5, crop="random", flip=0.5, copies=3)
     assert (recipe.classifier.per_step, recipe.classifier.vote) == (True, "majority")
     assert (recipe.training.optimizer, recipe.training.lr) == ("adam", 1e-3)
     assert (recipe.training.epochs, recipe.training.batch) == (120, 128)
