@@ -65,8 +65,8 @@ class SequenceWriter:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        self._file = None
         os.replace(self.temporary, self.path)
+        self._file = None
 
     def discard(self) -> None:
         """Drop what was written; nothing remains on disk."""
