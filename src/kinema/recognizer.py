@@ -63,7 +63,8 @@ class Recognizer(nn.Module):
         self.separate = recipe.training.stages == "separate"
         self.fusion: nn.Module | None = None
         self.head: Head | None = None
-        if len(sizes) > 1 and recipe.fusion is not None:
+        # A single stream has nothing to fuse, but the SVM may take the place of its softmax.
+        if recipe.fusion is not None and (len(sizes) > 1 or self.separate):
             self.fusion = build_fusion(recipe.fusion, sizes)
         if self.separate:
             heads = zip(self.streams, sizes, strict=True)

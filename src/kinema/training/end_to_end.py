@@ -15,6 +15,7 @@ from ..backbones.load import LoadedBackbone
 from ..backbones.module import Backbone
 from ..errors import UsageError
 from ..features.clips import ClipBatch, ClipDataset, ClipItem, clips_per_video, collate_clips
+from ..features.fingerprint import fingerprint
 from ..features.loader import pad_rows
 from ..pipeline import StreamParts, with_backbones
 from ..recipe import BackboneTraining, Recipe
@@ -132,14 +133,34 @@ def _train_clips(
             f"streams.{part.name}: unit=clip trains one backbone; use training.backbone.unit=video"
         )
     backbone = _released(part.backbones[0], part)
+    name = f"backbone-{part.name}"
+    digest = _clip_stage_digest(recipe, spec, part, items)
+    kept = options.kept.reuse(name, digest, {f"{name}-0.": backbone})
+    if kept is not None:
+        options.on_note(f"stream {part.name}: unchanged, its trained backbone is kept")
+        return with_backbones(part, [backbone]), kept
+    torch.manual_seed(recipe.training.seed)
     module = ClipClassifier(backbone, part.dim, recipe.data.classes)
     few = replace(part, config=clips_per_video(part.config, spec.clips_per_video))
-    name = f"backbone-{part.name}"
     stage = _stage(recipe, name, module, items, {part.name: few}, cache, options, spec.batch, augment=False)
     stage.spec = spec
     stage.objective = _ClipObjective(part.name)
     history = run_stage(stage, device=options.device)
     return with_backbones(part, [backbone]), history
+
+
+def _clip_stage_digest(
+    recipe: Recipe, spec: BackboneTraining, part: StreamParts, items: Sequence[ClipItem]
+) -> str:
+    return fingerprint(
+        {
+            "stream": part.settings(),
+            "blocks": [part.spec.train_blocks, part.spec.batch_norm],
+            "classes": recipe.data.classes,
+            "training": {"seed": recipe.training.seed, **spec.model_dump(mode="json")},
+            "items": [(item.key, item.label) for item in items],
+        }
+    )
 
 
 def _released(loaded: LoadedBackbone, part: StreamParts) -> Backbone:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,21 @@ from torch import Tensor, nn
 from ..features.loader import Batch, FeatureDataset, FeatureItem, feature_loader
 from ..recipe import Recipe
 from ..recognizer import Output, Recognizer, loss, scores
+from .kept import Kept
 from .samplers import EpochSampler, class_weights
 from .stage import OnEpoch, Row, Stage, run_stage
 
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:
-    """Where checkpoints go, whether to resume, whom to tell, and on which device."""
+    """Where checkpoints go, whether to resume, whom to tell, on which device, what is kept."""
 
     checkpoints: Path
     resume: bool = False
     device: str = "auto"
     on_epoch: OnEpoch = lambda row: None
+    on_note: Callable[[str], None] = lambda text: None
+    kept: Kept = field(default_factory=Kept)
 
 
 def fit(
@@ -33,21 +36,14 @@ def fit(
     val: Sequence[FeatureItem],
     options: FitOptions,
 ) -> list[Row]:
-    """Train `model` in place: all streams together, or stream by stream where stages are separate.
+    """Train `model` in place, all streams together; returns the history, one row per epoch.
 
-    Returns the history, one row per epoch.
+    Streams that are trained separately: see `kinema.training.separate`.
     """
-    if not model.separate:
-        return _fit_stage("temporal", model, model, None, train, val, options)
-    history: list[Row] = []
-    for name in model.streams:
-        part = nn.ModuleList([model.streams[name], model.heads[name]])
-        with_stream = [i for i in train if i.files[name] is not None]
-        history += _fit_stage(f"temporal-{name}", model, part, name, with_stream, val, options)
-    return history
+    return fit_stage("temporal", model, model, None, train, val, options)
 
 
-def _fit_stage(
+def fit_stage(
     name: str,
     model: Recognizer,
     part: nn.Module,
@@ -56,6 +52,7 @@ def _fit_stage(
     val: Sequence[FeatureItem],
     options: FitOptions,
 ) -> list[Row]:
+    """Run one temporal stage: `part` of `model`, on all streams or on one by its own head."""
     recipe = model.recipe
     spec = recipe.training
     labels = [item.label for item in train]

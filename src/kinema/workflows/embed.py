@@ -23,7 +23,7 @@ from .prepare import Extracted, extract_streams
 
 @dataclass(frozen=True, slots=True)
 class EmbedResult:
-    """What was written: `videos` embeddings of `dim` values; `quarantined` and `absent` files are not in it."""
+    """What was written: `videos` embeddings of `dim` values, without `quarantined` and `absent` files."""
 
     file: Path
     videos: int
@@ -58,7 +58,7 @@ def embed_dataset(
 
     A folder of loose videos will do: labels and groups are then null. Features go through the store, so a
     second call computes nothing; memory does not grow with the number of videos but for their names.
-    Raises `UsageError` (wrong call) or `WorkError` (nothing can be read, disk full); `out` then stays as it was.
+    Raises `UsageError` (wrong call) or `WorkError` (nothing readable, disk full); `out` then stays as it was.
     """
     loaded = load(run, weights=weights, device=device)
     dataset = load_dataset(data, layout=layout)
@@ -105,7 +105,8 @@ def search_videos(
     known = open_embeddings(file)
     folder = run or known.run
     if not folder or not Path(folder).is_dir():
-        raise UsageError(f"the run that made {file} is not at {folder or 'a known place'}; give it with --run")
+        where = folder or "a known place"
+        raise UsageError(f"the run that made {file} is not at {where}; give it with --run")
     loaded = load(folder, weights=weights, device=device)
     return search(file, loaded.embed(video), top=top, fingerprint=loaded.fingerprint)
 

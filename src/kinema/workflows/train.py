@@ -25,6 +25,8 @@ from ..run import RunConfig, flat_state, save_run
 from ..training.end_to_end import fit_on_the_fly
 from ..training.fit import FitOptions, fit
 from ..training.fusion import fit_svm
+from ..training.kept import STAGES, Kept, kept_in
+from ..training.separate import fit_separate
 from ..training.stage import Row
 from ..types import VideoRecord
 from .backbone_stage import backbone_stage
@@ -73,7 +75,10 @@ def train_dataset(
     parts = assemble(recipe, options.weights, options.download)
     clock = Clock()
     resume = _resumable(folder / "checkpoints", recipe, dataset, options.fresh)
-    fit_options = FitOptions(folder / "checkpoints", resume, options.device, _epochs_shown(recipe, events))
+    kept = Kept() if options.fresh else kept_in(folder)
+    fit_options = FitOptions(
+        folder / "checkpoints", resume, options.device, _epochs_shown(recipe, events), events.note, kept
+    )
     model = _recognizer(recipe, parts)
     history: list[Row] = []
     if any(part.spec.train_blocks for part in parts.values()):
@@ -106,7 +111,8 @@ def train_dataset(
             model, svm, extracted, dataset, train_counts=counts, subsets=options.subsets
         )
     evaluation.metrics |= {"quarantined": len(extracted.quarantined), "absent": len(absent)}
-    config = RunConfig(recipe, dataset.labels, _backbone_facts(parts), _data_facts(dataset, counts))
+    data_facts = _data_facts(dataset, counts) | {STAGES: kept.made}
+    config = RunConfig(recipe, dataset.labels, _backbone_facts(parts), data_facts)
     svm_state = {f"svm.{k}": v for k, v in svm.to_tensors().items()} if svm else {}
     save_run(folder, config, flat_state({"recognizer": model, **_trained_modules(parts)}) | svm_state)
     facts = RunFacts(folder, config, dataset, extracted, model, history, clock.seconds, warnings, absent)
@@ -159,9 +165,9 @@ def _fit(
         clips = [ClipItem(r, extracted.key(r), dataset.labels.index(r.label or "")) for r in train_records]
         cache = extracted.store.root / "clips"
         return None, fit_on_the_fly(model.recipe, extracted.parts, model, clips, cache, fit_options)
-    history = fit(model, items, val_items, fit_options)
     if not model.separate:
-        return None, history
+        return None, fit(model, items, val_items, fit_options)
+    history = fit_separate(model, items, val_items, fit_options)
     events.step("fitting the linear SVM on the joined embeddings")
     return fit_svm(model, extracted.items(train_records, dataset.labels), val_items), history
 

@@ -19,6 +19,7 @@ from .. import __version__
 from ..atomic import atomic_open, write_text
 from ..datasets import Dataset, find_duplicates, find_leaks
 from ..errors import KinemaError
+from ..features.presence import with_stream
 from ..features.sequence_file import read_sequence
 from ..fusion.weighted_average import WeightedAverage
 from ..pipeline import StreamParts
@@ -115,7 +116,18 @@ def data_warnings(dataset: Dataset, extracted: Extracted, parts: Mapping[str, St
         )
     for name, report in extracted.reports.items():
         warnings += [f"stream {name}: {count} videos: {note}" for note, count in report.notes.items()]
-    return warnings
+    return warnings + _absent_streams(dataset, extracted)
+
+
+def _absent_streams(dataset: Dataset, extracted: Extracted) -> list[str]:
+    """How many videos have nothing for a stream, such as sound; counted in the store, whoever filled it."""
+    items = extracted.items(dataset.records, dataset.labels)
+    absent = {name: len(items) - len(with_stream(items, name)) for name in extracted.parts}
+    return [
+        f"stream {name} is absent in {count} of {len(items)} videos: its embedding is zero there"
+        for name, count in absent.items()
+        if count
+    ]
 
 
 def _duplicates(dataset: Dataset, extracted: Extracted) -> list[Any]:
