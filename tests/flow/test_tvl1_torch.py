@@ -19,7 +19,9 @@ def drifting(count: int, height: int = 44, width: int = 61) -> np.ndarray:
     return np.stack([np.roll(first, (t * t, 2 * t), (0, 1)) for t in range(count)])
 
 
-@pytest.mark.parametrize("options", [{}, {"median_filtering": 3, "warps": 2}, {"nscales": 2, "epsilon": 0.02}])
+@pytest.mark.parametrize(
+    "options", [{}, {"median_filtering": 3, "warps": 2}, {"nscales": 2, "epsilon": 0.02}]
+)
 def test_agrees_with_numba(options):
     frames = drifting(4)
     ours, theirs = tvl1_torch(frames, **options).numpy(), tvl1(frames, **options)

@@ -1,7 +1,7 @@
 """Inception-v1 I3D (Carreira and Zisserman 2017, arXiv:1705.07750): clips -> 1024-d features.
 
-Module names are those of the PyTorch port whose checkpoints are in use (`rgb_imagenet.pt`, `flow_imagenet.pt`).
-Padding is TensorFlow's SAME, computed from the size of each input, as the published weights need it.
+Module names are those of the PyTorch port whose checkpoints are in use, `rgb_imagenet.pt` and
+`flow_imagenet.pt`. Padding is TensorFlow's SAME, computed from the size of each input, as these need it.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class I3D(Backbone):
         return [getattr(self, name) for name in self._names]
 
     def feature_map(self, x: Tensor) -> Tensor:
-        """Scaled clips [N, C, L, H, W] -> the last feature map [N, 1024, ceil(L/8), ceil(H/32), ceil(W/32)]."""
+        """Scaled clips [N, C, L, H, W] -> the last map [N, 1024, ceil(L / 8), ceil(H / 32), ceil(W / 32)]."""
         for name, block in zip(self._names, self.blocks(), strict=True):
             if name in POOLS:
                 x = max_pool(x, *POOLS[name])

@@ -11,15 +11,17 @@ from .module import Backbone
 FEATURES = 2048
 # What 240 x 320 leaves after the last pooling.
 GRID = (6, 8)
+# What leaves the last pooling something to work on.
+LEAST_SIDE = 67
 
 
 class MotionCnn(Backbone):
     """Flow stacks float32 [N, H, W, C], C = 2L, in [-1, 1] -> features float32 [N, 2048].
 
     The paper leaves open the padding (here none at conv1, 1 elsewhere, as in the network of Chatfield et al.
-    2014 that it follows) and writes "pooling; norm": ReLU, max pooling (3x3, stride 2), then batch norm, which
-    stands in for local response norm. Dropout is 0.5. 240 x 320 gives full6 its 6 x 8 x 512 inputs; other sizes
-    are averaged to that grid.
+    2014 that it follows) and writes "pooling; norm": ReLU, max pooling (3x3, stride 2), then batch norm,
+    which stands in for local response norm. Dropout is 0.5. 240 x 320 gives full6 its 6 x 8 x 512 inputs;
+    other sizes are averaged to that grid.
 
     For training from scratch, `head` makes the classifier and `classify` applies both.
     """
@@ -37,10 +39,9 @@ class MotionCnn(Backbone):
         self.conv5 = nn.Conv2d(512, 512, 3, padding=1)
         self.full6 = nn.Linear(512 * GRID[0] * GRID[1], 4096)
         self.full7 = nn.Linear(4096, FEATURES)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = dropout
         self.pool = nn.MaxPool2d(3, stride=2)
         self.grid = nn.AdaptiveAvgPool2d(GRID)
-        # The block in training decides about dropout: `Backbone` keeps what it froze in evaluation mode.
         self._blocks = [
             nn.Sequential(self.conv1, self.norm1),
             self.conv2,
@@ -56,14 +57,17 @@ class MotionCnn(Backbone):
         return list(self._blocks)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Stacks [N, H, W, C] of at least 63 x 63 pixels -> features [N, 2048]. Raises `UsageError`."""
+        """Stacks [N, H, W, C] of at least 67 x 67 pixels -> features [N, 2048]. Raises `UsageError`."""
         if x.shape[-1] != self.channels:
             raise UsageError(
                 f"this motion CNN takes stacks of {self.channels // 2} fields, got {x.shape[-1] / 2:g}; "
                 f"set the stream's stack to {self.channels // 2}"
             )
-        if min(x.shape[1:3]) < 63:
-            raise UsageError(f"the motion CNN needs 63 x 63 pixels or more, got {tuple(x.shape[1:3])}")
+        if min(x.shape[1:3]) < LEAST_SIDE:
+            raise UsageError(
+                f"flow of {x.shape[1]} x {x.shape[2]} pixels is too small for the motion CNN; "
+                f"give {LEAST_SIDE} x {LEAST_SIDE} or more"
+            )
         x = self.cast(x).permute(0, 3, 1, 2)
         x = self.norm1(self.pool(torch.relu(self.conv1(x))))
         x = self.pool(torch.relu(self.conv2(x)))
@@ -82,4 +86,5 @@ class MotionCnn(Backbone):
         return scores
 
     def _dropped(self, x: Tensor, layer: nn.Module) -> Tensor:
-        return nn.functional.dropout(x, self.dropout.p, training=layer.training)
+        # The layer decides: `Backbone` keeps what it froze in evaluation mode, and the whole in none.
+        return nn.functional.dropout(x, self.dropout, training=layer.training)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-# Steps between the wheel's corners: red-yellow, yellow-green, green-cyan, cyan-blue, blue-magenta, magenta-red.
-# As many as people can tell apart there (Baker et al., A Database and Evaluation Methodology for Optical Flow, 2011).
+# Steps between the wheel's corners: red, yellow, green, cyan, blue, magenta, and back to red; as many as
+# people can tell apart there (Baker et al. 2011, A Database and Evaluation Methodology for Optical Flow).
 _STEPS = (15, 6, 4, 11, 13, 6)
 _CORNERS = np.array(
     [[255, 0, 0], [255, 255, 0], [0, 255, 0], [0, 255, 255], [0, 0, 255], [255, 0, 255]], np.float32

@@ -1,4 +1,4 @@
-"""FlowNet 2.0 (Ilg et al. 2017, arXiv:1612.01925) through ptlflow, an extra of its own: its pins stay out of the core."""
+"""FlowNet 2.0 (Ilg et al. 2017, arXiv:1612.01925) through ptlflow, an extra because of its pins."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def load_flownet2(
     net = net.to(device).eval()
 
     def pairs(first: Tensor, second: Tensor) -> Tensor:
-        # ptlflow takes pairs [N, 2, 3, H, W] in 0..1, blue first, and resizes them to a multiple of 64 itself.
+        # ptlflow takes pairs [N, 2, 3, H, W] in 0..1, blue first, and resizes them to multiples of 64.
         images = torch.stack([first, second], dim=1).flip(2) / 255
         fields: Tensor = net({"images": images})["flows"]
         return fields[:, 0]

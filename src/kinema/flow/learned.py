@@ -19,7 +19,12 @@ BATCH = 4
 
 
 def learned_fields(
-    network: PairNetwork, frames: Iterable[np.ndarray], method: str, *, device: str = "cpu", batch: int = BATCH
+    network: PairNetwork,
+    frames: Iterable[np.ndarray],
+    method: str,
+    *,
+    device: str = "cpu",
+    batch: int = BATCH,
 ) -> Iterator[np.ndarray]:
     """Fields float32 [2, H, W] between consecutive frames, uint8 [H, W] (grey) or [H, W, 3] (RGB).
 

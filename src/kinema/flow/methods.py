@@ -50,8 +50,9 @@ def field_stream(
 ) -> FieldStream:
     """A flow method as a generator of fields, in constant memory; a network is loaded once, here.
 
-    name: one of `METHODS`. weights: `published` or `none`, for the learned ones. threads: for tvl1, pairs at
-    once. parameters: for tvl1, those of `Tvl1Options`; for RAFT, `updates`. Raises `UsageError`, `WeightsError`.
+    name: one of `METHODS`. weights: `published` or `none`, for the learned ones. threads: for tvl1, pairs
+    at once. parameters: for tvl1, those of `Tvl1Options`; for RAFT, `updates`. Raises `UsageError` and
+    `WeightsError`.
     """
     check_method(name)
     if name == "tvl1":

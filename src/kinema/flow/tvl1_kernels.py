@@ -1,4 +1,4 @@
-"""TV-L1's inner loops, compiled by numba. All of them stand in this one file, so that one stamp guards the cache.
+"""TV-L1's inner loops, compiled by numba; all in this one file, so that one stamp guards the cache.
 
 A *plane* is a flat float32 array of (h + 2) rows of `stride` floats: one guard row above and below, LANES
 guard columns at the left, and zeros up to the next multiple of LANES at the right. Rows start on cache
@@ -84,7 +84,7 @@ def _cubic_weights(f: np.float32) -> tuple[np.float32, np.float32, np.float32, n
 
 @compiled_row
 def _aim_row(y, h, columns, u1, u2, weights, start):  # type: ignore[no-untyped-def]
-    """Where a row's pixels come from: cubic weights along x (0..3) and y (4..7), and the first tap's place."""
+    """Where a row's pixels come from: cubic weights along x (0..3) and y (4..7), place of the first tap."""
     w = len(u1)
     for x in range(w):
         px = min(max(np.float32(x) + u1[x], np.float32(-2)), np.float32(w + 1))
@@ -203,8 +203,11 @@ def _iterate(planes, u1, u2, inside, change, h, stride, theta, limit, step):  # 
     change[:] = 0
     for y in range(h + 1):
         if y < h:
-            _primal_row(np.uintp(y * stride), blocks, u1_, u2_, p11, p11_left, p12, p12_above,
-                        p21, p21_left, p22, p22_above, ix, iy, rho, inverse, change, theta, limit)  # fmt: skip
+            _primal_row(
+                np.uintp(y * stride), blocks, u1_, u2_,
+                p11, p11_left, p12, p12_above, p21, p21_left, p22, p22_above,
+                ix, iy, rho, inverse, change, theta, limit,
+            )  # fmt: skip
         if y > 0:
             below = np.uintp(min(y, h - 1) * stride)  # at the last row the difference to itself: zero
             _dual_row(np.uintp((y - 1) * stride), below, blocks, p11, p12, p21, p22,
@@ -219,7 +222,7 @@ def _ordered(a, b):  # type: ignore[no-untyped-def]
 
 @compiled
 def _sorted5(a, b, c, d, e):  # type: ignore[no-untyped-def]
-    """Five values in rising order, by nine comparators; those whose output nobody reads are dropped by LLVM."""
+    """Five values in rising order, by nine comparators; LLVM drops those whose output nobody reads."""
     a, d = _ordered(a, d)
     b, e = _ordered(b, e)
     a, c = _ordered(a, c)
@@ -238,7 +241,9 @@ def _sort_columns(blocks, plane, r0, r1, r2, r3, r4, c0, c1, c2, c3, c4):  # typ
     for block in range(blocks):
         for lane in range(LANES):
             x = np.uintp(block * LANES) + np.uintp(lane)
-            a, b, c, d, e = _sorted5(plane[r0 + x], plane[r1 + x], plane[r2 + x], plane[r3 + x], plane[r4 + x])
+            a, b, c, d, e = _sorted5(
+                plane[r0 + x], plane[r1 + x], plane[r2 + x], plane[r3 + x], plane[r4 + x]
+            )
             c0[x], c1[x], c2[x], c3[x], c4[x] = a, b, c, d, e
 
 
@@ -247,7 +252,7 @@ def _median_row(o, blocks, out, c0, c1, c2, c3, c4):  # type: ignore[no-untyped-
     """Median of 5x5 from sorted columns.
 
     With columns and then rows sorted, entry (i, j), counted from 1, exceeds at least ij - 1 others and is
-    exceeded by at least (6 - i)(6 - j) - 1: only 13 entries can be the 13th, and 22 comparators single it out.
+    exceeded by at least (6 - i)(6 - j) - 1: only 13 entries can be the 13th; 22 comparators single it out.
     """
     for block in range(blocks):
         for lane in range(LANES):
@@ -318,9 +323,11 @@ def _median(plane, out, columns, h, w, stride, side):  # type: ignore[no-untyped
     for y in range(h):
         o = np.uintp((y + 1) * stride + LANES)
         if side == 3:
-            r0, r1, r2 = max(y - 1, 0) + 1, y + 1, min(y + 1, h - 1) + 1
-            _median_row3(o, blocks, plane, np.uintp(r0 * stride + LANES - 1), np.uintp(r1 * stride + LANES - 1),
-                         np.uintp(r2 * stride + LANES - 1), out)  # fmt: skip
+            start = LANES - 1 + stride
+            _median_row3(
+                o, blocks, plane, np.uintp(max(y - 1, 0) * stride + start),
+                np.uintp(y * stride + start), np.uintp(min(y + 1, h - 1) * stride + start), out,
+            )  # fmt: skip
         else:
             start = LANES - 2 + stride
             _sort_columns(
@@ -339,8 +346,8 @@ def _median(plane, out, columns, h, w, stride, side):  # type: ignore[no-untyped
 def solve_level(first, second, field, planes, rows, tau, lambda_, theta, epsilon, warps, inner, outer, side):  # type: ignore[no-untyped-def]
     """Refine `field` float32 [2, h, w] in place at one pyramid level; the number of iterations spent.
 
-    `first` is the first image [h, w], `second` the other one from `with_gradients`. `planes` [PLANES, >= plane]
-    and `rows` [7, >= stride + LANES] are scratch memory whose rows start on cache lines.
+    `first` is the first image [h, w], `second` the other one from `with_gradients`. `planes` [PLANES, .] and
+    `rows` [7, stride + LANES or more] are scratch memory whose rows start on cache lines.
     """
     h, w = first.shape
     stride = (w + LANES - 1) // LANES * LANES + LANES

@@ -1,4 +1,7 @@
-"""TV-L1 optical flow in PyTorch, many pairs at once: for GPUs. Agrees with `tvl1_numba`, which is faster on processors."""
+"""TV-L1 optical flow in PyTorch, many pairs at once: for GPUs.
+
+The same algorithm as `tvl1_numba`, which is the faster one on processors.
+"""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ def _write_video(
 
 
 def _write_npy(path: Path, fields: _Counted, size: tuple[int, int]) -> None:
-    """The header is written again at the end, when the number of fields is known; numpy leaves room for it."""
+    """The header is written again at the end, when the number of fields is known; numpy leaves room."""
 
     def header(file: IO[bytes], count: int) -> None:
         shape = {"descr": "<f2", "fortran_order": False, "shape": (count, 2, *size)}
