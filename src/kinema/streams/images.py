@@ -16,20 +16,22 @@ def fit(frame: np.ndarray, size: tuple[int, int], crop: Literal["center", "stret
 
     `center` cuts the largest centred part of the wanted shape and then resizes, `stretch` resizes all of it.
     """
-    height, width = frame.shape[:2]
-    box = _center_box(height, width, size) if crop == "center" else None
-    if (height, width) == size:
+    if crop == "center":
+        frame = _center(frame, size)
+    if frame.shape[:2] == size:
         return frame
-    image = Image.fromarray(frame)
-    return np.asarray(image.resize((size[1], size[0]), Image.Resampling.BILINEAR, box=box))
+    # Cut before resizing: Pillow's `box` would let pixels from outside bleed in.
+    image = Image.fromarray(np.ascontiguousarray(frame))
+    return np.asarray(image.resize((size[1], size[0]), Image.Resampling.BILINEAR))
 
 
-def _center_box(height: int, width: int, size: tuple[int, int]) -> tuple[float, float, float, float]:
+def _center(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    height, width = frame.shape[:2]
     aspect = size[1] / size[0]
-    cut_width = min(width, round(height * aspect))
-    cut_height = min(height, round(width / aspect))
-    left, top = (width - cut_width) // 2, (height - cut_height) // 2
-    return left, top, left + cut_width, top + cut_height
+    cut_width = min(width, max(round(height * aspect), 1))
+    cut_height = min(height, max(round(width / aspect), 1))
+    top, left = (height - cut_height) // 2, (width - cut_width) // 2
+    return frame[top : top + cut_height, left : left + cut_width]
 
 
 class Augmenter:
