@@ -43,6 +43,15 @@ class _Done:
     warnings: list[str] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class _Prepared:
+    """Rounds without the files that cannot be read, the digests of all files, and those files by name."""
+
+    rounds: list[Round]
+    digests: dict[Path, str]
+    quarantined: dict[str, str]
+
+
 def several_rounds(protocol: Protocol) -> bool:
     """Whether the protocol is more than one training on one split."""
     return protocol.kind != "split" or protocol.seeds > 1
@@ -67,15 +76,15 @@ def train_protocol(
     for one in made:
         _check(one)
     parts = assemble(recipe, options.weights, options.download)
-    made, digests = _prepare(made, recipe, parts, options, events)
+    prepared = _prepare(made, recipe, parts, options, events)
     done = []
-    for number, one in enumerate(made, start=1):
+    for number, one in enumerate(prepared.rounds, start=1):
         seed = f", seed {one.seed}" if recipe.protocol.seeds > 1 else ""
         events.step(f"round {number} of {len(made)}: {one.part}{seed}")
         own = _round_recipe(recipe, one)
-        digest = _digest(one, own, parts, digests)
+        digest = _digest(one, own, parts, prepared.digests)
         done.append(_round(one, own, out / "rounds" / one.folder, digest, options, events, train_one))
-    return _whole(made, done, recipe, out, options, events)
+    return _whole(prepared, done, recipe, out, options, events)
 
 
 def _needs_validation(training: Training) -> bool:
@@ -95,11 +104,12 @@ def _prepare(
     parts: Mapping[str, StreamParts],
     options: TrainOptions,
     events: Events,
-) -> tuple[list[Round], dict[Path, str]]:
-    """Extract what any round needs; the rounds without the files that cannot be read, and all digests."""
+) -> _Prepared:
+    """Extract what any round needs."""
     needed = _union(made)
     if any(stream.train_blocks for stream in recipe.streams.values()):
-        return made, digest_records(needed)[0]  # features differ from round to round, as their backbones do
+        # Features differ from round to round, as their backbones do: each round extracts its own.
+        return _Prepared(made, digest_records(needed)[0], {})
     extracted = extract_streams(
         needed, parts, options.features, workers=options.workers, device=options.device, events=events
     )
@@ -111,7 +121,7 @@ def _prepare(
         )
         for one in made
     ]
-    return kept, extracted.digests
+    return _Prepared(kept, extracted.digests, extracted.quarantined)
 
 
 def _union(made: Iterable[Round]) -> list[VideoRecord]:
@@ -172,7 +182,7 @@ def _finished(folder: Path, digest: str) -> _Done | None:
 
 
 def _whole(
-    made: Sequence[Round],
+    prepared: _Prepared,
     done: Sequence[_Done],
     recipe: Recipe,
     out: Path,
@@ -180,41 +190,60 @@ def _whole(
     events: Events,
 ) -> TrainResult:
     """Make `out` a run: the model of one round, the metrics and warnings of all."""
-    metrics = summarise(recipe.protocol, made, [d.metrics for d in done])
+    made = prepared.rounds
+    lost = max(len(prepared.quarantined), *(d.metrics["quarantined"] for d in done))
+    metrics = summarise(recipe.protocol, made, [d.metrics for d in done]) | {
+        "quarantined": lost,
+        "absent": max(d.metrics["absent"] for d in done),
+    }
     warnings = _warnings(made, done, recipe.protocol.kind)
+    if prepared.quarantined:
+        warnings.append(f"{lost} files could not be read and were left out; see quarantine.csv")
     if metrics["protocol"].get("differ"):
         warnings.append(_leak_warning(metrics["protocol"]["compared"]))
         events.warn(warnings[-1])
     chosen = made[_model_round(recipe.protocol.kind, made)]
     metrics["protocol"]["model"] = f"rounds/{chosen.folder}"
-    weights = None if str(options.weights) == "none" else options.weights
+    _write_run(chosen, metrics, warnings, prepared.quarantined, recipe, out, options, events)
+    return TrainResult(out, metrics, warnings)
+
+
+def _write_run(
+    chosen: Round,
+    metrics: dict[str, Any],
+    warnings: list[str],
+    quarantined: dict[str, str],
+    recipe: Recipe,
+    out: Path,
+    options: TrainOptions,
+    events: Events,
+) -> None:
+    """Write the chosen round's model as the run `out`; its film strips and curves are shown in the report."""
     folder = out / "rounds" / chosen.folder
+    weights = None if str(options.weights) == "none" else options.weights
     loaded = load(folder, weights=weights, device=options.device, download=options.download)
     extracted = extract_streams(
         chosen.dataset.records, loaded.parts, options.features, device=options.device, events=events
     )
-    spec = loaded.config.recipe.training
+    extracted.quarantined |= quarantined
+    spec, data = loaded.config.recipe.training, loaded.config.data
     records = tuple(carve_validation(extracted.records, spec.val_fraction, spec.seed))
     dataset = replace(chosen.dataset, records=records)
-    counts = loaded.config.data["train_counts"]
-    evaluation = evaluate_model(loaded.model, loaded.svm, extracted, dataset, train_counts=counts)
-    evaluation.metrics = metrics | {
-        "quarantined": max(d.metrics["quarantined"] for d in done),
-        "absent": max(d.metrics["absent"] for d in done),
-    }
-    _, state = load_run(folder)
+    evaluation = evaluate_model(
+        loaded.model, loaded.svm, extracted, dataset, train_counts=data["train_counts"]
+    )
+    evaluation.metrics = metrics
     config = replace(
         loaded.config,
         recipe=loaded.config.recipe.model_copy(update={"protocol": recipe.protocol}),
-        data=loaded.config.data | {"model_of": chosen.folder, "split": metrics["split"]},
+        data=data | {"model_of": chosen.folder, "split": metrics["split"]},
     )
-    save_run(out, config, state)
-    history = [json.loads(row) for row in (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()]
-    facts = RunFacts(
-        out, config, dataset, extracted, loaded.model, history, {}, warnings, chosen.dataset.absent
-    )
+    save_run(out, config, load_run(folder)[1])
+    rows = (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()
+    history = [json.loads(row) for row in rows]
+    absent = chosen.dataset.absent
+    facts = RunFacts(out, config, dataset, extracted, loaded.model, history, {}, warnings, absent)
     write_results(facts, evaluation, events)
-    return TrainResult(out, evaluation.metrics, warnings)
 
 
 def _model_round(kind: str, made: Sequence[Round]) -> int:
