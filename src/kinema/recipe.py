@@ -204,6 +204,7 @@ class BackboneTraining(_Part):
     lr: Annotated[float, Field(gt=0)] = 1.0e-3
     epochs: Count = 5
     batch: Count = 4
+    schedule: Schedule | None = None
 
 
 class Training(_Part):

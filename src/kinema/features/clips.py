@@ -19,6 +19,9 @@ from ..streams.source import Job, SourceConfig, make_source
 from ..types import VideoRecord
 from .fingerprint import fingerprint
 
+# Clips of small sets stay in memory between epochs, up to this much.
+MEMORY_BYTES = 1 << 29
+
 
 @dataclass(frozen=True, slots=True)
 class ClipItem:
@@ -41,7 +44,7 @@ class ClipBatch:
 class ClipDataset(Dataset[tuple[dict[str, list[np.ndarray]], int]]):
     """All clips of one video per access, per stream: a list with one array [T, ...] per backbone.
 
-    RGB is decoded anew each time. Optical flow is computed once and kept, in float16, under `cache`.
+    RGB is decoded anew where it does not fit into memory. Optical flow is computed once and kept, in float16, under `cache`.
     `epoch` chooses the augmented version where frames are augmented on the fly.
     """
 
@@ -50,15 +53,28 @@ class ClipDataset(Dataset[tuple[dict[str, list[np.ndarray]], int]]):
     ):
         self.items, self.configs, self.cache, self.augment = items, configs, cache, augment
         self.epoch = 0
+        self._kept: dict[int, dict[str, list[np.ndarray]]] = {}
+        self._room = MEMORY_BYTES
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __getitem__(self, index: int) -> tuple[dict[str, list[np.ndarray]], int]:
         item = self.items[index]
+        if index in self._kept:
+            return self._kept[index], item.label
         variant = self.epoch + 1 if self.augment else 0
         job = Job(item.record, item.key, variant, self.cache.parent / "motion")
-        return {name: self._clips(config, job) for name, config in self.configs.items()}, item.label
+        clips = {name: self._clips(config, job) for name, config in self.configs.items()}
+        if not self.augment:
+            self._keep(index, clips)
+        return clips, item.label
+
+    def _keep(self, index: int, clips: dict[str, list[np.ndarray]]) -> None:
+        size = sum(array.nbytes for arrays in clips.values() for array in arrays)
+        if size <= self._room:
+            self._room -= size
+            self._kept[index] = clips
 
     def usable(self, progress: Callable[[int, int], None]) -> tuple[list[int], dict[str, str]]:
         """Read every item once: the numbers of those that can be read, and the reason for the others.

@@ -1,0 +1,30 @@
+"""A small CNN of our own, to be trained from scratch in minutes: three frames -> 512-d features.
+
+It sees the middle frame's luma and the motion energy |f1 - f0| + |f2 - f1|, in which a still background
+vanishes. Both are the same played backwards: what such a step cannot tell is the order of frames, which is
+the temporal model's to learn.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .spec import BackboneSpec, InputSpec
+
+if TYPE_CHECKING:
+    from .small_cnn_net import SmallCnn
+
+SPEC = BackboneSpec(
+    name="small_cnn",
+    input=InputSpec("clip", size=(64, 64), crop="stretch", length=3),
+    features={"grid": 512},
+    summary="four convolutions on luma and motion energy of three frames; trained from scratch on your data",
+)
+
+
+def build(features: str | None = None) -> SmallCnn:
+    """The network with random values."""
+    from .small_cnn_net import SmallCnn
+
+    SPEC.features_name(features)
+    return SmallCnn()
