@@ -40,7 +40,7 @@ class SmallCnn(Backbone):
 
 
 def luma_and_energy(x: Tensor) -> Tensor:
-    """Clips uint8 [N, L, H, W, 3] -> float32 [N, 2, H, W]: centred luma of the middle frame, motion energy."""
+    """Clips uint8 [N, L, H, W, 3] -> float32 [N, 2, H, W]: centred middle luma, motion energy."""
     luma = (x.float() / 255) @ torch.tensor(LUMA, device=x.device)
     energy = luma.diff(dim=1).abs().sum(1) * ENERGY_GAIN
     middle = luma[:, luma.shape[1] // 2]

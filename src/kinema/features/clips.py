@@ -44,7 +44,8 @@ class ClipBatch:
 class ClipDataset(Dataset[tuple[dict[str, list[np.ndarray]], int]]):
     """All clips of one video per access, per stream: a list with one array [T, ...] per backbone.
 
-    RGB is decoded anew where it does not fit into memory. Optical flow is computed once and kept, in float16, under `cache`.
+    RGB is decoded anew where it does not fit into memory. Optical flow is computed once and kept, in
+    float16, under `cache`.
     `epoch` chooses the augmented version where frames are augmented on the fly.
     """
 

@@ -31,7 +31,7 @@ def demo(out: str | Path, *, seed: int = 0, events: Events = SILENT) -> TrainRes
     options = TrainOptions(weights="none", features=out / "features", subsets=subsets)
     return train(
         annotations,
-        recipe="lite",
+        recipe="tiny",
         out=out / "run",
         overrides=[f"training.seed={seed}"],
         options=options,
