@@ -64,3 +64,11 @@ def show_metrics(metrics: dict) -> None:
         f"(95 % interval {low:.1%} to {high:.1%}; largest class alone: {metrics['majority_baseline']:.1%}; "
         f"split: {metrics['split']})"
     )
+    protocol = metrics.get("protocol", {})
+    if protocol.get("std", {}).get("accuracy") is not None:
+        mean, std = protocol["mean"]["accuracy"], protocol["std"]["accuracy"]
+        typer.echo(
+            f"{len(protocol['rounds'])} rounds: {mean:.1%} ± {std:.1%} (standard deviation over rounds)"
+        )
+    for name, side in protocol.get("compared", {}).items():
+        typer.echo(f"split {name}: {side['accuracy']:.1%}")
