@@ -67,8 +67,6 @@ def show_metrics(metrics: dict) -> None:
     protocol = metrics.get("protocol", {})
     if protocol.get("std", {}).get("accuracy") is not None:
         mean, std = protocol["mean"]["accuracy"], protocol["std"]["accuracy"]
-        typer.echo(
-            f"{len(protocol['rounds'])} rounds: {mean:.1%} ± {std:.1%} (standard deviation over rounds)"
-        )
+        typer.echo(f"mean and standard deviation over rounds: {mean:.1%} ± {std:.1%}")
     for name, side in protocol.get("compared", {}).items():
         typer.echo(f"split {name}: {side['accuracy']:.1%}")
