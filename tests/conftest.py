@@ -29,3 +29,40 @@ def ucf_clips(shared_data: Path) -> Path:
 def hockey_clips(shared_data: Path) -> Path:
     """Root of the hockey fight clips: train and test folders, two classes, with sound."""
     return shared_data / "data" / "hockey"
+
+
+@pytest.fixture(scope="session")
+def tiny_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """annotations.csv of twelve one-second clips: two classes that sound separates, one that a frame does."""
+    from kinema.datasets.synthetic import make_synthetic
+
+    classes = ("strike_bell", "strike_drum", "waving")
+    folder = tmp_path_factory.mktemp("tiny") / "videos"
+    return make_synthetic(
+        folder, actors=4, clips_per_actor=1, classes=classes, seconds=1.0, fps=10, width=64, height=48
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_videos: Path) -> Path:
+    """A run of rgb and sound with random backbones, trained for two epochs; its features lie beside it."""
+    from kinema.workflows.options import TrainOptions
+    from kinema.workflows.train import train
+
+    recipe = {
+        "name": "tiny",
+        "streams": {
+            "rgb": {
+                "input": "rgb",
+                "sampling": {"kind": "uniform", "frames": 2},
+                "backbone": "mobilenet_v2",
+            },
+            "audio": {"input": "audio", "backbone": "yamnet"},
+        },
+        "temporal": {"cell": "gru", "units": 8},
+        "fusion": {"kind": "concat"},
+        "training": {"epochs": 2, "lr": 0.01},
+    }
+    folder = tiny_videos.parent.parent
+    options = TrainOptions(weights="none", features=folder / "features", workers=1, device="cpu")
+    return train(tiny_videos, recipe=recipe, out=folder / "run", options=options).run

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from ..errors import KinemaError, UsageError
-from . import demo, doctor, embed, evaluate, extract, predict, recipes, scan, search, train
+from . import anomaly, demo, doctor, embed, evaluate, extract, predict, recipes, scan, search, train
 from .console import error_console
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 for verb in (demo, scan, recipes, extract, train, evaluate, predict, embed, search, doctor):
     app.command(name=verb.NAME, help=verb.HELP)(verb.command)
+app.add_typer(anomaly.app)
 
 
 def main() -> None:

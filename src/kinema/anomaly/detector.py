@@ -1,0 +1,108 @@
+"""An anomaly detector in a folder: `anomaly.yaml` and `autoencoder.safetensors`. Loading executes no code."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from ..atomic import atomic_open, write_text
+from ..errors import UsageError
+from .autoencoder import Autoencoder, reconstruction_error
+from .threshold import Threshold, percentile
+
+DETECTOR_VERSION = 1
+CONFIG, VALUES = "anomaly.yaml", "autoencoder.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`error` of one video (or stretch), the `threshold`, and the per cent of normal videos it reaches."""
+
+    error: float
+    threshold: float
+    percentile: float
+
+    @property
+    def anomalous(self) -> bool:
+        """Whether the error lies above the threshold."""
+        return self.error > self.threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """An autoencoder with its threshold, and the run whose embeddings it knows.
+
+    `held_out` are the errors of held-out normal videos, ascending, float32 [n]. `run` is the folder of the
+    run when this was fitted, `fingerprint` the digest of what makes its embeddings. `seconds` is the median
+    length of the normal videos, the natural window of a timeline. `normal` names the normal classes, where
+    they were picked.
+    """
+
+    autoencoder: Autoencoder
+    threshold: Threshold
+    held_out: Tensor
+    run: str
+    fingerprint: str
+    seconds: float
+    normal: tuple[str, ...] = ()
+
+    def verdict(self, embedding: Tensor) -> Verdict:
+        """The verdict on one embedding [E]."""
+        error = reconstruction_error(self.autoencoder, embedding[None])
+        return Verdict(float(error), self.threshold.value, float(percentile(self.held_out, error)))
+
+
+def save_detector(folder: Path, detector: Detector) -> None:
+    """Write both files, each atomically; `anomaly.yaml` last, so that a folder with it is whole."""
+    plain = {
+        "kinema_anomaly": DETECTOR_VERSION,
+        "run": detector.run,
+        "fingerprint": detector.fingerprint,
+        "seconds": detector.seconds,
+        "normal": list(detector.normal),
+        "threshold": asdict(detector.threshold),
+    }
+    tensors = detector.autoencoder.to_tensors() | {"held_out": detector.held_out.contiguous()}
+    with atomic_open(folder / VALUES, "wb") as file:
+        file.write(save(tensors, metadata={"kinema_anomaly": str(DETECTOR_VERSION)}))
+    write_text(folder / CONFIG, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
+
+
+def load_detector(folder: str | Path) -> Detector:
+    """Read a folder of `save_detector`. Raises `UsageError` where it is none, damaged or newer than this."""
+    folder = Path(folder)
+    try:
+        raw = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError):
+        raise UsageError(
+            f"{folder} is no anomaly detector (no readable {CONFIG}); make one with `kinema anomaly fit`"
+        ) from None
+    if not isinstance(raw, dict) or "kinema_anomaly" not in raw:
+        raise UsageError(f"{folder / CONFIG} is no anomaly detector's; make one with `kinema anomaly fit`")
+    if raw["kinema_anomaly"] > DETECTOR_VERSION:
+        raise UsageError(f"{folder} was made by a newer Kinema; update Kinema to use it")
+    try:
+        state = load_file(folder / VALUES)
+    except (OSError, SafetensorError) as error:
+        raise UsageError(f"{folder} has no readable {VALUES} ({error}); fit it again") from None
+    held_out = state.pop("held_out")
+    return Detector(
+        Autoencoder.from_tensors(state),
+        Threshold(**raw["threshold"]),
+        held_out,
+        str(raw["run"]),
+        str(raw["fingerprint"]),
+        float(raw["seconds"]),
+        tuple(str(label) for label in raw["normal"]),
+    )
+
+
+def errors_of(autoencoder: Autoencoder, vectors: Tensor) -> Tensor:
+    """Reconstruction errors of embeddings [N, E], float32 [N]; none for none."""
+    return reconstruction_error(autoencoder, vectors) if len(vectors) else torch.zeros(0)

@@ -1,0 +1,71 @@
+"""Fit an anomaly detector on normal videos: embeddings, autoencoder, threshold, report."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from ..anomaly.detector import save_detector
+from ..atomic import write_text
+from ..datasets import Dataset, load_dataset
+from ..errors import UsageError
+from ..inference.load import load
+from .anomaly_report import write_anomaly_report
+from .events import SILENT, Events
+from .judge import AnomalyOptions, judge
+from .prepare import extract_streams
+
+
+def fit_anomaly(
+    run: str | Path,
+    data: str | Path,
+    out: str | Path,
+    *,
+    options: AnomalyOptions | None = None,
+    events: Events = SILENT,
+) -> dict[str, Any]:
+    """Fit on the normal videos of `data`, write the detector and its report to `out`; returns metrics.json.
+
+    A folder of normal videos is enough, in class folders or loose. With `options.normal` the other classes
+    count as anomalies and give a ROC; they are used for nothing else. Where the data has its own split, its
+    training part fits the autoencoder and the rest sets the threshold; else whole groups are held out where
+    groups are known. Raises `UsageError` for too few videos or unknown classes, and `WorkError`.
+    """
+    options = options or AnomalyOptions()
+    loaded = load(run, weights=options.weights, device=options.device)
+    dataset = load_dataset(data, layout=options.layout, split=options.split)
+    _check(dataset, options)
+    folder = _folder(Path(out))
+    extracted = extract_streams(
+        dataset.records,
+        loaded.parts,
+        options.features,
+        workers=options.workers,
+        device=options.device,
+        events=events,
+    )
+    judged = judge(loaded, extracted, options, run=os.path.abspath(run), events=events)
+    save_detector(folder, judged.detector)
+    write_text(folder / "metrics.json", json.dumps(judged.metrics, indent=2) + "\n")
+    events.step("writing the report")
+    write_anomaly_report(folder, dataset, judged)
+    events.note(judged.detector.threshold.certainty)
+    return judged.metrics
+
+
+def _check(dataset: Dataset, options: AnomalyOptions) -> None:
+    unknown = sorted(set(options.normal) - set(dataset.labels))
+    if unknown:
+        raise UsageError(
+            f"no class '{unknown[0]}' in {dataset.root}; it has {', '.join(dataset.labels) or 'no labels'}"
+        )
+
+
+def _folder(out: Path) -> Path:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot write to {out} ({error.strerror}); choose another --out") from None
+    return out
