@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..types import FeatureSequence
@@ -72,11 +73,15 @@ def _shuffled(sequence: FeatureSequence, random: np.random.Generator) -> Feature
 
 
 def pad(sequences: Sequence[FeatureSequence]) -> SequenceBatch:
-    """Pad to the longest; an all-absent batch still has one (zero) step, so that shapes stay valid."""
-    lengths = torch.tensor([len(s) for s in sequences], dtype=torch.int64)
-    data = torch.zeros(len(sequences), max(int(lengths.max()), 1), sequences[0].data.shape[1])
-    for row, sequence in zip(data, sequences, strict=True):
-        row[: len(sequence)] = torch.from_numpy(sequence.data)
+    """Sequences as one zero-padded batch."""
+    return pad_rows([torch.from_numpy(s.data) for s in sequences])
+
+
+def pad_rows(rows: Sequence[Tensor]) -> SequenceBatch:
+    """Rows [T_i, D] padded to the longest; an all-absent batch still has one (zero) step."""
+    lengths = torch.tensor([len(r) for r in rows], dtype=torch.int64)
+    steps = max(int(lengths.max()), 1)
+    data = torch.stack([F.pad(r, (0, 0, 0, steps - len(r))) for r in rows])
     return SequenceBatch(data, lengths)
 
 
@@ -99,7 +104,7 @@ def feature_loader(
     if shuffle_seed is not None:
         generator = torch.Generator().manual_seed(shuffle_seed)
     return DataLoader(
-        dataset,
+        dataset,  # type: ignore[arg-type]  # its rows become batches in `collate`
         batch_size=batch_size,
         shuffle=sampler is None and shuffle_seed is not None,
         sampler=sampler,
