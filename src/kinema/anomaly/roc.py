@@ -45,7 +45,8 @@ def auroc_interval(area: float, normal: int, anomalous: int, confidence: float =
     def high_side(theta: float) -> float:
         return theta - deviation(theta) - area
 
-    tiny = 1e-12
-    low = 0.0 if area <= tiny else brentq(low_side, 0.0, area)
-    high = 1.0 if area >= 1 - tiny else brentq(high_side, area, 1.0)
+    # Where the area is 0 or 1, that value itself solves the equation beside the limit that is wanted.
+    tiny = 1e-9
+    low = 0.0 if area < tiny else brentq(low_side, 0.0, min(area, 1 - tiny))
+    high = 1.0 if area > 1 - tiny else brentq(high_side, max(area, tiny), 1.0)
     return float(low), float(high)
