@@ -77,5 +77,6 @@ def test_decoding_workers_never_import_torch():
     import subprocess
     import sys
 
-    code = "import sys, kinema.features.worker, kinema.streams.rgb, kinema.streams.audio; sys.exit('torch' in sys.modules)"
+    modules = "kinema.features.worker, kinema.streams.rgb, kinema.streams.audio, kinema.streams.flow"
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

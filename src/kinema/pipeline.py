@@ -87,7 +87,7 @@ class StreamCompute:
         )
 
 
-def source_config(recipe: Recipe, name: str) -> SourceConfig:
+def source_config(recipe: Recipe, name: str, weights_dir: str | Path | None = None) -> SourceConfig:
     """The source half of one stream. Raises `UsageError` where input and backbone do not fit."""
     stream = recipe.streams[name]
     views = tuple(_view(name, stream, backbone) for backbone in stream.backbones)
@@ -99,6 +99,8 @@ def source_config(recipe: Recipe, name: str) -> SourceConfig:
         clip_px=stream.clip_px,
         stack=(stream.stack or 10) if views[0].kind == "flow_stack" else None,
         augment=stream.augment,
+        flow_weights=stream.flow_weights,
+        weights_dir=None if weights_dir is None else os.path.abspath(weights_dir),
     )
 
 
@@ -143,7 +145,7 @@ def assemble_streams(
     """
     parts = {}
     for name, stream in recipe.streams.items():
-        config = source_config(recipe, name)
+        config = source_config(recipe, name, weights_dir)
         known = (hints or {}).get(name, [])
         loaded = tuple(
             _load(backbone, stream, weights_dir, known[i].parent if i < len(known) else None, download)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -119,6 +119,7 @@ class Stream(_Part):
     sampling: Sampling | None = None
     crop: Literal["stretch", "center"] | None = None
     method: Literal["tvl1", "raft_small", "raft_large", "flownet2"] | None = None
+    flow_weights: Literal["published", "none"] = "published"
     clip_px: Annotated[float, Field(gt=0)] = 20.0
     stack: Count | None = None
     augment: Augment | None = None
@@ -424,8 +425,8 @@ def _allowed(loc: tuple[int | str, ...]) -> str:
 
 
 def _kind_of(model: type[BaseModel]) -> str | None:
-    values = getattr(model.model_fields["kind"].annotation, "__args__", ())
-    return values[0] if len(values) == 1 else None
+    values = get_args(model.model_fields["kind"].annotation)
+    return str(values[0]) if len(values) == 1 else None
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

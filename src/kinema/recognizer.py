@@ -56,10 +56,9 @@ class Recognizer(nn.Module):
     def __init__(self, recipe: Recipe, dims: Mapping[str, int], classes: int):
         super().__init__()
         self.recipe, self.classes = recipe, classes
-        self.streams = nn.ModuleDict(
-            {name: TemporalModel(recipe.temporal, dim, recipe.encoder) for name, dim in dims.items()}
-        )
-        sizes = [model.embedding_size for model in self.streams.values()]
+        models = {name: TemporalModel(recipe.temporal, dim, recipe.encoder) for name, dim in dims.items()}
+        self.streams = nn.ModuleDict(models)
+        sizes = [model.embedding_size for model in models.values()]
         self.separate = recipe.training.stages == "separate"
         self.fusion: nn.Module | None = None
         self.head: Head | None = None

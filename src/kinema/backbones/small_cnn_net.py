@@ -34,9 +34,22 @@ class SmallCnn(Backbone):
     def forward(self, x: Tensor) -> Tensor:
         """Luma and motion energy of each clip, through the convolutions."""
         maps = self.cast(luma_and_energy(x))
+        if self.training:
+            maps = jittered(maps)
         for layer in self.layers:
             maps = layer(maps)
         return self.pool(maps).flatten(1).float()
+
+
+def jittered(maps: Tensor) -> Tensor:
+    """Maps [N, C, H, W] mirrored or not, and moved by up to a tenth of their size.
+
+    One choice for all N: the steps of a video stay aligned, and another choice comes with the next batch.
+    """
+    down, right = (int(torch.randint(-side // 10, side // 10 + 1, ())) for side in maps.shape[2:])
+    if torch.rand(()) < 0.5:
+        maps = maps.flip(3)
+    return maps.roll((down, right), (2, 3))
 
 
 def luma_and_energy(x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from ..errors import KinemaError, UsageError
-from . import anomaly, demo, doctor, embed, evaluate, extract, predict, recipes, scan, search, train
+from . import anomaly, demo, doctor, embed, evaluate, extract, flow, predict, recipes, scan, search, train
 from .console import error_console
 
 app = typer.Typer(
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for verb in (demo, scan, recipes, extract, train, evaluate, predict, embed, search, doctor):
+for verb in (demo, scan, recipes, extract, train, evaluate, predict, flow, embed, search, doctor):
     app.command(name=verb.NAME, help=verb.HELP)(verb.command)
 app.add_typer(anomaly.app)
 

@@ -23,7 +23,9 @@ def show_scan(report: ScanReport) -> None:
     console.print(table)
     console.print(f"layout {report.layout}; split: {report.split_source or 'none, train makes one'}")
     console.print(f"{report.files} files, {report.groups} groups; length {_spread(report.seconds, 's')}")
-    console.print(f"frame rates {_tally(report.fps)}; sizes {_tally(report.sizes)}; codecs {_tally(report.codecs)}")
+    console.print(
+        f"frame rates {_tally(report.fps)}; sizes {_tally(report.sizes)}; codecs {_tally(report.codecs)}"
+    )
     console.print(f"sound: {_tally(report.sound)}")
     _list(console, "broken", [f"{name}: {reason}" for name, reason in report.broken])
     _list(console, "damaged", [f"{name}: {reason}" for name, reason in report.damaged])
@@ -43,7 +45,8 @@ def show_scan(report: ScanReport) -> None:
 def _spread(spread: Spread | None, unit: str) -> str:
     if spread is None:
         return "unknown"
-    return f"{spread.minimum:.1f} to {spread.maximum:.1f} {unit}, median {spread.median:.1f}, in all {spread.total:.0f}"
+    ends = f"{spread.minimum:.1f} to {spread.maximum:.1f} {unit}"
+    return f"{ends}, median {spread.median:.1f}, in all {spread.total:.0f}"
 
 
 def _tally(counts: dict[str, int]) -> str:

@@ -78,6 +78,9 @@ class VideoWriter:
         options = {"flags": "+bitexact"}
         if codec in ("libx264", "libx265"):
             options |= {"crf": str(crf), "preset": preset}
+        if codec == "libx264":
+            # Its macroblock tree is not reproducible on processors with AVX-512.
+            options["x264-params"] = "mbtree=0"
         if av.Codec(codec, "w").type != "video":
             raise ValueError(f"{codec} does not encode pictures")
         stream = self._container.add_stream(codec, rate=fps.limit_denominator(100_000), options=options)

@@ -24,7 +24,7 @@ def segments(
     [[0, 1, 2], [3, 4, 4]]
     """
     starts = np.arange(0, num_frames, length)[:max_segments]
-    return np.stack([_clip(start, num_frames, length, policy) for start in starts])
+    return np.stack([_clip(int(start), num_frames, length, policy) for start in starts])
 
 
 def windows(num_frames: int, length: int, stride: int, policy: str = "repeat_last") -> np.ndarray:
@@ -34,7 +34,7 @@ def windows(num_frames: int, length: int, stride: int, policy: str = "repeat_las
     [[0, 1, 2], [2, 3, 4]]
     """
     starts = np.arange(0, max(num_frames - length, 0) + 1, stride)
-    return np.stack([_clip(start, num_frames, length, policy) for start in starts])
+    return np.stack([_clip(int(start), num_frames, length, policy) for start in starts])
 
 
 def _clip(start: int, num_frames: int, length: int, policy: str) -> np.ndarray:

@@ -14,7 +14,8 @@ from ..sampling.adaptive import adaptive
 from ..sampling.frames import uniform
 from ..sampling.online import IndexSampler, OnlineSampler, online_sampler, run
 from ..types import Clip
-from .motion import luma_frames, save_motion
+from .images import fit
+from .motion import flow_frames, save_motion
 from .record import open_record
 from .source import Job, SourceConfig, View
 
@@ -53,39 +54,37 @@ class FlowSource:
         """(pts_seconds, float32 [h, w, 2] in [-1, 1]) of each frame pair."""
         times: deque[float] = deque()
         count = 0
-        for field in flow_fields(
-            self._luma(job, times, seconds), self.config.method or "tvl1", threads=self.threads
-        ):
+        method = self.config.method or "tvl1"
+        frames = self._frames(job, times, seconds)
+        for field in flow_fields(frames, method, threads=self.threads, **self.config.flow_options()):
             count += 1
             yield times.popleft(), self._scaled(field)
         if not count:
             self.notes.append("no motion: one frame")
-            height, width = self._luma_size_of_view()
+            height, width = self._size()
             yield 0.0, np.zeros((height, width, 2), np.float32)
 
-    def _luma(self, job: Job, times: deque[float], seconds: float | None) -> Iterator[np.ndarray]:
-        for pts_seconds, frame in luma_frames(job, None, seconds):
+    def _frames(self, job: Job, times: deque[float], seconds: float | None) -> Iterator[np.ndarray]:
+        for pts_seconds, frame in flow_frames(job, self.config.method, seconds):
             times.append(pts_seconds)
             yield self._resized(frame)
 
     def _resized(self, frame: np.ndarray) -> np.ndarray:
-        from .images import fit
-
-        height, width = self._luma_size_of_view()
+        height, width = self._size()
         if self.view.crop == "stretch":
             return fit(frame, (height, width), "stretch")
         short = round(min(height, width) * FLOW_MARGIN)
-        scale = short / min(frame.shape)
+        scale = short / min(frame.shape[:2])
         size = (max(short, round(frame.shape[0] * scale)), max(short, round(frame.shape[1] * scale)))
         return fit(frame, size, "stretch")
 
-    def _luma_size_of_view(self) -> tuple[int, int]:
+    def _size(self) -> tuple[int, int]:
         if self.view.size is None:
             raise ValueError("flow views have a size")
         return self.view.size
 
     def _scaled(self, field: np.ndarray) -> np.ndarray:
-        height, width = self._luma_size_of_view()
+        height, width = self._size()
         top, left = (field.shape[1] - height) // 2, (field.shape[2] - width) // 2
         cut = field[:, top : top + height, left : left + width]
         bound = np.float32(self.config.clip_px)
@@ -107,7 +106,7 @@ class FlowSource:
 
     def _adaptive(self, job: Job, spec: Adaptive) -> Iterator[Clip]:
         """One pass computes every field, kept on disk; the motion profile then chooses among them."""
-        height, width = self._luma_size_of_view()
+        height, width = self._size()
         record = np.dtype((np.float16, (height, width, 2)))
         times: list[float] = []
         motion: list[float] = []

@@ -4,47 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from ..atomic import atomic_open
-from ..errors import MediaError
 from ..flow.streaming import flow_fields
 from ..sampling.motion import motion_by_difference, motion_by_flow
 from .images import fit
-from .record import open_record
-from .source import Job
+from .record import check_damage, open_record
+from .source import Job, SourceConfig
 
 # The size at which flow is computed for adaptive sampling: that of the motion CNN (height, width).
 MOTION_SIZE = (240, 320)
 
 
-def luma_frames(
-    job: Job, size: tuple[int, int] | None, seconds: float | None = None
+def flow_frames(
+    job: Job, method: str | None, seconds: float | None = None
 ) -> Iterator[tuple[float, np.ndarray]]:
-    """(pts_seconds, luma uint8 [H, W]) of every frame in the first `seconds`, resized to `size`."""
+    """(pts_seconds, frame) of every frame in the first `seconds`, as a flow method wants it.
+
+    TV-L1 and frame differences see luma uint8 [H, W], learned methods RGB uint8 [H, W, 3].
+    """
+    pixel_format: Literal["gray8", "rgb24"] = "gray8" if method in (None, "tvl1") else "rgb24"
     with open_record(job.record) as reader:
-        for frame in reader.read(pixel_format="gray8"):
+        for frame in reader.read(pixel_format=pixel_format):
             if seconds is not None and frame.pts_seconds >= seconds:
-                return
-            yield frame.pts_seconds, frame.data if size is None else fit(frame.data, size, "stretch")
-        if reader.damage:
-            raise MediaError(reader.damage)
+                break
+            yield frame.pts_seconds, frame.data
+        check_damage(reader)
 
 
-def motion_profile(job: Job, seconds: float, method: str | None, *, threads: int = 1) -> np.ndarray:
+def motion_profile(job: Job, seconds: float, config: SourceConfig, *, threads: int = 1) -> np.ndarray:
     """Motion between consecutive frames of the first `seconds`, float64 [N - 1]; from the cache if there.
 
-    With a flow `method` the mean displacement in pixels at 320x240, without one the mean luma difference.
+    With a flow method the mean displacement in pixels at 320x240, without one the mean luma difference.
     """
+    method = config.method
     cached = _cache_path(job, seconds, method)
     if cached is not None and cached.exists():
         return np.load(cached, allow_pickle=False)
     if method is None:
-        motion = motion_by_difference(frame for _, frame in luma_frames(job, None, seconds))
+        motion = motion_by_difference(frame for _, frame in flow_frames(job, None, seconds))
     else:
-        frames = (frame for _, frame in luma_frames(job, MOTION_SIZE, seconds))
-        motion = motion_by_flow(flow_fields(frames, method, threads=threads))
+        frames = (fit(f, MOTION_SIZE, "stretch") for _, f in flow_frames(job, method, seconds))
+        motion = motion_by_flow(flow_fields(frames, method, threads=threads, **config.flow_options()))
     save_motion(job, seconds, method, motion)
     return motion
 

@@ -62,7 +62,7 @@ class RgbSource:
         if isinstance(spec, Adaptive):
             from .motion import motion_profile  # optical flow is slow to import and seldom wanted
 
-            motion = motion_profile(job, spec.seconds, self.config.method, threads=self.threads)
+            motion = motion_profile(job, spec.seconds, self.config, threads=self.threads)
             return IndexSampler(
                 adaptive(motion, len(motion) + 1, frames=spec.frames, stretches=spec.stretches)
             )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from .. import recipe
+from ..flow.methods import describe_method
 from ..types import Clip, VideoRecord
 
 
@@ -23,7 +24,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
-    """Every setting that decides what the clips hold.
+    """Every setting that decides what the clips hold, and where weights of a learned flow lie.
 
     `method` names the optical flow: of flow input, and of adaptive sampling by flow on rgb input.
     """
@@ -35,6 +36,14 @@ class SourceConfig:
     clip_px: float = 20.0
     stack: int | None = None
     augment: recipe.Augment | None = None
+    flow_weights: Literal["published", "none"] = "published"
+    weights_dir: str | None = None
+
+    def flow_options(self) -> dict[str, Any]:
+        """What a learned flow method needs to know of its weights."""
+        if self.method in (None, "tvl1"):
+            return {}
+        return {"weights": self.flow_weights, "weights_dir": self.weights_dir}
 
     def settings(self, variant: int = 0) -> dict[str, Any]:
         """The settings as plain data, for the fingerprint."""
@@ -44,11 +53,16 @@ class SourceConfig:
                 {"kind": v.kind, "size": v.size, "crop": v.crop, "front_end": v.front_end} for v in self.views
             ],
             "sampling": self.sampling.model_dump(mode="json") if self.sampling else None,
-            "flow": {"method": self.method, "clip_px": self.clip_px, "stack": self.stack}
-            if self.method
-            else None,
+            "flow": self._flow_settings(),
             "augment": self.augment.model_dump(mode="json") if self.augment and variant else None,
         }
+
+    def _flow_settings(self) -> dict[str, Any] | None:
+        if self.method is None:
+            return None
+        learned = {} if self.method == "tvl1" else {"weights": self.flow_weights}
+        described = describe_method(self.method, **learned)
+        return described | {"clip_px": self.clip_px, "stack": self.stack}
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ class _LitStage(pl.LightningModule):
         if not torch.isfinite(loss):
             raise WorkError(
                 f"training stage '{self.stage.name}': the loss is not finite at "
-                f"epoch {self.current_epoch + 1}, step {index + 1}; lower training.lr or set training.clip_norm=1"
+                f"epoch {self.current_epoch + 1}, step {index + 1}; lower training.lr"
             )
         return loss
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ..backbones.table import BACKBONES, backbone_spec
 from ..backbones.weights import find_weights
@@ -55,12 +55,13 @@ def _packages() -> Iterator[Check]:
 def _codecs() -> Iterator[Check]:
     import av
 
-    for codec, mode, why in (
+    wanted: tuple[tuple[str, Literal["r", "w"], str], ...] = (
         ("h264", "r", "most video files"),
         ("mpeg4", "r", "UCF101's AVI files"),
         ("libx264", "w", "synthetic sets and annotated video"),
         ("aac", "w", "sound of synthetic sets"),
-    ):
+    )
+    for codec, mode, why in wanted:
         try:
             av.codec.Codec(codec, mode)
             yield Check(f"codec {codec} ({mode})", "ok", why)

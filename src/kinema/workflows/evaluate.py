@@ -92,8 +92,8 @@ def evaluate(
     unknown = sorted({r.label or "" for r in dataset.part("test")} - set(loaded.labels))
     if unknown:
         raise UsageError(
-            f"class '{unknown[0]}' of {data} is unknown to run {run} (it knows {', '.join(loaded.labels[:8])}); "
-            "train on this data or take the class out"
+            f"class '{unknown[0]}' of {data} is unknown to run {run}, "
+            f"which knows {', '.join(loaded.labels[:8])}; train on this data or take the class out"
         )
     extracted = extract_streams(dataset.part("test"), loaded.parts, features, device=device, events=events)
     tested = Dataset(

@@ -17,7 +17,9 @@ def resolve(
     resolved = load_recipe(recipe, overrides)
     if str(weights) != "none":
         return resolved
-    return load_recipe(resolved, [f"streams.{name}.weights=none" for name in resolved.streams])
+    random = [f"streams.{name}.weights=none" for name in resolved.streams]
+    random += [f"streams.{n}.flow_weights=none" for n, s in resolved.streams.items() if s.method]
+    return load_recipe(resolved, random)
 
 
 def assemble(recipe: Recipe, weights: str | Path | None, download: bool = True) -> dict[str, StreamParts]:

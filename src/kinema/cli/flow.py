@@ -1,0 +1,59 @@
+"""`kinema flow`: the optical flow of a video, as colours or as raw fields."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import UsageError
+from .console import ConsoleEvents, print_json
+from .options import JsonOption, WeightsOption
+
+NAME = "flow"
+HELP = """Write the optical flow of a video: .mp4 in colour-wheel colours, .npy or .safetensors as raw fields.
+
+Example: kinema flow clip.mp4 --out flow.mp4"""
+
+
+def command(
+    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video file.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help=".mp4, .npy or .safetensors.")],
+    method: Annotated[str, typer.Option(help="tvl1, raft_small, raft_large or flownet2.")] = "tvl1",
+    max_px: Annotated[
+        float | None, typer.Option(help="Displacement of full colour [default: width / 32].")
+    ] = None,
+    short_side: Annotated[
+        int | None, typer.Option(help="Resize the shorter side to this first.", min=16)
+    ] = None,
+    weights: WeightsOption = None,
+    json: JsonOption = False,
+) -> None:
+    """See HELP."""
+    from ..media.reader import VideoReader
+    from ..workflows.flow import write_flow
+
+    if not video.exists():
+        raise UsageError(f"no file {video}; check the path")
+    random: dict[str, Any] = {"weights": "none"} if weights == "none" and method != "tvl1" else {}
+    with ConsoleEvents() as events:
+        events.step(f"optical flow of {video.name} by {method}")
+        with VideoReader(video) as reader:
+            claimed = reader.info.num_frames or 0
+        summary = write_flow(
+            video,
+            out,
+            method,
+            max_px=max_px,
+            short_side=short_side,
+            weights_dir=None if weights == "none" else weights,
+            progress=lambda done: events.progress(done, max(done, claimed - 1)),
+            **random,
+        )
+    if json:
+        facts = {"path": str(summary.path), "fields": summary.fields, "height": summary.height}
+        print_json(facts | {"width": summary.width, "note": summary.note})
+    else:
+        note = f" ({summary.note})" if summary.note else ""
+        typer.echo(f"{summary.fields} fields of {summary.width}x{summary.height} in {summary.path}{note}")
