@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from ..atomic import atomic_open
 from ..errors import MediaError
-from ..recipe import Uniform
+from ..recipe import Segments, Uniform, Windows
 from ..streams.source import Job, SourceConfig, make_source
 from ..types import VideoRecord
 from .fingerprint import fingerprint
@@ -103,7 +103,9 @@ class ClipDataset(Dataset[tuple[dict[str, list[np.ndarray]], int]]):
 
 
 def clips_per_video(config: SourceConfig, count: int) -> SourceConfig:
-    """The same source, `count` clips spread over each video."""
+    """The same source with `count` frames or stacks spread over each video; segments and windows stay all."""
+    if isinstance(config.sampling, Segments | Windows):
+        return config
     return replace(config, sampling=Uniform(kind="uniform", frames=count))
 
 
