@@ -62,6 +62,12 @@ def test_any_valid_override_arrives(units, epochs):
     assert (recipe.temporal.units, recipe.training.epochs) == (units, epochs)
 
 
+def test_a_stream_is_left_out_by_null():
+    assert set(load_recipe("i3d-gru", ["streams.rgb=null"]).streams) == {"flow"}
+    with pytest.raises(UsageError, match="streams"):
+        load_recipe("lite", ["streams.rgb=null"])
+
+
 def test_unknown_recipes_and_unreadable_files_say_what_there_is(tmp_path):
     with pytest.raises(UsageError, match=r"unknown recipe 'i3d'; choose one of .*i3d-gru"):
         load_recipe("i3d")

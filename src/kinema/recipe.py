@@ -339,6 +339,8 @@ def load_recipe(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Iter
         raw = _read(recipe)
     for override in overrides:
         _override(raw, override)
+    if isinstance(raw.get("streams"), dict):  # `--set streams.rgb=null` leaves a stream out
+        raw["streams"] = {name: stream for name, stream in raw["streams"].items() if stream is not None}
     try:
         return Recipe.model_validate(raw)
     except ValidationError as error:

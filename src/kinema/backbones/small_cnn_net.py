@@ -11,8 +11,8 @@ CHANNELS = (16, 32, 64, 128)
 GRID = (2, 2)
 # Rec. 601 luma, as video itself has it.
 LUMA = (0.299, 0.587, 0.114)
-# Brings the energy of ordinary motion to the scale of luma.
-ENERGY_GAIN = 6.0
+# Bring luma, and the energy of ordinary motion, to a spread of about one.
+LUMA_GAIN, ENERGY_GAIN = 3.0, 6.0
 
 
 class SmallCnn(Backbone):
@@ -56,5 +56,5 @@ def luma_and_energy(x: Tensor) -> Tensor:
     """Clips uint8 [N, L, H, W, 3] -> float32 [N, 2, H, W]: centred middle luma, motion energy."""
     luma = (x.float() / 255) @ torch.tensor(LUMA, device=x.device)
     energy = luma.diff(dim=1).abs().sum(1) * ENERGY_GAIN
-    middle = luma[:, luma.shape[1] // 2]
+    middle = luma[:, luma.shape[1] // 2] * LUMA_GAIN
     return torch.stack([middle - middle.mean((1, 2), keepdim=True), energy], dim=1)
