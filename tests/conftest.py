@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine must not fail a test that is right.
+settings.register_profile("kinema", deadline=None)
+settings.load_profile("kinema")
 
 ROOT = Path(__file__).resolve().parent.parent
 
