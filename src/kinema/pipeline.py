@@ -98,6 +98,7 @@ def source_config(recipe: Recipe, name: str, weights_dir: str | Path | None = No
         method=_flow_method(recipe, stream),
         clip_px=stream.clip_px,
         stack=(stream.stack or 10) if views[0].kind == "flow_stack" else None,
+        max_seconds=stream.max_seconds,
         augment=stream.augment,
         flow_weights=stream.flow_weights,
         weights_dir=None if weights_dir is None else os.path.abspath(weights_dir),

@@ -122,6 +122,7 @@ class Stream(_Part):
     flow_weights: Literal["published", "none"] = "published"
     clip_px: Annotated[float, Field(gt=0)] = 20.0
     stack: Count | None = None
+    max_seconds: Annotated[float, Field(gt=0)] | None = None
     augment: Augment | None = None
     train_blocks: Annotated[int, Field(ge=0)] = 0
     batch_norm: Literal["eval", "train"] = "eval"
@@ -140,6 +141,8 @@ class Stream(_Part):
             raise ValueError(f"`sampling` is needed for {self.input} input")
         if (self.method is not None) != (self.input == "flow"):
             raise ValueError("`method` belongs to flow input, and flow input needs it: tvl1, raft_small, ...")
+        if self.max_seconds is not None and self.input != "audio":
+            raise ValueError("`max_seconds` bounds sound; `sampling` says what is seen of the pictures")
         if self.input != "rgb" and self.augment is not None:
             raise ValueError("`augment` is for rgb input")
         return self

@@ -23,7 +23,11 @@ class AudioSource:
         record = job.record
         count = 0
         for pts_seconds, example in audio_examples(
-            record.path, front_end, start_seconds=record.start_seconds, end_seconds=record.end_seconds
+            record.path,
+            front_end,
+            start_seconds=record.start_seconds,
+            end_seconds=record.end_seconds,
+            max_seconds=self.config.max_seconds,
         ):
             count += 1
             yield Clip(pts_seconds, (example,))

@@ -27,6 +27,7 @@ class SourceConfig:
     """Every setting that decides what the clips hold, and where weights of a learned flow lie.
 
     `method` names the optical flow: of flow input, and of adaptive sampling by flow on rgb input.
+    `max_seconds` is how much of the sound is heard, from its start; None is all.
     """
 
     input: Literal["rgb", "flow", "audio"]
@@ -35,6 +36,7 @@ class SourceConfig:
     method: str | None = None
     clip_px: float = 20.0
     stack: int | None = None
+    max_seconds: float | None = None
     augment: recipe.Augment | None = None
     flow_weights: Literal["published", "none"] = "published"
     weights_dir: str | None = None
@@ -54,6 +56,7 @@ class SourceConfig:
             ],
             "sampling": self.sampling.model_dump(mode="json") if self.sampling else None,
             "flow": self._flow_settings(),
+            **({"max_seconds": self.max_seconds} if self.max_seconds else {}),
             "augment": self.augment.model_dump(mode="json") if self.augment and variant else None,
         }
 
