@@ -73,8 +73,8 @@ def train_backbones(
         if set(released) != set(parts):
             missing = next(name for name in parts if name not in released)
             raise UsageError(
-                f"training.backbone.unit=video trains all streams together, and streams.{missing}.train_blocks "
-                "is 0; set it too, or use unit=clip"
+                f"training.backbone.unit=video trains all streams together, and streams.{missing}"
+                ".train_blocks is 0; set it too, or use unit=clip"
             )
         return _train_videos(recipe, spec, parts, recognizer, items, cache, options)
     trained, history = dict(parts), []

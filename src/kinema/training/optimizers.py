@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 from torch.optim import SGD, Adam, Optimizer, RMSprop
-from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, ReduceLROnPlateau, StepLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, ReduceLROnPlateau
 
 from ..recipe import BackboneTraining, Schedule, Training
 
@@ -40,7 +40,8 @@ def make_schedule(
     match spec.kind if spec else None:
         case "step":
             assert spec is not None
-            return StepLR(optimizer, spec.every, spec.factor)
+            every, factor, lowest = spec.every, spec.factor, spec.floor / optimizer.param_groups[0]["lr"]
+            return LambdaLR(optimizer, lambda epoch: max(factor ** (epoch // every), lowest))
         case "plateau":
             assert spec is not None
             return ReduceLROnPlateau(optimizer, factor=spec.factor, patience=spec.every, min_lr=spec.floor)

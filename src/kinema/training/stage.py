@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
 
 from ..errors import WorkError
@@ -63,7 +65,7 @@ def run_stage(stage: Stage, *, device: str = "auto") -> list[Row]:
     patience = getattr(stage.spec, "stop_after", None)
     if patience:
         monitor = "val_loss" if stage.val is not None else "train_loss"
-        callbacks.append(EarlyStopping(monitor, patience=patience, check_finite=False))
+        callbacks.append(_Patience(monitor, patience=patience, check_finite=False))
     trainer = pl.Trainer(
         accelerator={"auto": "auto", "cpu": "cpu"}.get(device, "gpu"),
         devices=1,
@@ -78,15 +80,27 @@ def run_stage(stage: Stage, *, device: str = "auto") -> list[Row]:
         deterministic="warn",
     )
     ckpt = str(last) if stage.resume and last.exists() else None
-    trainer.fit(module, stage.train, stage.val, ckpt_path=ckpt)
+    _fit(trainer, module, stage, ckpt)
     if best and best.state:
         stage.module.load_state_dict(best.state)
     stage.module.to("cpu").eval()
     return stage.history
 
 
+def _fit(trainer: pl.Trainer, module: pl.LightningModule, stage: Stage, ckpt: str | None) -> None:
+    """Lightning's fit, but an interruption by the keyboard stays one, where Lightning ends the program."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        trainer.fit(module, stage.train, stage.val, ckpt_path=ckpt)
+    except SystemExit as stop:
+        if not isinstance(stop.__context__, KeyboardInterrupt):
+            raise
+        signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from None
+
+
 class _LitStage(pl.LightningModule):
-    """Adapts a `Stage` to Lightning: losses, counts, history, finite check."""
+    """Adapts a `Stage` to Lightning: losses, counts, schedule, history, finite check."""
 
     def __init__(self, stage: Stage):
         super().__init__()
@@ -94,30 +108,41 @@ class _LitStage(pl.LightningModule):
         self.module = stage.module
         self.sums: dict[str, float] = {}
         self.started = 0.0
+        self.schedule_state: dict[str, Any] = {}
 
     def configure_optimizers(self) -> Any:
         spec = self.stage.spec
         optimizer = make_optimizer(spec, self.module)
+        # Not Lightning's to step: it steps `plateau` after the checkpoint is written.
         plan: Schedule | None = getattr(spec, "schedule", None)
-        schedule = make_schedule(plan, optimizer, spec.epochs)
-        if schedule is None:
-            return optimizer
-        monitor = "val_loss" if self.stage.val is not None else "train_loss"
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "monitor": monitor}}
+        self.schedule = make_schedule(plan, optimizer, spec.epochs)
+        if self.schedule is not None and self.schedule_state:
+            self.schedule.load_state_dict(self.schedule_state)
+        return optimizer
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["kinema_history"] = self.stage.history
+        checkpoint["kinema_schedule"] = self.schedule.state_dict() if self.schedule is not None else {}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.stage.history = list(checkpoint["kinema_history"])
+        self.schedule_state = checkpoint["kinema_schedule"]
+        # Lightning fetches the first batch before it says which epoch this is.
+        epoch = len(self.stage.history)
+        set_epoch = getattr(self.stage.train.sampler, "set_epoch", None)
+        if set_epoch is not None:
+            set_epoch(epoch)
+        self.stage.begin_epoch(epoch)
 
     def on_train_epoch_start(self) -> None:
-        # Dropout then depends on (seed, epoch) alone, which makes a resumed run equal to a whole one.
-        torch.manual_seed(self.stage.seed * 1_000_003 + self.current_epoch)
         self.sums, self.started = {}, time.monotonic()
         self.stage.begin_epoch(self.current_epoch)
 
     def training_step(self, batch: Any, index: int) -> Tensor:
+        if index == 0:
+            # Dropout then depends on (seed, epoch) alone, which makes a resumed run equal to a whole one.
+            # Not earlier: whether the loader draws a number before or after the epoch starts differs.
+            torch.manual_seed(self.stage.seed * 1_000_003 + self.current_epoch)
         loss = self._add("train", batch)
         if not torch.isfinite(loss):
             raise WorkError(
@@ -150,8 +175,23 @@ class _LitStage(pl.LightningModule):
                 row[f"{prefix}_accuracy"] = self._mean(prefix, "hits")
         row["lr"] = self.trainer.optimizers[0].param_groups[0]["lr"]
         row["seconds"] = round(time.monotonic() - self.started, 3)
+        self._step_schedule(row)
         self.stage.history.append(row)
         self.stage.on_epoch(row)
+
+    def _step_schedule(self, row: Row) -> None:
+        if isinstance(self.schedule, ReduceLROnPlateau):
+            self.schedule.step(row["val_loss" if "val_loss" in row else "train_loss"])
+        elif self.schedule is not None:
+            self.schedule.step()
+
+
+class _Patience(EarlyStopping):
+    """Early stopping that stays stopped: a finished stage that is resumed trains no further epoch."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.stopped_epoch:
+            trainer.should_stop = True
 
 
 class _BestState(pl.Callback):
