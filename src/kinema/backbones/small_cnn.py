@@ -1,6 +1,6 @@
 """A small CNN of our own, to be trained from scratch in minutes: three frames -> 512-d features.
 
-It sees the middle frame's luma and the motion energy |f1 - f0| + |f2 - f1|, in which a still background
+It sees the middle frame's colours and the motion energy |f1 - f0| + |f2 - f1|, in which a still background
 vanishes. Both are the same played backwards: what such a step cannot tell is the order of frames, which is
 the temporal model's to learn.
 """
@@ -18,7 +18,7 @@ SPEC = BackboneSpec(
     name="small_cnn",
     input=InputSpec("clip", size=(64, 64), crop="stretch", length=3),
     features={"grid": 512},
-    summary="four convolutions on luma and motion energy of three frames; trained from scratch on your data",
+    summary="four convolutions on colours and motion energy of three frames; trained on your data",
 )
 
 

@@ -9,10 +9,8 @@ from .module import Backbone
 
 CHANNELS = (16, 32, 64, 128)
 GRID = (2, 2)
-# Rec. 601 luma, as video itself has it.
-LUMA = (0.299, 0.587, 0.114)
-# Bring luma, and the energy of ordinary motion, to a spread of about one.
-LUMA_GAIN, ENERGY_GAIN = 3.0, 6.0
+# Bring colours, and the energy of ordinary motion, to a spread of about one.
+COLOUR_GAIN, ENERGY_GAIN = 3.0, 6.0
 
 
 class SmallCnn(Backbone):
@@ -20,7 +18,7 @@ class SmallCnn(Backbone):
 
     def __init__(self) -> None:
         super().__init__()
-        sizes = zip((2, *CHANNELS), CHANNELS, strict=False)
+        sizes = zip((4, *CHANNELS), CHANNELS, strict=False)
         self.layers = nn.ModuleList(
             nn.Sequential(nn.Conv2d(a, b, 3, 2, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU())
             for a, b in sizes
@@ -32,8 +30,8 @@ class SmallCnn(Backbone):
         return list(self.layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Luma and motion energy of each clip, through the convolutions."""
-        maps = self.cast(luma_and_energy(x))
+        """Colours and motion energy of each clip, through the convolutions."""
+        maps = self.cast(colour_and_energy(x))
         if self.training:
             maps = jittered(maps)
         for layer in self.layers:
@@ -42,19 +40,19 @@ class SmallCnn(Backbone):
 
 
 def jittered(maps: Tensor) -> Tensor:
-    """Maps [N, C, H, W] mirrored or not, and moved by up to a tenth of their size.
+    """Maps [N, 4, H, W] in other colours: channels exchanged, inverted or not, all maps stronger or weaker.
 
-    One choice for all N: the steps of a video stay aligned, and another choice comes with the next batch.
+    One choice for all N, another one for the next batch: what someone wears is no property of an action.
     """
-    down, right = (int(torch.randint(-side // 10, side // 10 + 1, ())) for side in maps.shape[2:])
-    if torch.rand(()) < 0.5:
-        maps = maps.flip(3)
-    return maps.roll((down, right), (2, 3))
+    order = torch.cat([torch.randperm(3), torch.tensor([3])])
+    sign = 1.0 if torch.rand(()) < 0.5 else -1.0
+    gain = torch.empty(4).uniform_(0.6, 1.4) * torch.tensor([sign, sign, sign, 1.0])
+    return maps[:, order.to(maps.device)] * gain.to(maps).view(4, 1, 1)
 
 
-def luma_and_energy(x: Tensor) -> Tensor:
-    """Clips uint8 [N, L, H, W, 3] -> float32 [N, 2, H, W]: centred middle luma, motion energy."""
-    luma = (x.float() / 255) @ torch.tensor(LUMA, device=x.device)
-    energy = luma.diff(dim=1).abs().sum(1) * ENERGY_GAIN
-    middle = luma[:, luma.shape[1] // 2] * LUMA_GAIN
-    return torch.stack([middle - middle.mean((1, 2), keepdim=True), energy], dim=1)
+def colour_and_energy(x: Tensor) -> Tensor:
+    """Clips uint8 [N, L, H, W, 3] -> float32 [N, 4, H, W]: centred colours of the middle frame, energy."""
+    frames = x.permute(0, 1, 4, 2, 3).float() / 255
+    energy = frames.diff(dim=1).abs().sum(1).mean(1, keepdim=True) * ENERGY_GAIN
+    middle = frames[:, frames.shape[1] // 2] * COLOUR_GAIN
+    return torch.cat([middle - middle.mean((2, 3), keepdim=True), energy], dim=1)

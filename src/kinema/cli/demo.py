@@ -34,5 +34,8 @@ def command(
         return
     show_metrics(result.metrics)
     for name, row in result.metrics["subsets"].items():
-        typer.echo(f"  {name}: {row['accuracy']:.1%}, with frames shuffled {row['shuffled_accuracy']:.1%}")
+        typer.echo(
+            f"  {name}: {row['accuracy']:.1%}; among themselves {row['accuracy_among']:.1%}, "
+            f"with frames shuffled {row['shuffled_accuracy_among']:.1%} (chance {row['chance_among']:.1%})"
+        )
     typer.echo(f"report: {result.run / 'report.html'}")

@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 from ..atomic import atomic_open
 from ..errors import MediaError
 from ..recipe import Segments, Uniform, Windows
+from ..streams.images import Augmenter, fit
 from ..streams.source import Job, SourceConfig, make_source
 from ..types import VideoRecord
 from .fingerprint import fingerprint
@@ -45,8 +46,8 @@ class ClipDataset(Dataset[tuple[dict[str, list[np.ndarray]], int]]):
     """All clips of one video per access, per stream: a list with one array [T, ...] per backbone.
 
     RGB is decoded anew where it does not fit into memory. Optical flow is computed once and kept, in
-    float16, under `cache`.
-    `epoch` chooses the augmented version where frames are augmented on the fly.
+    float16, under `cache`. With `augment` each epoch sees another version of a video's frames, the same
+    choice for all of them, made from the frames as the backbone sees them.
     """
 
     def __init__(
@@ -62,20 +63,20 @@ class ClipDataset(Dataset[tuple[dict[str, list[np.ndarray]], int]]):
 
     def __getitem__(self, index: int) -> tuple[dict[str, list[np.ndarray]], int]:
         item = self.items[index]
-        if index in self._kept:
-            return self._kept[index], item.label
-        variant = self.epoch + 1 if self.augment else 0
-        job = Job(item.record, item.key, variant, self.cache.parent / "motion")
-        clips = {name: self._clips(config, job) for name, config in self.configs.items()}
-        if not self.augment:
-            self._keep(index, clips)
+        clips = self._kept.get(index) or self._read(index)
+        if self.augment:
+            clips = {n: _augmented(self.configs[n], item.key, self.epoch + 1, c) for n, c in clips.items()}
         return clips, item.label
 
-    def _keep(self, index: int, clips: dict[str, list[np.ndarray]]) -> None:
+    def _read(self, index: int) -> dict[str, list[np.ndarray]]:
+        item = self.items[index]
+        job = Job(item.record, item.key, 0, self.cache.parent / "motion")
+        clips = {name: self._clips(config, job) for name, config in self.configs.items()}
         size = sum(array.nbytes for arrays in clips.values() for array in arrays)
         if size <= self._room:
             self._room -= size
             self._kept[index] = clips
+        return clips
 
     def usable(self, progress: Callable[[int, int], None]) -> tuple[list[int], dict[str, str]]:
         """Read every item once: the numbers of those that can be read, and the reason for the others.
@@ -118,6 +119,20 @@ def collate_clips(rows: Sequence[tuple[dict[str, list[np.ndarray]], int]]) -> Cl
         inputs[name] = [torch.from_numpy(np.concatenate(column)) for column in columns]
         lengths[name] = torch.tensor([len(row[0][name][0]) for row in rows])
     return ClipBatch(inputs, lengths, torch.tensor([row[1] for row in rows]))
+
+
+def _augmented(config: SourceConfig, key: str, variant: int, columns: list[np.ndarray]) -> list[np.ndarray]:
+    if config.augment is None:
+        return columns
+    augment = Augmenter(config.augment, key, variant)
+    return [_changed(column, augment) for column in columns]
+
+
+def _changed(frames: np.ndarray, augment: Augmenter) -> np.ndarray:
+    """Every frame of [..., H, W, 3] changed alike and brought back to its size."""
+    height, width = frames.shape[-3:-1]
+    flat = frames.reshape(-1, height, width, 3)
+    return np.stack([fit(augment(frame), (height, width), "stretch") for frame in flat]).reshape(frames.shape)
 
 
 def _computed(config: SourceConfig, job: Job) -> list[np.ndarray]:

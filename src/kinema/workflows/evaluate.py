@@ -65,7 +65,7 @@ def evaluate_model(
     shuffled = [score_items(model, items, svm, shuffle_steps=seed) for seed in SHUFFLE_SEEDS]
     metrics["shuffled_accuracy"] = float(np.mean([_accuracy(s, truth) for s in shuffled]))
     metrics["subsets"] = {
-        name: _subset(np.isin(truth, [dataset.labels.index(c) for c in classes]), scores, shuffled, truth)
+        name: _subset([dataset.labels.index(c) for c in classes], scores, shuffled, truth)
         for name, classes in (subsets or {}).items()
     }
     return Evaluation(records, scores, truth, metrics)
@@ -118,12 +118,26 @@ def _accuracy(scores: np.ndarray, truth: np.ndarray) -> float:
 
 
 def _subset(
-    chosen: np.ndarray, scores: np.ndarray, shuffled: Sequence[np.ndarray], truth: np.ndarray
+    classes: Sequence[int], scores: np.ndarray, shuffled: Sequence[np.ndarray], truth: np.ndarray
 ) -> dict[str, Any]:
+    """Accuracy on the videos of some classes, against all classes and among these classes alone.
+
+    Among themselves chance is one in their number: for a pair, a half.
+    """
+    chosen = np.isin(truth, classes)
     if not chosen.any():
         return {"n_test": 0, "accuracy": None, "shuffled_accuracy": None}
+
+    def among(of: np.ndarray) -> float:
+        own = np.full_like(of, -np.inf)
+        own[:, classes] = of[:, classes]
+        return _accuracy(own[chosen], truth[chosen])
+
     return {
         "n_test": int(chosen.sum()),
         "accuracy": _accuracy(scores[chosen], truth[chosen]),
         "shuffled_accuracy": float(np.mean([_accuracy(s[chosen], truth[chosen]) for s in shuffled])),
+        "accuracy_among": among(scores),
+        "shuffled_accuracy_among": float(np.mean([among(s) for s in shuffled])),
+        "chance_among": 1 / len(classes),
     }

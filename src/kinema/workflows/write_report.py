@@ -154,27 +154,31 @@ def _dataset_facts(facts: RunFacts) -> DatasetFacts:
 
 
 def _comparisons(metrics: Mapping[str, Any]) -> list[Comparison]:
-    subsets = metrics.get("subsets", {})
+    """The run, the run on shuffled frames, and the answers that need no model; a column per subset."""
     rows = {
         "this run": ("accuracy", "frames in order"),
-        "frames shuffled": (
-            "shuffled_accuracy",
-            "the same model, the steps of each test video in random order",
-        ),
+        "frames shuffled": ("shuffled_accuracy", "the same model, each test video's steps in random order"),
     }
     made = [
-        Comparison(
-            name,
-            {"all": metrics[key]} | {s: v[key] for s, v in subsets.items() if v["n_test"]},
-            note,
-            ours=name == "this run",
-        )
+        Comparison(name, {"all": metrics[key]} | _columns(metrics, key), note, ours=name == "this run")
         for name, (key, note) in rows.items()
     ]
+    subsets = {k: v for k, v in metrics.get("subsets", {}).items() if v["n_test"]}
+    chance = {f"{name}, among themselves": row["chance_among"] for name, row in subsets.items()}
     majority = Comparison(
-        "always the largest class", {"all": metrics["majority_baseline"]}, f"«{metrics['majority_class']}»"
+        "always the largest class",
+        {"all": metrics["majority_baseline"]} | chance,
+        f"«{metrics['majority_class']}»; among themselves: chance",
     )
     return [*made, majority]
+
+
+def _columns(metrics: Mapping[str, Any], key: str) -> dict[str, float]:
+    columns = {}
+    for name, row in metrics.get("subsets", {}).items():
+        if row["n_test"]:
+            columns |= {name: row[key], f"{name}, among themselves": row[f"{key}_among"]}
+    return columns
 
 
 def _samples(facts: RunFacts, evaluation: Evaluation) -> list[Sample]:
