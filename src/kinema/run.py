@@ -70,23 +70,43 @@ def load_config(folder: str | Path) -> RunConfig:
     folder = Path(folder)
     try:
         raw = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError):
+    except (OSError, yaml.YAMLError, UnicodeDecodeError):
         raise UsageError(
             f"{folder} is not a run folder (no readable config.yaml); make one with `kinema train`"
         ) from None
     if not isinstance(raw, dict) or "kinema_run" not in raw:
         raise UsageError(f"{folder}/config.yaml is not a run's; make one with `kinema train`")
-    if raw["kinema_run"] > RUN_VERSION:
+    version = raw["kinema_run"]
+    if isinstance(version, int) and version > RUN_VERSION:
         raise UsageError(
-            f"run {folder} was made by a newer Kinema (format {raw['kinema_run']}); update Kinema to use it"
+            f"run {folder} was made by a newer Kinema (format {version}); update Kinema to use it"
         )
+    try:
+        return _config(raw)
+    except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
+        raise _damaged(folder, f"{type(error).__name__}: {error}") from None
+
+
+def _config(raw: Mapping[str, Any]) -> RunConfig:
+    if not isinstance(raw["recipe"], dict):
+        raise TypeError("recipe is not a mapping")
+    recipe = load_recipe(raw["recipe"])
+    backbones = raw["backbones"]
+    if {name: len(found) for name, found in backbones.items()} != {
+        name: len(stream.backbones) for name, stream in recipe.streams.items()
+    }:
+        raise ValueError("backbones are not those of the recipe")
     return RunConfig(
-        recipe=load_recipe(raw["recipe"]),
+        recipe=recipe,
         labels=tuple(str(label) for label in raw["labels"]),
-        backbones=raw["backbones"],
+        backbones=backbones,
         data=raw.get("data", {}),
-        version=raw["kinema_run"],
+        version=int(raw["kinema_run"]),
     )
+
+
+def _damaged(folder: Path, reason: str) -> UsageError:
+    return UsageError(f"{folder}/config.yaml is damaged ({reason}); train the run again")
 
 
 def weight_hints(config: RunConfig) -> dict[str, list[Path]]:

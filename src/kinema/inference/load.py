@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..backbones.load import state_digest
+from ..errors import UsageError
 from ..evaluation.score import score_batch
 from ..features.fingerprint import fingerprint
 from ..features.loader import SequenceBatch, pad
@@ -100,14 +102,23 @@ def load(
     parts = assemble_streams(recipe, weights_dir=weights, hints=weight_hints(config), download=download)
     for name in trained:
         for i, backbone in enumerate(parts[name].backbones):
-            backbone.module.load_state_dict(_part(state, f"backbone-{name}-{i}"))
+            _fill(backbone.module, state, f"backbone-{name}-{i}", run)
         parts[name] = with_backbones(parts[name], [b.module for b in parts[name].backbones])
     check_backbones(config, {name: [b.digest for b in part.backbones] for name, part in parts.items()})
     model = Recognizer(config.recipe, {n: p.dim for n, p in parts.items()}, len(config.labels))
-    model.load_state_dict(_part(state, "recognizer"))
+    _fill(model, state, "recognizer", run)
     model.eval().requires_grad_(False)
     svm = _part(state, "svm")
     return LoadedRun(Path(run), config, parts, model, LinearSVM.from_tensors(svm) if svm else None, device)
+
+
+def _fill(module: nn.Module, state: Mapping[str, torch.Tensor], prefix: str, run: str | Path) -> None:
+    try:
+        module.load_state_dict(_part(state, prefix))
+    except RuntimeError:
+        raise UsageError(
+            f"{run}/model.safetensors does not fit the run's config.yaml ({prefix}); train it again"
+        ) from None
 
 
 def compute_sequence(part: StreamParts, record: VideoRecord, device: str = "auto") -> FeatureSequence:
