@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from ..flow.inputs import flow_for_i3d
 from ..flow.streaming import flow_fields
 from ..recipe import Adaptive
 from ..sampling.adaptive import adaptive
@@ -86,9 +87,7 @@ class FlowSource:
     def _scaled(self, field: np.ndarray) -> np.ndarray:
         height, width = self._size()
         top, left = (field.shape[1] - height) // 2, (field.shape[2] - width) // 2
-        cut = field[:, top : top + height, left : left + width]
-        bound = np.float32(self.config.clip_px)
-        return np.ascontiguousarray((np.clip(cut, -bound, bound) / bound).transpose(1, 2, 0))
+        return flow_for_i3d(field[:, top : top + height, left : left + width], self.config.clip_px)
 
     def _length(self) -> int:
         return self.config.stack or 10
@@ -107,7 +106,6 @@ class FlowSource:
     def _adaptive(self, job: Job, spec: Adaptive) -> Iterator[Clip]:
         """One pass computes every field, kept on disk; the motion profile then chooses among them."""
         height, width = self._size()
-        record = np.dtype((np.float16, (height, width, 2)))
         times: list[float] = []
         motion: list[float] = []
         with tempfile.TemporaryFile() as spool:
@@ -119,7 +117,7 @@ class FlowSource:
             save_motion(job, spec.seconds, self.config.method, profile)
             spool.flush()
             chosen = adaptive(profile, len(profile) + 1, frames=spec.frames, stretches=spec.stretches)
-            fields = np.memmap(spool, record.base, "r", shape=(len(times), height, width, 2))
+            fields = np.memmap(spool, np.float16, "r", shape=(len(times), height, width, 2))
             for index in np.minimum(chosen, len(times) - 1).tolist():
                 part = fields[_stack_start(index, len(times), self._length()) :][: self._length()]
                 yield Clip(times[index], (stack_fields(list(part.astype(np.float32)), self._length()),))

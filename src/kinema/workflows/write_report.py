@@ -174,7 +174,7 @@ def _comparisons(metrics: Mapping[str, Any]) -> list[Comparison]:
 
 
 def _columns(metrics: Mapping[str, Any], key: str) -> dict[str, float]:
-    columns = {}
+    columns: dict[str, float] = {}
     for name, row in metrics.get("subsets", {}).items():
         if row["n_test"]:
             columns |= {name: row[key], f"{name}, among themselves": row[f"{key}_among"]}
