@@ -1,4 +1,4 @@
-"""The small CNN: what a step can tell and what it cannot, and luma and energy against plain loops."""
+"""The small CNN: what a step can tell and what it cannot, and colours and energy against plain loops."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from kinema.backbones.small_cnn import SPEC, build
-from kinema.backbones.small_cnn_net import ENERGY_GAIN, LUMA_GAIN, luma_and_energy
+from kinema.backbones.small_cnn_net import COLOUR_GAIN, ENERGY_GAIN, colour_and_energy
 
 
 @pytest.fixture
@@ -24,25 +24,27 @@ def test_features_do_not_tell_the_direction_of_time(clips: torch.Tensor) -> None
 
 def test_still_clip_has_no_energy(clips: torch.Tensor) -> None:
     still = clips[:, :1].expand(-1, 3, -1, -1, -1)
-    assert torch.count_nonzero(luma_and_energy(still)[:, 1]) == 0
-    assert torch.count_nonzero(luma_and_energy(clips)[:, 1]) > 0
+    assert torch.count_nonzero(colour_and_energy(still)[:, 3]) == 0
+    assert torch.count_nonzero(colour_and_energy(clips)[:, 3]) > 0
 
 
-def test_luma_and_energy_pixel_by_pixel(clips: torch.Tensor) -> None:
-    found = luma_and_energy(clips[:1, :, :5, :4]).numpy()
-    y = clips[0, :, :5, :4].numpy() @ np.array([0.299, 0.587, 0.114]) / 255
+def test_colour_and_energy_pixel_by_pixel(clips: torch.Tensor) -> None:
+    found = colour_and_energy(clips[:1, :, :5, :4]).numpy()
+    y = clips[0, :, :5, :4].numpy().astype(np.float64) / 255
     energy = np.zeros((5, 4))
     for row in range(5):
         for column in range(4):
-            a, b, c = y[:, row, column]
-            energy[row, column] = abs(b - a) + abs(c - b)
-    np.testing.assert_allclose(found[0, 1], ENERGY_GAIN * energy, atol=1e-5)
-    np.testing.assert_allclose(found[0, 0], LUMA_GAIN * (y[1] - y[1].mean()), atol=1e-5)
+            for a, b, c in y[:, row, column].T:
+                energy[row, column] += (abs(b - a) + abs(c - b)) / 3
+    np.testing.assert_allclose(found[0, 3], ENERGY_GAIN * energy, atol=1e-5)
+    for colour in range(3):
+        middle = y[1, :, :, colour]
+        np.testing.assert_allclose(found[0, colour], COLOUR_GAIN * (middle - middle.mean()), atol=1e-5)
 
 
 def test_brightness_of_the_whole_picture_does_not_matter() -> None:
     dark = torch.from_numpy(np.random.default_rng(1).integers(0, 128, (1, 3, 8, 8, 3), dtype=np.uint8))
-    torch.testing.assert_close(luma_and_energy(dark), luma_and_energy(dark + 100), atol=1e-5, rtol=0)
+    torch.testing.assert_close(colour_and_energy(dark), colour_and_energy(dark + 100), atol=1e-5, rtol=0)
 
 
 def test_random_changes_belong_to_training(clips: torch.Tensor) -> None:
