@@ -5,10 +5,14 @@ from __future__ import annotations
 import sys
 
 import typer
+from rich.text import Text
 
 from ..errors import KinemaError, UsageError
 from . import anomaly, demo, doctor, embed, evaluate, extract, flow, predict, recipes, scan, search, train
 from .console import error_console
+
+# What typer makes of an interruption by the keyboard.
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="kinema",
@@ -28,20 +32,22 @@ def main() -> None:
     try:
         app()
     except KinemaError as error:
-        error_console().print(f"[bold red]error:[/] {_escaped(str(error))}", soft_wrap=True, highlight=False)
+        _show_error(str(error))
         sys.exit(2 if isinstance(error, UsageError) else 1)
-    except KeyboardInterrupt:
-        error_console().print("stopped; what was finished is kept, start again to go on")
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            error_console().print("stopped; what was finished is kept, start again to go on", soft_wrap=True)
+        raise
     except OSError as error:
         # A full disk or a lost folder, wherever it strikes.
         where = f" ({error.filename})" if error.filename else ""
-        error_console().print(f"error: {error.strerror or error}{where}; free space or choose another folder")
+        _show_error(f"{error.strerror or error}{where}; free space or choose another folder")
         sys.exit(1)
 
 
-def _escaped(text: str) -> str:
-    return text.replace("[", r"\[")
+def _show_error(text: str) -> None:
+    line = Text.assemble(("error:", "bold red"), " ", text)
+    error_console().print(line, soft_wrap=True, highlight=False)
 
 
 if __name__ == "__main__":

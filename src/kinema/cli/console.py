@@ -40,16 +40,18 @@ class ConsoleEvents(Events):
         self.task: Any = None
 
     def __enter__(self) -> ConsoleEvents:
-        self.bar.start()
+        if self.console.is_interactive:  # elsewhere its end would be an empty line
+            self.bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.bar.stop()
+        if self.console.is_interactive:
+            self.bar.stop()
 
     def step(self, text: str) -> None:
         """A line per step; the bar starts anew."""
         self._clear()
-        self.console.print(f"[bold cyan]▸[/] {escape(text)}", highlight=False)
+        self.console.print(f"[bold cyan]▸[/] {escape(text)}", soft_wrap=True, highlight=False)
 
     def progress(self, done: int, total: int) -> None:
         """Move the bar."""
@@ -68,11 +70,11 @@ class ConsoleEvents(Events):
 
     def note(self, text: str) -> None:
         """A line in plain type."""
-        self.console.print(f"  {escape(text)}", highlight=False)
+        self.console.print(f"  {escape(text)}", soft_wrap=True, highlight=False)
 
     def warn(self, text: str) -> None:
         """A line that stands out."""
-        self.console.print(f"[yellow]![/] {escape(text)}", highlight=False)
+        self.console.print(f"[yellow]![/] {escape(text)}", soft_wrap=True, highlight=False)
 
     def _clear(self) -> None:
         if self.task is not None:

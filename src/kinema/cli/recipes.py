@@ -32,11 +32,11 @@ def command(
     if json:
         print_json(facts)
         return
-    console = Console()
-    console.print(recipe.to_yaml(), highlight=False, markup=False, end="")
-    console.print(f"# trainable parameters: {facts['trainable_parameters']:,}")
+    # Not through a console: lines broken at the terminal's width would be another YAML, or none.
+    typer.echo(recipe.to_yaml(), nl=False)
+    typer.echo(f"# trainable parameters: {facts['trainable_parameters']:,}")
     if facts["paper_trainable_parameters"]:
-        console.print(f"# the paper's count:    {facts['paper_trainable_parameters']:,}")
+        typer.echo(f"# the paper's count:    {facts['paper_trainable_parameters']:,}")
 
 
 def _facts(recipe: Recipe) -> dict[str, Any]:
