@@ -64,7 +64,7 @@ def recipe(streams: Sequence[str], epochs: int, weights: Path | None) -> dict[st
         "name": "three-stream-small",
         "streams": chosen,
         "temporal": {"cell": "mean", "pool": "mean"},
-        "fusion": {"kind": "concat_svm", "svm_l2": 1e-3},
+        "fusion": {"kind": "concat_svm", "svm_l2": 1e-2},
         "training": {
             "stages": "separate",
             "epochs": 5,
