@@ -163,6 +163,9 @@ def test_training_is_told_the_epoch(
     monkeypatch.setattr(ClipDataset, "__getitem__", spy)
     chosen = on_the_fly()
     parts, model = assembled(chosen)
+    # As after a backbone stage.
+    parts["rgb"].backbones[0].module.unfreeze(4, "train")
+    parts["rgb"] = with_backbones(parts["rgb"], [parts["rgb"].backbones[0].module])
     old = {k: v.clone() for k, v in parts["rgb"].backbones[0].module.state_dict().items()}
     options = FitOptions(tmp_path / "checkpoints", device="cpu")
     history = fit_on_the_fly(chosen, parts, model, clip_items, tmp_path / "clips", options)

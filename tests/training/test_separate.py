@@ -117,7 +117,7 @@ def run(tmp_path: Path) -> tuple[Path, list[FeatureItem], Recognizer]:
     model, _, kept, history = trained(tmp_path, train, chosen)
     folder = tmp_path / "run"
     folder.mkdir()
-    config = RunConfig(chosen, ("x", "y"), {}, {STAGES: kept.made})
+    config = RunConfig(chosen, ("x", "y"), {s: [{}] for s in chosen.streams}, {STAGES: kept.made})
     save_run(folder, config, flat_state({"recognizer": model}))
     (folder / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history))
     return folder, train, model

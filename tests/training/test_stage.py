@@ -120,6 +120,15 @@ def test_without_resume_a_checkpoint_is_ignored(items: list[FeatureItem], tmp_pa
     assert [row["epoch"] for row in rows] == [1]
 
 
+def test_modules_train_in_training_mode(items: list[FeatureItem], tmp_path: Path) -> None:
+    """Whatever mode they come in: dropout then changes the losses."""
+    modes: list[bool] = []
+    model = recognizer(epochs=1).eval()
+    run(model, items, tmp_path, on_epoch=lambda row: modes.append(model.streams["rgb"].training))
+    assert modes == [True]
+    assert not model.training
+
+
 def test_history(items: list[FeatureItem], tmp_path: Path) -> None:
     seen: list[Row] = []
     schedule = {"kind": "step", "every": 2, "factor": 0.1}

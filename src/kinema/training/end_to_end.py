@@ -94,6 +94,9 @@ def fit_on_the_fly(
 ) -> list[Row]:
     """The temporal stage with augmentation on the fly: the frozen backbone sees new frames every epoch."""
     backbones = {name: [b.module for b in part.backbones] for name, part in parts.items()}
+    for found in backbones.values():
+        for backbone in found:
+            backbone.unfreeze(0)  # what a backbone stage released is done: its batch norm stays as well
     module = EndToEnd(backbones, recognizer)
     stage = _stage(
         recipe, "temporal", module, items, parts, cache, options, recipe.training.batch, augment=True

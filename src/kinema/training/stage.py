@@ -80,6 +80,8 @@ def run_stage(stage: Stage, *, device: str = "auto") -> list[Row]:
         deterministic="warn",
     )
     ckpt = str(last) if stage.resume and last.exists() else None
+    # Lightning leaves modes as they are, and a loaded backbone is in evaluation mode.
+    stage.module.train()
     _fit(trainer, module, stage, ckpt)
     if best and best.state:
         stage.module.load_state_dict(best.state)
