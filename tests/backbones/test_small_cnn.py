@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from kinema.backbones.small_cnn import SPEC, build
-from kinema.backbones.small_cnn_net import COLOUR_GAIN, ENERGY_GAIN, colour_and_energy
+from kinema.backbones.small_cnn_net import COLOUR_GAIN, ENERGY_GAIN, colour_and_motion
 
 
 @pytest.fixture
@@ -24,12 +24,12 @@ def test_features_do_not_tell_the_direction_of_time(clips: torch.Tensor) -> None
 
 def test_still_clip_has_no_energy(clips: torch.Tensor) -> None:
     still = clips[:, :1].expand(-1, 3, -1, -1, -1)
-    assert torch.count_nonzero(colour_and_energy(still)[:, 3]) == 0
-    assert torch.count_nonzero(colour_and_energy(clips)[:, 3]) > 0
+    assert torch.count_nonzero(colour_and_motion(still)[:, 3]) == 0
+    assert torch.count_nonzero(colour_and_motion(clips)[:, 3]) > 0
 
 
-def test_colour_and_energy_pixel_by_pixel(clips: torch.Tensor) -> None:
-    found = colour_and_energy(clips[:1, :, :5, :4]).numpy()
+def test_colour_and_motion_pixel_by_pixel(clips: torch.Tensor) -> None:
+    found = colour_and_motion(clips[:1, :, :5, :4]).numpy()
     y = clips[0, :, :5, :4].numpy().astype(np.float64) / 255
     energy = np.zeros((5, 4))
     for row in range(5):
@@ -44,7 +44,7 @@ def test_colour_and_energy_pixel_by_pixel(clips: torch.Tensor) -> None:
 
 def test_brightness_of_the_whole_picture_does_not_matter() -> None:
     dark = torch.from_numpy(np.random.default_rng(1).integers(0, 128, (1, 3, 8, 8, 3), dtype=np.uint8))
-    torch.testing.assert_close(colour_and_energy(dark), colour_and_energy(dark + 100), atol=1e-5, rtol=0)
+    torch.testing.assert_close(colour_and_motion(dark), colour_and_motion(dark + 100), atol=1e-5, rtol=0)
 
 
 def test_random_changes_belong_to_training(clips: torch.Tensor) -> None:
@@ -75,3 +75,12 @@ def test_table_row(clips: torch.Tensor) -> None:
     assert found.shape == (4, SPEC.features["grid"])
     assert found.dtype == torch.float32
     assert len(net.blocks()) == 4
+
+
+def test_a_shift_by_one_pixel_is_no_motion_of_its_own(clips: torch.Tensor) -> None:
+    first = clips[:, :1]
+    shaken = torch.cat([first, first, first.roll(1, dims=3)], dim=1)
+    inside = colour_and_motion(shaken)[:, 4, 2:-2, 2:-2]
+    assert torch.count_nonzero(inside) == 0
+    assert torch.count_nonzero(colour_and_motion(shaken)[:, 3]) > 0
+    assert torch.count_nonzero(colour_and_motion(clips)[:, 4]) > 0

@@ -16,6 +16,19 @@ FEW = {
     "vgg16-lstm": ["streams.rgb.sampling.frames=4"],
     "dual-cnn-gru": ["streams.rgb.sampling.frames=4"],
     "corehar": ["streams.rgb.sampling.max_frames=4", "streams.rgb.augment.copies=1"],
+    "i3d-gru": [
+        f"streams.{name}.sampling.{key}"
+        for name in ("rgb", "flow")
+        for key in ("length=10", "max_segments=1")
+    ],
+    "three-stream": [
+        *(f"streams.{name}.sampling.{key}" for name in ("rgb", "flow") for key in ("frames=4", "seconds=1")),
+        "streams.flow.method=tvl1",
+        "training.backbone.epochs=1",
+        "training.backbone.clips_per_video=1",
+        "training.val_fraction=0",
+        "training.keep=last",
+    ],
 }
 
 

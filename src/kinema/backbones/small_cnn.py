@@ -1,8 +1,9 @@
 """A small CNN of our own, to be trained from scratch in minutes: three frames -> 512-d features.
 
-It sees the middle frame's colours and the motion energy |f1 - f0| + |f2 - f1|, in which a still background
-vanishes. Both are the same played backwards: what such a step cannot tell is the order of frames, which is
-the temporal model's to learn.
+It sees the middle frame's colours and two measures of motion: the difference of frames, in which a still
+background vanishes, and what of it a shift by one pixel does not explain, in which a shaking one does.
+All are the same played backwards: what such a step cannot tell is the order of frames, which is the
+temporal model's to learn.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 SPEC = BackboneSpec(
     name="small_cnn",
-    input=InputSpec("clip", size=(64, 64), crop="stretch", length=3),
+    input=InputSpec("clip", size=(80, 80), crop="stretch", length=3),
     features={"grid": 512},
     summary="four convolutions on colours and motion energy of three frames; trained on your data",
 )

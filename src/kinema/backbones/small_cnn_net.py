@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from .module import Backbone
 
@@ -18,7 +19,7 @@ class SmallCnn(Backbone):
 
     def __init__(self) -> None:
         super().__init__()
-        sizes = zip((4, *CHANNELS), CHANNELS, strict=False)
+        sizes = zip((5, *CHANNELS), CHANNELS, strict=False)
         self.layers = nn.ModuleList(
             nn.Sequential(nn.Conv2d(a, b, 3, 2, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU())
             for a, b in sizes
@@ -31,7 +32,7 @@ class SmallCnn(Backbone):
 
     def forward(self, x: Tensor) -> Tensor:
         """Colours and motion energy of each clip, through the convolutions."""
-        maps = self.cast(colour_and_energy(x))
+        maps = self.cast(colour_and_motion(x))
         if self.training:
             maps = jittered(maps)
         for layer in self.layers:
@@ -40,19 +41,32 @@ class SmallCnn(Backbone):
 
 
 def jittered(maps: Tensor) -> Tensor:
-    """Maps [N, 4, H, W] in other colours: channels exchanged, inverted or not, all maps stronger or weaker.
+    """Maps [N, 5, H, W] in other colours: channels exchanged, inverted or not, all maps stronger or weaker.
 
     One choice for all N, another one for the next batch: what someone wears is no property of an action.
     """
-    order = torch.cat([torch.randperm(3), torch.tensor([3])])
+    order = torch.cat([torch.randperm(3), torch.tensor([3, 4])])
     sign = 1.0 if torch.rand(()) < 0.5 else -1.0
-    gain = torch.empty(4).uniform_(0.6, 1.4) * torch.tensor([sign, sign, sign, 1.0])
-    return maps[:, order.to(maps.device)] * gain.to(maps).view(4, 1, 1)
+    gain = torch.empty(5).uniform_(0.6, 1.4) * torch.tensor([sign, sign, sign, 1.0, 1.0])
+    return maps[:, order.to(maps.device)] * gain.to(maps).view(5, 1, 1)
 
 
-def colour_and_energy(x: Tensor) -> Tensor:
-    """Clips uint8 [N, L, H, W, 3] -> float32 [N, 4, H, W]: centred colours of the middle frame, energy."""
+def colour_and_motion(x: Tensor) -> Tensor:
+    """Clips uint8 [N, L, H, W, 3] -> float32 [N, 5, H, W].
+
+    Three channels: the middle frame's colours, centred. One: the motion energy, the mean over colours of
+    |f1 - f0| + |f2 - f1|. One: the same between the first and the last frame, as far as it is more than a
+    shift by one pixel explains, so that a shaking camera leaves it dark.
+    """
     frames = x.permute(0, 1, 4, 2, 3).float() / 255
     energy = frames.diff(dim=1).abs().sum(1).mean(1, keepdim=True) * ENERGY_GAIN
+    first, last = frames[:, 0], frames[:, -1]
+    moved = (_beyond(first, last) + _beyond(last, first)).mean(1, keepdim=True) * ENERGY_GAIN
     middle = frames[:, frames.shape[1] // 2] * COLOUR_GAIN
-    return torch.cat([middle - middle.mean((2, 3), keepdim=True), energy], dim=1)
+    return torch.cat([middle - middle.mean((2, 3), keepdim=True), energy, moved], dim=1)
+
+
+def _beyond(a: Tensor, b: Tensor) -> Tensor:
+    """How far each value of `a` lies outside the range of `b` in the 3 x 3 pixels around it."""
+    highest, lowest = F.max_pool2d(b, 3, 1, 1), -F.max_pool2d(-b, 3, 1, 1)
+    return F.relu(a - highest) + F.relu(lowest - a)
