@@ -32,7 +32,7 @@ class SmallCnn(Backbone):
 
     def forward(self, x: Tensor) -> Tensor:
         """Colours and motion energy of each clip, through the convolutions."""
-        maps = self.cast(colour_and_motion(x))
+        maps = self.cast(colour_and_motion(x)).contiguous(memory_format=torch.channels_last)
         if self.training:
             maps = jittered(maps)
         for layer in self.layers:
@@ -54,16 +54,16 @@ def jittered(maps: Tensor) -> Tensor:
 def colour_and_motion(x: Tensor) -> Tensor:
     """Clips uint8 [N, L, H, W, 3] -> float32 [N, 5, H, W].
 
-    Three channels: the middle frame's colours, centred. One: the motion energy, the mean over colours of
-    |f1 - f0| + |f2 - f1|. One: the same between the first and the last frame, as far as it is more than a
-    shift by one pixel explains, so that a shaking camera leaves it dark.
+    Three channels: the middle frame's colours, centred. One: the motion energy |f1 - f0| + |f2 - f1| of the
+    frames' mean grey. One: the same between the first and the last frame, as far as it is more than a shift
+    by one pixel explains, so that a shaking camera leaves it dark.
     """
-    frames = x.permute(0, 1, 4, 2, 3).float() / 255
-    energy = frames.diff(dim=1).abs().sum(1).mean(1, keepdim=True) * ENERGY_GAIN
-    first, last = frames[:, 0], frames[:, -1]
-    moved = (_beyond(first, last) + _beyond(last, first)).mean(1, keepdim=True) * ENERGY_GAIN
-    middle = frames[:, frames.shape[1] // 2] * COLOUR_GAIN
-    return torch.cat([middle - middle.mean((2, 3), keepdim=True), energy, moved], dim=1)
+    middle = x[:, x.shape[1] // 2].permute(0, 3, 1, 2).float().mul_(COLOUR_GAIN / 255)
+    middle -= middle.mean((2, 3), keepdim=True)
+    grey = x.sum(4, dtype=torch.int16).float().mul_(ENERGY_GAIN / (3 * 255))
+    energy = grey.diff(dim=1).abs_().sum(1, keepdim=True)
+    first, last = grey[:, :1], grey[:, -1:]
+    return torch.cat([middle, energy, _beyond(first, last) + _beyond(last, first)], dim=1)
 
 
 def _beyond(a: Tensor, b: Tensor) -> Tensor:
