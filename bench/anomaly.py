@@ -20,7 +20,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import flow_cnn
+import flow_grid
 from kinema.cli.console import ConsoleEvents
 from kinema.datasets import ensure_split, load_dataset
 from kinema.datasets.synthetic import CLASSES, make_synthetic
@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="folder with MobileNetV2's weights, for --real")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    flow_cnn.register()
+    flow_grid.register()
     with tempfile.TemporaryDirectory() as temporary:
         folder = args.out or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
