@@ -38,7 +38,7 @@ def test_vectors_are_those_of_the_run(embedded: EmbedResult, tiny_run: Path) -> 
     run = kinema.load(tiny_run)
     rows = pq.read_table(embedded.file).to_pylist()
     for row in (rows[0], rows[5], rows[11]):
-        np.testing.assert_allclose(row["vector"], run.embed(row["path"]), atol=1e-5)
+        np.testing.assert_allclose(row["vector"], run.embed(row["path"]), atol=1e-4)
 
 
 def test_a_video_finds_itself_first(embedded: EmbedResult) -> None:

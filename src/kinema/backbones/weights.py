@@ -117,7 +117,7 @@ def _folders(weights_dir: str | Path | None) -> list[Path]:
     if chosen:
         if not Path(chosen).is_dir():
             raise UsageError(f"no folder of weights at {chosen}; give an existing one, or --weights none")
-        folders.insert(0, Path(chosen))
+        folders.insert(0, Path(chosen).absolute())
     return folders
 
 
