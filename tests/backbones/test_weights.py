@@ -250,3 +250,9 @@ def test_damaged_safetensors_is_refused(tmp_path, hub):
     (tmp_path / "mobilenetv2_100.ra_in1k.safetensors").write_bytes(b"\x00" * 64)
     with pytest.raises(WeightsError, match=r"cannot read weights .*; delete it and fetch it again"):
         load_backbone("mobilenet_v2", weights_dir=tmp_path)
+
+
+def test_a_relative_folder_is_remembered_from_everywhere(shared_data, monkeypatch):
+    monkeypatch.chdir(shared_data)
+    loaded = load_backbone("mobilenet_v2", weights_dir="weights")
+    assert Path(loaded.source) == shared_data / "weights" / "mobilenet_v2_imagenet_timm.safetensors"
