@@ -9,7 +9,7 @@ from .events import SILENT, Events
 from .train import TrainOptions, TrainResult, train
 
 # Two thirds of the actors train. Many actors teach more than many clips of few.
-ACTORS, CLIPS = 36, 2
+ACTORS, CLIPS = 48, 2
 VISUAL = ("walking", "boxing", "waving", "jumping_jacks")
 ORDER = ("sit_down", "stand_up")
 
