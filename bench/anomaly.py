@@ -1,12 +1,14 @@
 """Anomaly detection on classes that nothing has seen: area under the ROC curve, with its interval.
 
-    python bench/anomaly.py [--out DIR] [--actors N] [--clips N] [--json FILE]
+    python bench/anomaly.py [--out DIR] [--actors N] [--clips N] [--normal LABEL ...] [--json FILE]
     python bench/anomaly.py --real DATA --weights DIR --normal LABEL [--normal LABEL ...]
 
-Synthetic: a run of the RGB and flow streams (three-stream in small, see streams.py) is trained on the NORMAL
-classes' training actors only. The autoencoder is fitted on the same actors; held-out actors doing normal
-actions set the threshold, and the other classes are the anomalies. So neither the run nor the autoencoder
-has seen an anomalous video.
+Synthetic: the run is the flow stream of streams.py, mean over steps, made on the NORMAL classes' training
+actors only. The autoencoder is fitted on the same actors; held-out actors doing normal actions set the
+threshold, and the other classes are the anomalies. So neither the run nor the autoencoder has seen an
+anomalous video. Normal is passing by (walking, running); everything done on the spot is the anomaly. What
+counts as normal decides much: other choices gave areas from 0.79 (walking, running, waving, clapping) to
+0.99 (clapping, waving, boxing); try them with --normal.
 
 Real: the same with frozen MobileNetV2 features (ImageNet values from --weights), mean over frames.
 """
@@ -31,7 +33,7 @@ from kinema.workflows.options import TrainOptions
 from kinema.workflows.train import train
 from streams import recipe
 
-NORMAL = ("walking", "running", "waving", "clapping", "boxing")
+NORMAL = ("walking", "running")
 REAL_RECIPE: dict[str, Any] = {
     "name": "mean-mobilenet",
     "streams": {
@@ -72,7 +74,11 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
                 fps=15,
                 progress=events.progress,
             )
-            normal, plan = NORMAL, recipe(("rgb", "flow"), args.epochs, None)
+            normal = tuple(args.normal) or NORMAL
+            plan = recipe(("flow",), 1, None) | {
+                "encoder": None,
+                "temporal": {"cell": "mean", "pool": "mean"},
+            }
         dataset = ensure_split(load_dataset(data))
         everything = write_csv(folder / "all.csv", list(dataset.records))
         known = write_csv(folder / "normal.csv", [r for r in dataset.records if r.label in normal])
@@ -91,9 +97,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder to keep videos, features, run and detector in")
     parser.add_argument("--actors", type=int, default=15)
     parser.add_argument("--clips", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=15, help="of each CNN")
     parser.add_argument("--real", type=Path, help="a data folder of real videos, instead of synthetic ones")
-    parser.add_argument("--normal", action="append", default=[], help="a normal class of --real")
+    parser.add_argument("--normal", action="append", default=[], help="a normal class; may be given again")
     parser.add_argument("--weights", type=Path, help="folder with MobileNetV2's weights, for --real")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()

@@ -64,10 +64,11 @@ def recipe(streams: Sequence[str], epochs: int, weights: Path | None) -> dict[st
         "streams": chosen,
         "encoder": {"layers": [128]},
         "temporal": {"cell": "mean", "pool": "mean", "dropout": 0.3},
-        "fusion": {"kind": "concat_svm", "svm_l2": 1e-2},
+        "fusion": {"kind": "concat_svm", "svm_l2": 3e-3},
         "training": {
             "stages": "separate",
             "epochs": 40,
+            "lr": 5e-3,
             "batch": 16,
             "schedule": {"kind": "cosine"},
             "backbone": {
