@@ -110,7 +110,11 @@ class Augment(_Part):
 
 
 class Stream(_Part):
-    """Everything that turns a video into a feature sequence [T, D]."""
+    """Everything that turns a video into a feature sequence [T, D].
+
+    `standardize` brings features to mean 0 and spread 1 over the training videos, ahead of the temporal
+    model. Left open it is true where `weights` is none and the backbone is not trained.
+    """
 
     input: Literal["rgb", "flow", "audio"]
     backbone: str | tuple[str, ...]
@@ -126,14 +130,22 @@ class Stream(_Part):
     augment: Augment | None = None
     train_blocks: Annotated[int, Field(ge=0)] = 0
     batch_norm: Literal["eval", "train"] = "eval"
+    standardize: bool | None = None
 
     @property
     def backbones(self) -> tuple[str, ...]:
         """The backbones whose features are joined per step, as a tuple even where there is one."""
         return (self.backbone,) if isinstance(self.backbone, str) else self.backbone
 
+    @property
+    def can_standardize(self) -> bool:
+        """Whether the temporal stage reads stored features, whose mean and spread can be taken first."""
+        return not self.train_blocks and not (self.augment and self.augment.on_the_fly)
+
     @model_validator(mode="after")
     def _check(self) -> Stream:
+        if self.standardize and not self.can_standardize:
+            raise ValueError("`standardize` is for features of a frozen backbone, computed ahead of training")
         if self.input == "audio":
             if self.sampling is not None:
                 raise ValueError("audio has a fixed grid of log-mel examples: leave `sampling` out")

@@ -46,6 +46,12 @@ class Head(nn.Module):
         return self.layers(x)
 
 
+def temporal_model(recipe: Recipe, stream: str, dim: int) -> TemporalModel:
+    """The temporal model of one stream, whose features have `dim` dimensions."""
+    standardize = bool(recipe.streams[stream].standardize)
+    return TemporalModel(recipe.temporal, dim, recipe.encoder, standardize=standardize)
+
+
 class Recognizer(nn.Module):
     """One temporal model per stream, fusion, and one shared head (or a head per stream where stages are
     separate, and the SVM joins the embeddings later).
@@ -56,7 +62,7 @@ class Recognizer(nn.Module):
     def __init__(self, recipe: Recipe, dims: Mapping[str, int], classes: int):
         super().__init__()
         self.recipe, self.classes = recipe, classes
-        models = {name: TemporalModel(recipe.temporal, dim, recipe.encoder) for name, dim in dims.items()}
+        models = {name: temporal_model(recipe, name, dim) for name, dim in dims.items()}
         self.streams = nn.ModuleDict(models)
         sizes = [model.embedding_size for model in models.values()]
         self.separate = recipe.training.stages == "separate"

@@ -11,17 +11,27 @@ from .encoder import Encoder
 from .mean import RunningMean
 from .pooling import mean_steps
 from .stack import RecurrentStack, State
+from .standardize import Standardize
 
 
 class TemporalModel(nn.Module):
-    """encoder -> dropout -> attention -> recurrent stack (dropout between layers) -> pool -> dropout.
+    """standardize -> encoder -> dropout -> attention -> recurrent stack (dropout between
+    layers) -> pool -> dropout.
 
     `spec.dropout` acts at the three places that the three-stream paper names: the input, between the
     recurrent layers, and before the dense layer. `embedding_size` is the E of the output.
     """
 
-    def __init__(self, spec: Temporal, input_size: int, encoder: EncoderSpec | None = None):
+    def __init__(
+        self,
+        spec: Temporal,
+        input_size: int,
+        encoder: EncoderSpec | None = None,
+        *,
+        standardize: bool = False,
+    ):
         super().__init__()
+        self.standardize = Standardize(input_size) if standardize else None
         self.pool = "last" if spec.cell == "mean" and spec.pool == "mean" else spec.pool
         self.encoder = Encoder(encoder, input_size) if encoder else None
         size = self.encoder.output_size if self.encoder else input_size
@@ -45,7 +55,7 @@ class TemporalModel(nn.Module):
 
         A sequence of length 0 (an absent stream) gives zeros, and so does every step past a length.
         """
-        x = self.dropout(self.encoder(x) if self.encoder else x)
+        x = self.dropout(self._encoded(x))
         if self.attention is not None:
             x = self.attention(x, lengths)
         outputs = self.stack(x, lengths)
@@ -73,10 +83,15 @@ class TemporalModel(nn.Module):
         """
         if self.attention is not None:
             raise ValueError("attention needs whole sequences; set temporal.attention: false for steps")
-        x = self.dropout(self.encoder(x) if self.encoder else x)
+        x = self.dropout(self._encoded(x))
         if self.pool != "mean":
             out, state = self.stack.step(x, state)
             return self.dropout(out), state
         out, below = self.stack.step(x, state[:-1])
         mean, pooled = self.running_mean.step(out, state[-1])
         return self.dropout(mean), (*below, pooled)
+
+    def _encoded(self, x: Tensor) -> Tensor:
+        if self.standardize is not None:
+            x = self.standardize(x)
+        return self.encoder(x) if self.encoder is not None else x

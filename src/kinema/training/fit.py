@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ..features.loader import Batch, FeatureDataset, FeatureItem, feature_loader
 from ..recipe import Recipe
 from ..recognizer import Output, Recognizer, loss, scores
+from ..temporal.standardize import Standardize
 from .kept import Kept
 from .samplers import EpochSampler, class_weights
 from .stage import OnEpoch, Row, Stage, run_stage
@@ -61,6 +62,8 @@ def fit_stage(
         weights = class_weights(torch.tensor(labels), model.classes)
     sampler = EpochSampler(labels, seed=spec.seed, balanced=spec.class_balance == "sampler")
     streams = [stream] if stream else list(model.streams)
+    for each in streams:
+        _standardize(model, each, train)
     stage = Stage(
         name=name,
         module=part,
@@ -74,6 +77,15 @@ def fit_stage(
         resume=options.resume,
     )
     return run_stage(stage, device=options.device)
+
+
+def _standardize(model: Recognizer, stream: str, items: Sequence[FeatureItem]) -> None:
+    """Mean and spread of the stream's features over the training items, where the recipe asks for them."""
+    layer = model.streams[stream].standardize
+    if isinstance(layer, Standardize):
+        dataset = FeatureDataset(only(items, [stream]))
+        batches = (b.streams[stream] for b in feature_loader(dataset, model.recipe.training.batch))
+        layer.fit((b.data, b.lengths) for b in batches)
 
 
 def only(items: Sequence[FeatureItem], streams: Sequence[str]) -> list[FeatureItem]:

@@ -11,8 +11,7 @@ from torch import nn
 from ..features.fingerprint import fingerprint
 from ..features.loader import FeatureItem
 from ..features.presence import sequence_shape, with_stream
-from ..recognizer import Head, Recognizer
-from ..temporal.model import TemporalModel
+from ..recognizer import Head, Recognizer, temporal_model
 from .fit import FitOptions, fit_stage
 from .kept import item_facts, stage_facts
 from .stage import Row
@@ -56,7 +55,7 @@ def _start_afresh(model: Recognizer, name: str, item: FeatureItem) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed * 1_000_003 + crc32(name.encode()))
         dim = sequence_shape(item.files[name])[1]
-        temporal = TemporalModel(model.recipe.temporal, dim, model.recipe.encoder)
+        temporal = temporal_model(model.recipe, name, dim)
         model.streams[name] = temporal
         model.heads[name] = Head(model.recipe.classifier, temporal.embedding_size, model.classes)
 
@@ -68,6 +67,7 @@ def _digest(model: Recognizer, name: str, train: list[FeatureItem], val: list[Fe
             "classes": model.classes,
             "encoder": recipe.encoder.model_dump(mode="json") if recipe.encoder else None,
             "temporal": recipe.temporal.model_dump(mode="json"),
+            "standardize": bool(recipe.streams[name].standardize),
             "classifier": recipe.classifier.model_dump(mode="json"),
             "training": stage_facts(recipe.training),
             "train": item_facts(train, name),

@@ -1,0 +1,49 @@
+"""Features brought to mean 0 and spread 1 per dimension, as the training videos have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+
+class Standardize(nn.Module):
+    """(x - mean) / std per dimension, [..., D] -> [..., D]; `mean` and `std` are float32 [D], not trained.
+
+    Until `fit` it changes nothing. Random projections need it: their features carry large constants, behind
+    which what differs between videos disappears, and which drive a recurrent cell's gates to their ends.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, size: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("std", torch.ones(size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Standardise every step by itself."""
+        return (x - self.mean) / self.std
+
+    def fit(self, sequences: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Take mean and spread over all steps of padded batches (data [B, T, D], lengths [B]).
+
+        Every step counts the same. A dimension that never changes keeps a spread of 1.
+        """
+        count, total = 0, torch.zeros(self.mean.numel(), dtype=torch.float64)
+        squares = torch.zeros_like(total)
+        for data, lengths in sequences:
+            inside = torch.arange(data.shape[1]) < lengths[:, None]
+            steps = data[inside].double()
+            count += len(steps)
+            total += steps.sum(0)
+            squares += steps.square().sum(0)
+        if not count:
+            return
+        mean = total / count
+        variance = (squares / count - mean.square()).clamp_min(0)
+        constant = variance <= 1e-10 * mean.square()
+        self.mean.copy_(mean)
+        self.std.copy_(torch.where(constant, torch.ones_like(variance), variance.sqrt()))
