@@ -7,11 +7,11 @@ a pair with the same pictures and different sound (sound); every third actor is 
 classes and pairs are each scored among themselves (chance: 12.5 % and 50 %); "all" is over all 14 classes.
 
 The recipe is three-stream in small: streams trained by themselves, embeddings side by side, linear SVM. What
-is smaller: RGB is `small_cnn`, trained from scratch here; flow is TV-L1 through `i3d_flow`, and sound is
-`yamnet`, both with seeded random values (sound with AudioSet's where --weights has the file). The temporal
-model is a dense layer on every step and the MEAN over steps, in every row, so that RGB has no way to see
-order (its steps are the same played backwards) and what the order pairs gain is the flow's: direction of
-motion. With a GRU the RGB stream can learn order too, which would blur what this table shows.
+is smaller: RGB and flow (TV-L1) go through `small_cnn` and `small_flow_cnn`, trained from scratch on single
+clips, and sound through `yamnet` with seeded random values (with AudioSet's where --weights has the file).
+The temporal model is a dense layer on every step and the MEAN over steps, in every row, so that RGB has no
+way to see order (its steps are the same played backwards) and what the order pairs gain is the flow's:
+direction of motion. With a GRU the RGB stream can learn order too, which would blur what this table shows.
 
 The rows share one run folder: a stream that is unchanged is not trained again.
 """
@@ -41,8 +41,11 @@ STREAMS: dict[str, dict[str, Any]] = {
     "flow": {
         "input": "flow",
         "method": "tvl1",
-        "sampling": {"kind": "segments", "length": 15},
-        "backbone": "i3d_flow",
+        "sampling": {"kind": "jump", "every": 5},
+        "stack": 5,
+        "backbone": "small_flow_cnn",
+        "train_blocks": 4,
+        "batch_norm": "train",
     },
     "audio": {"input": "audio", "backbone": "yamnet"},
 }

@@ -149,7 +149,7 @@ def assemble_streams(
         config = source_config(recipe, name, weights_dir)
         known = (hints or {}).get(name, [])
         loaded = tuple(
-            _load(backbone, stream, weights_dir, known[i].parent if i < len(known) else None, download)
+            _load(backbone, config, stream, known[i].parent if i < len(known) else None, download)
             for i, backbone in enumerate(stream.backbones)
         )
         parts[name] = StreamParts(name, stream, config, loaded)
@@ -157,9 +157,10 @@ def assemble_streams(
 
 
 def _load(
-    backbone: str, stream: Stream, weights_dir: str | Path | None, hint: Path | None, download: bool
+    backbone: str, config: SourceConfig, stream: Stream, hint: Path | None, download: bool
 ) -> LoadedBackbone:
-    options: dict[str, Any] = {"features": stream.features, "weights": stream.weights}
+    options: dict[str, Any] = {"features": stream.features, "weights": stream.weights, "stack": config.stack}
+    weights_dir = config.weights_dir
     if stream.weights == "none" or hint is None or not hint.is_dir():
         return load_backbone(backbone, weights_dir=weights_dir, download=download, **options)
     try:

@@ -28,7 +28,7 @@ def test_layers_and_parameters_of_the_paper():
 
 
 def test_the_papers_size_reaches_full6_without_averaging():
-    net = MotionCnn(4).eval()
+    net = MotionCnn(2).eval()
     seen = {}
     net.grid.register_forward_hook(lambda _m, given, got: seen.update(given=given[0], got=got))
     stack = torch.rand(1, 240, 320, 4) * 2 - 1
@@ -54,23 +54,21 @@ def test_the_papers_size_reaches_full6_without_averaging():
 
 @pytest.mark.parametrize(("height", "width"), [(224, 224), (120, 160), (67, 67)])
 def test_other_sizes_work(height, width):
-    net = MotionCnn(2).eval()
+    net = MotionCnn(1).eval()
     with torch.inference_mode():
         assert net(torch.zeros(1, height, width, 2)).shape == (1, 2048)
 
 
 def test_what_does_not_fit_is_refused():
-    net = MotionCnn(6)
+    net = MotionCnn(3)
     with pytest.raises(UsageError, match="takes stacks of 3 fields, got 10; set the stream's stack to 3"):
         net(torch.zeros(1, 100, 100, 20))
     with pytest.raises(UsageError, match="give 67 x 67 or more"):
         net(torch.zeros(1, 40, 100, 6))
-    with pytest.raises(UsageError, match="two channels a field, got 5"):
-        build(channels=5)
 
 
 def test_dropout_works_in_training_only():
-    net = MotionCnn(2)
+    net = MotionCnn(1)
     stack = torch.rand(1, 67, 67, 2)
     net.unfreeze(7, "train")
     net.train()
@@ -81,7 +79,7 @@ def test_dropout_works_in_training_only():
 
 def test_learns_to_tell_left_from_right():
     torch.manual_seed(0)
-    net = MotionCnn(2, dropout=0.0)
+    net = MotionCnn(1, dropout=0.0)
     net.unfreeze(7, "train")
     net.train()
     head = net.head(2)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,10 +40,12 @@ def load_backbone(
     features: str | None = None,
     weights: str = "imagenet",
     weights_dir: str | Path | None = None,
+    stack: int | None = None,
     seed: int = 0,
     download: bool = True,
 ) -> LoadedBackbone:
     """Load backbone `name`; `weights` is one of its published sets, or `none` for seeded random values.
+    `stack` is the number of fields of networks on flow stacks, whose default it replaces.
 
     The file is looked up in `weights_dir` (else `KINEMA_WEIGHTS`), then in torch hub's cache, then, with
     `download`, fetched from where it is published. Raises `UsageError` for unknown names and
@@ -51,11 +54,11 @@ def load_backbone(
     spec, source = backbone_spec(name), f"random, seed {seed}"
     chosen = spec.features_name(features)
     if weights == "none":
-        module = _build(name, chosen, None)
-        digest = initialise(module, spec.input, seed)
+        module = _build(name, chosen, None, stack)
+        digest = initialise(module, replace(spec.input, length=stack or spec.input.length), seed)
     else:
         path, published = find_weights(name, spec.weight_files(weights), weights_dir, download)
-        module = _build(name, chosen, published.variant)
+        module = _build(name, chosen, published.variant, stack)
         fill(module, _converted(name, read_state(path)), f"{name} from {path}")
         digest, source = state_digest(module.state_dict(), published.variant), str(path)
     module.requires_grad_(False).eval()
@@ -96,9 +99,10 @@ def state_digest(state: dict[str, Tensor], variant: str | None = None) -> str:
     return digest.hexdigest()
 
 
-def _build(name: str, features: str, variant: str | None) -> Backbone:
-    build = backbone_module(name).build
-    module: Backbone = build(features) if variant is None else build(features, variant=variant)
+def _build(name: str, features: str, variant: str | None, stack: int | None) -> Backbone:
+    options: dict[str, Any] = {"variant": variant, "stack": stack}
+    given = {key: value for key, value in options.items() if value is not None}
+    module: Backbone = backbone_module(name).build(features, **given)
     return module
 
 

@@ -70,6 +70,15 @@ def normalised(x: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor
     return (x.to(torch.float32) - centre) / scale
 
 
+def check_stack(x: Tensor, stack: int) -> None:
+    """Raise `UsageError` unless x [N, H, W, 2L] are stacks of `stack` fields."""
+    if x.shape[-1] != 2 * stack:
+        raise UsageError(
+            f"this network takes stacks of {stack} fields, got {x.shape[-1] / 2:g}; "
+            f"set the stream's stack to {stack}"
+        )
+
+
 def _norms_to_eval(block: nn.Module) -> None:
     for module in block.modules():
         if isinstance(module, _BatchNorm):

@@ -23,9 +23,9 @@ SPEC = BackboneSpec(
 )
 
 
-def build(features: str | None = None, *, channels: int = 2 * STACK) -> MotionCnn:
-    """The motion CNN for stacks of `channels / 2` fields, random values."""
+def build(features: str | None = None, *, stack: int = STACK) -> MotionCnn:
+    """The motion CNN for stacks of `stack` fields, random values."""
     from .motion_cnn_net import MotionCnn
 
     SPEC.features_name(features)
-    return MotionCnn(channels)
+    return MotionCnn(stack)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UsageError
-from .module import Backbone
+from .module import Backbone, check_stack
 
 FEATURES = 2048
 # What 240 x 320 leaves after the last pooling.
@@ -26,12 +26,10 @@ class MotionCnn(Backbone):
     For training from scratch, `head` makes the classifier and `classify` applies both.
     """
 
-    def __init__(self, channels: int = 20, dropout: float = 0.5) -> None:
+    def __init__(self, stack: int = 10, dropout: float = 0.5) -> None:
         super().__init__()
-        if channels < 2 or channels % 2:
-            raise UsageError(f"a flow stack has two channels a field, got {channels}; set stack to 1 or more")
-        self.channels = channels
-        self.conv1 = nn.Conv2d(channels, 96, 7, stride=2)
+        self.stack = stack
+        self.conv1 = nn.Conv2d(2 * stack, 96, 7, stride=2)
         self.norm1 = nn.BatchNorm2d(96)
         self.conv2 = nn.Conv2d(96, 256, 5, stride=2, padding=1)
         self.conv3 = nn.Conv2d(256, 512, 3, padding=1)
@@ -58,11 +56,7 @@ class MotionCnn(Backbone):
 
     def forward(self, x: Tensor) -> Tensor:
         """Stacks [N, H, W, C] of at least 67 x 67 pixels -> features [N, 2048]. Raises `UsageError`."""
-        if x.shape[-1] != self.channels:
-            raise UsageError(
-                f"this motion CNN takes stacks of {self.channels // 2} fields, got {x.shape[-1] / 2:g}; "
-                f"set the stream's stack to {self.channels // 2}"
-            )
+        check_stack(x, self.stack)
         if min(x.shape[1:3]) < LEAST_SIDE:
             raise UsageError(
                 f"flow of {x.shape[1]} x {x.shape[2]} pixels is too small for the motion CNN; "

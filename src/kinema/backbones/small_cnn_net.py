@@ -1,4 +1,4 @@
-"""The layers of the small CNN; see `small_cnn`."""
+"""The layers of the small CNNs; see `small_cnn` and `small_flow_cnn`."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .module import Backbone
+from .module import Backbone, check_stack
 
 CHANNELS = (16, 32, 64, 128)
 GRID = (2, 2)
 # Bring colours, and the energy of ordinary motion, to a spread of about one.
 COLOUR_GAIN, ENERGY_GAIN = 3.0, 6.0
+# Back to pixels, where flow was clipped at 20.
+FLOW_GAIN = 20.0
 
 
 class SmallCnn(Backbone):
     """Clips uint8 [N, L, H, W, 3], L >= 1 -> float32 [N, 512]: the last map averaged to a 2 x 2 grid."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int = 5) -> None:
         super().__init__()
-        sizes = zip((5, *CHANNELS), CHANNELS, strict=False)
+        sizes = zip((channels, *CHANNELS), CHANNELS, strict=False)
         self.layers = nn.ModuleList(
             nn.Sequential(nn.Conv2d(a, b, 3, 2, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU())
             for a, b in sizes
@@ -31,13 +33,30 @@ class SmallCnn(Backbone):
         return list(self.layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Colours and motion energy of each clip, through the convolutions."""
-        maps = self.cast(colour_and_motion(x)).contiguous(memory_format=torch.channels_last)
-        if self.training:
-            maps = jittered(maps)
+        """What is seen of each clip, through the convolutions."""
+        maps = self.cast(self.seen(x)).contiguous(memory_format=torch.channels_last)
         for layer in self.layers:
             maps = layer(maps)
         return self.pool(maps).flatten(1).float()
+
+    def seen(self, x: Tensor) -> Tensor:
+        """Colours and motion energy, in training in other colours."""
+        maps = colour_and_motion(x)
+        return jittered(maps) if self.training else maps
+
+
+class SmallFlowCnn(SmallCnn):
+    """Flow stacks float32 [N, H, W, 2L] in [-1, 1] -> float32 [N, 512]. Raises `UsageError` for another L."""
+
+    def __init__(self, stack: int) -> None:
+        super().__init__(2 * stack)
+        self.stack = stack
+
+    def seen(self, x: Tensor) -> Tensor:
+        """Every field less its mean, in pixels; in training all of it slower or faster."""
+        check_stack(x, self.stack)
+        maps = FLOW_GAIN * (x - x.mean((1, 2), keepdim=True)).permute(0, 3, 1, 2)
+        return maps * maps.new_empty(()).uniform_(0.6, 1.4) if self.training else maps
 
 
 def jittered(maps: Tensor) -> Tensor:

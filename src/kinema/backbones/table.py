@@ -19,6 +19,7 @@ BACKBONES: dict[str, str] = {
     "inception_resnet_v2": "kinema.backbones.inception_resnet_v2",
     "i3d_rgb": "kinema.backbones.i3d_rgb",
     "i3d_flow": "kinema.backbones.i3d_flow",
+    "small_flow_cnn": "kinema.backbones.small_flow_cnn",
     "motion_cnn": "kinema.backbones.motion_cnn",
     "vggish": "kinema.backbones.vggish",
     "yamnet": "kinema.backbones.yamnet",
