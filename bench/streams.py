@@ -8,7 +8,7 @@ classes and pairs are each scored among themselves (chance: 12.5 % and 50 %); "a
 
 The recipe is three-stream in small: streams trained by themselves, embeddings side by side, linear SVM. What
 is smaller: RGB and flow (TV-L1) go through `small_cnn` and `small_flow_cnn`, trained from scratch on single
-clips, and sound through `yamnet` with seeded random values (with AudioSet's where --weights has the file).
+clips, and sound through `vggish` with seeded random values, or `yamnet` with AudioSet's from --weights.
 The temporal model is a dense layer on every step and the MEAN over steps, in every row, so that RGB has no
 way to see order (its steps are the same played backwards) and what the order pairs gain is the flow's:
 direction of motion. With a GRU the RGB stream can learn order too, which would blur what this table shows.
@@ -47,7 +47,7 @@ STREAMS: dict[str, dict[str, Any]] = {
         "train_blocks": 4,
         "batch_norm": "train",
     },
-    "audio": {"input": "audio", "backbone": "yamnet"},
+    "audio": {"input": "audio", "backbone": "vggish"},
 }
 # In this order each row finds the streams of the row before it trained.
 RUNS = (("audio",), ("flow",), ("rgb",), ("rgb", "flow"), ("rgb", "flow", "audio"))
@@ -59,7 +59,7 @@ def recipe(streams: Sequence[str], epochs: int, weights: Path | None) -> dict[st
     """three-stream in small, with these streams."""
     chosen = {name: dict(STREAMS[name]) for name in streams}
     if weights and "audio" in chosen:
-        chosen["audio"]["weights"] = "audioset"
+        chosen["audio"] |= {"backbone": "yamnet", "weights": "audioset"}
     return {
         "name": "three-stream-small",
         "streams": chosen,
@@ -125,8 +125,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, help="folder to keep videos, features and runs in")
-    parser.add_argument("--actors", type=int, default=15)
-    parser.add_argument("--clips", type=int, default=2)
+    parser.add_argument("--actors", type=int, default=48)
+    parser.add_argument("--clips", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=15, help="of the RGB network")
     parser.add_argument("--weights", type=Path, help="folder with yamnet's weights")
     parser.add_argument("--json", type=Path)
