@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from kinema.audio.logmel import VGGISH
-from kinema.backbones.load import fill
-from kinema.backbones.vggish import FRONT_END, SPEC
+from kinema.backbones.load import fill, load_backbone
+from kinema.backbones.spec import WeightFile
+from kinema.backbones.vggish import FRONT_END, SPEC, build
 from kinema.backbones.vggish_net import Vggish
-from kinema.backbones.vggish_pca import VggishPca, load_pca
+from kinema.backbones.vggish_pca import Quantise, load_pca
 from kinema.backbones.weights import read_state
 from kinema.errors import WeightsError
 
@@ -108,19 +109,43 @@ def test_pca_file(tmp_path: Path, legacy: bool, dtype: str, kind: str) -> None:
         _use_new_zipfile_serialization=not legacy,
     )
     pca = load_pca(tmp_path / "pca.pth")
-    np.testing.assert_array_equal(pca.components, arrays["pca_eigen_vectors"])
-    np.testing.assert_array_equal(pca.means, arrays["pca_means"][:, 0])
+    np.testing.assert_array_equal(pca["components"].numpy(), arrays["pca_eigen_vectors"].astype(np.float32))
+    np.testing.assert_array_equal(pca["means"].numpy(), arrays["pca_means"][:, 0].astype(np.float32))
 
 
 def test_pca_values_by_hand() -> None:
-    components, means = np.zeros((128, 128)), np.zeros(128)
-    components[0, 1], components[1, 0], means[1] = 1.0, -1.0, 0.5  # out0 = x1 - 0.5, out1 = -x0
-    features = np.zeros((3, 128), np.float32)
-    features[:, :2] = [[2.0, 2.5], [0.5, 0.5], [-9.0, -9.0]]
-    quantised = VggishPca(components, means)(features)
-    assert quantised.dtype == np.uint8
+    quantise = Quantise()
+    quantise.components.zero_()  # out0 = x1 - 0.5, out1 = -x0
+    quantise.components[0, 1], quantise.components[1, 0], quantise.means[1] = 1.0, -1.0, 0.5
+    features = torch.zeros(3, 128)
+    features[:, :2] = torch.tensor([[2.0, 2.5], [0.5, 0.5], [-9.0, -9.0]])
+    quantised = quantise(features)
     assert quantised[:, :2].tolist() == [[255, 0], [128, 96], [0, 255]]
     assert (quantised[:, 2:] == 128).all()  # zero lies at 127.5
+
+
+def test_quantised_features_take_a_second_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of the published key names and shapes; the digests of the published values are set aside."""
+    first, second = SPEC.weights["audioset"][0], SPEC.second_files["quantised"]
+    monkeypatch.setattr(WeightFile, "digest_of", lambda self, name: None)
+    torch.manual_seed(0)
+    plain = build()
+    torch.save(plain.state_dict(), tmp_path / first.files[0])
+    options = {"weights": "audioset", "weights_dir": tmp_path, "download": False}
+    with pytest.raises(WeightsError, match="vggish_pca_params-970ea276"):
+        load_backbone("vggish", features="quantised", **options)
+    components, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(128, 128)))
+    means = np.full((128, 1), 0.01)
+    torch.save({"pca_eigen_vectors": components, "pca_means": means}, tmp_path / second.files[0])
+    loaded = load_backbone("vggish", features="quantised", **options)
+    x = torch.randn(5, 96, 64)
+    with torch.no_grad():
+        found, features = loaded.module(x).numpy(), plain.eval()(x).double().numpy()
+    expected = np.clip((features - means[:, 0]) @ components.T, -2, 2)
+    np.testing.assert_allclose(found, (expected + 2) * 255 / 4, atol=0.51)
+    assert found.std() > 0
+    np.testing.assert_array_equal(found, np.rint(found))
+    assert loaded.digest != load_backbone("vggish", **options).digest
 
 
 def test_a_pca_file_with_code_or_of_another_shape_is_refused(tmp_path: Path) -> None:
@@ -132,6 +157,6 @@ def test_a_pca_file_with_code_or_of_another_shape_is_refused(tmp_path: Path) -> 
     torch.save({"pca_eigen_vectors": np.eye(3), "pca_means": np.zeros(3)}, tmp_path / "small.pth")
     (tmp_path / "text.pth").write_text("no weights")
     for name in ("evil", "small", "text", "absent"):
-        with pytest.raises(WeightsError, match=r"put vggish_pca_params-970ea276\.pth"):
+        with pytest.raises(WeightsError, match="put the published file there"):
             load_pca(tmp_path / f"{name}.pth")
     assert not (tmp_path / "executed").exists()

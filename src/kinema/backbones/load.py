@@ -59,7 +59,11 @@ def load_backbone(
     else:
         path, published = find_weights(name, spec.weight_files(weights), weights_dir, download)
         module = _build(name, chosen, published.variant, stack)
-        fill(module, _converted(name, read_state(path)), f"{name} from {path}")
+        state = _converted(name, read_state(path))
+        if chosen in spec.second_files:
+            second, _ = find_weights(name, (spec.second_files[chosen],), weights_dir, download)
+            state |= backbone_module(name).second_state(second)
+        fill(module, state, f"{name} from {path}")
         digest, source = state_digest(module.state_dict(), published.variant), str(path)
     module.requires_grad_(False).eval()
     return LoadedBackbone(module, spec, chosen, spec.features[chosen], digest, source)

@@ -87,12 +87,14 @@ class BackboneSpec:
 
     `features` maps a variant's name to its dimension, the default first. `weights` maps a name that a
     recipe may use to the files that serve it, in order of preference; `none` is understood by all.
+    `second_files` names the variants of the features that need one more file.
     """
 
     name: str
     input: InputSpec
     features: Mapping[str, int]
     weights: Mapping[str, tuple[WeightFile, ...]] = field(default_factory=dict)
+    second_files: Mapping[str, WeightFile] = field(default_factory=dict)
     summary: str = ""
 
     @property

@@ -1,8 +1,8 @@
 """VGGish (Hershey et al. 2017, arXiv:1609.09430): 128-d features of a log-mel example of 0.96 s.
 
 Six 3x3 convolutions with four poolings, then 4096, 4096 and 128 fully connected, each with a ReLU. The last
-ReLU is part of the PyTorch port whose checkpoints are in use. The principal components and 8-bit
-quantising of the published AudioSet features are a step of their own, `vggish_pca`, and no part of this.
+ReLU is part of the PyTorch port whose checkpoints are in use. `features: quantised` adds the principal
+components and 8 bits of the published AudioSet features (`vggish_pca`).
 """
 
 from __future__ import annotations
@@ -13,14 +13,24 @@ from ..audio.logmel import VGGISH
 from .spec import BackboneSpec, InputSpec, WeightFile
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
     from .module import Backbone
 
 FRONT_END = VGGISH
+PCA_FILE = WeightFile(
+    files=("vggish_pca_params-970ea276.pth",),
+    url="https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish_pca_params-970ea276.pth",
+    sha256="970ea276",
+    licence="Apache-2.0; fitted on YouTube-8M sound by Google",
+)
 
 SPEC = BackboneSpec(
     name="vggish",
     input=InputSpec("logmel"),
-    features={"embedding": 128},
+    features={"embedding": 128, "quantised": 128},
     weights={
         "audioset": (
             WeightFile(
@@ -31,13 +41,20 @@ SPEC = BackboneSpec(
             ),
         )
     },
+    second_files={"quantised": PCA_FILE},
     summary="sound, the audio stream of `three-stream`",
 )
 
 
 def build(features: str | None = None) -> Backbone:
-    """VGGish with random values."""
+    """VGGish with random values; its principal components are none yet."""
     from .vggish_net import Vggish
 
-    SPEC.features_name(features)
-    return Vggish()
+    return Vggish(quantised=SPEC.features_name(features) == "quantised")
+
+
+def second_state(path: Path) -> dict[str, Tensor]:
+    """The principal components of `features: quantised`, by the names of the module's values."""
+    from .vggish_pca import load_pca
+
+    return {f"quantise.{key}": value for key, value in load_pca(path).items()}

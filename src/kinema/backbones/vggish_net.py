@@ -7,6 +7,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from .module import Backbone
+from .vggish_pca import Quantise
 
 # Output channels of each convolution; M is a 2x2 max pooling.
 LAYERS: tuple[int | str, ...] = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M")
@@ -15,10 +16,14 @@ EMBEDDING = (POOLED, 4096, 4096, 128)
 
 
 class Vggish(Backbone):
-    """Log-mel examples float32 [N, 96, 64] -> features float32 [N, 128], not negative."""
+    """Log-mel examples float32 [N, 96, 64] -> features float32 [N, 128], not negative.
 
-    def __init__(self) -> None:
+    `quantised` adds AudioSet's post-processing: whole numbers from 0 to 255.
+    """
+
+    def __init__(self, quantised: bool = False) -> None:
         super().__init__()
+        self.quantise = Quantise() if quantised else None
         self.features = _convolutions()
         dense = [layer for a, b in pairwise(EMBEDDING) for layer in (nn.Linear(a, b), nn.ReLU())]
         self.embeddings = nn.Sequential(*dense)
@@ -32,7 +37,8 @@ class Vggish(Backbone):
         """float32 [N, 96, 64] -> float32 [N, 128]."""
         maps = self.features(self.cast(x).unsqueeze(1))
         # The dense weights come from TensorFlow: they expect the channels last, [6, 4, 512], when flattened.
-        return self.embeddings(maps.permute(0, 2, 3, 1).flatten(1)).float()
+        features = self.embeddings(maps.permute(0, 2, 3, 1).flatten(1)).float()
+        return features if self.quantise is None else self.quantise(features)
 
 
 def _convolutions() -> nn.Sequential:

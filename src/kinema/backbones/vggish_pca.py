@@ -1,23 +1,21 @@
 """VGGish's post-processing: principal components, clipped and quantised to 8 bits, as AudioSet published.
 
-Off for recognition: it is lossy and needs a second file. It serves those who compare or exchange features
-with AudioSet or YouTube-8M.
+Off for recognition: it is lossy and needs a second file. `streams.audio.features=quantised` turns it on, for
+those who compare or exchange features with AudioSet or YouTube-8M.
 """
 
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from ..errors import WeightsError
 
-FILE = "vggish_pca_params-970ea276.pth"
-URL = f"https://github.com/harritaylor/torchvggish/releases/download/v0.1/{FILE}"
 BOUND = 2.0
 DIM = 128
 
@@ -32,21 +30,28 @@ _ARRAYS: list[Any] = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class VggishPca:
-    """`components` float64 [128, 128], one in each row, and `means` float64 [128]."""
+class Quantise(nn.Module):
+    """Features float32 [N, 128] -> float32 [N, 128]: projected, clipped to +-2, spread over 0-255, rounded.
 
-    components: np.ndarray
-    means: np.ndarray
+    `components` float32 [128, 128], one in each row, and `means` float32 [128].
+    """
 
-    def __call__(self, features: np.ndarray) -> np.ndarray:
-        """Features float32 [N, 128] -> uint8 [N, 128]: projected, clipped to ±2, spread over 0-255."""
+    components: Tensor
+    means: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("components", torch.eye(DIM))
+        self.register_buffer("means", torch.zeros(DIM))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Project and quantise; what AudioSet stores as bytes."""
         projected = (features - self.means) @ self.components.T
-        return np.rint((projected.clip(-BOUND, BOUND) + BOUND) * (255.0 / (2 * BOUND))).astype(np.uint8)
+        return ((projected.clamp(-BOUND, BOUND) + BOUND) * (255.0 / (2 * BOUND))).round()
 
 
-def load_pca(path: str | Path) -> VggishPca:
-    """Read the published file of components and means, executing nothing. Raises `WeightsError`."""
+def load_pca(path: str | Path) -> dict[str, Tensor]:
+    """`Quantise`'s values from the published file, executing nothing. Raises `WeightsError`."""
     try:
         with torch.serialization.safe_globals(_ARRAYS):
             state = torch.load(path, map_location="cpu", weights_only=True)
@@ -62,8 +67,8 @@ def load_pca(path: str | Path) -> VggishPca:
         ValueError,
     ) as error:
         raise WeightsError(
-            f"cannot read {path} ({type(error).__name__}); put {FILE} from {URL} there"
+            f"cannot read {path} ({type(error).__name__}); put the published file there"
         ) from None
     if components.shape != (DIM, DIM) or means.shape != (DIM,):
-        raise WeightsError(f"{path} holds components of another shape; put {FILE} from {URL} there")
-    return VggishPca(components, means)
+        raise WeightsError(f"{path} holds components of another shape; put the published file there")
+    return {"components": torch.from_numpy(components).float(), "means": torch.from_numpy(means).float()}
