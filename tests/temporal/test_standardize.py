@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from kinema.recipe import Encoder, Temporal
@@ -44,6 +45,17 @@ def test_what_never_changes_is_centred_and_not_blown_up() -> None:
     layer.fit([(torch.full((3, 2, 2), 0.1), torch.tensor([2, 2, 2]))])
     assert torch.equal(layer.std, torch.ones(2))
     assert layer(torch.full((1, 2), 0.1)).abs().max() < 1e-6
+
+
+def test_what_hardly_changes_is_not_blown_up() -> None:
+    """A dimension whose spread is rounding must not become as loud as one that says something."""
+    random = np.random.default_rng(0)
+    data = np.stack([random.normal(size=(8, 4)), 5 + 1e-6 * random.normal(size=(8, 4))], axis=2)
+    layer = Standardize(2)
+    layer.fit([(torch.from_numpy(data.astype(np.float32)), torch.full((8,), 4))])
+    out = layer(torch.from_numpy(data.astype(np.float32)))
+    assert out[..., 0].std() == pytest.approx(1, abs=0.05)
+    assert out[..., 1].abs().max() < 1e-4
 
 
 def test_nothing_to_fit_leaves_it_as_it_was() -> None:

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+# Of the typical spread: what changes less is not blown up, because it may be rounding alone.
+LEAST_SPREAD = 0.05
+
 
 class Standardize(nn.Module):
     """(x - mean) / std per dimension, [..., D] -> [..., D]; `mean` and `std` are float32 [D], not trained.
@@ -30,7 +33,8 @@ class Standardize(nn.Module):
     def fit(self, sequences: Iterable[tuple[Tensor, Tensor]]) -> None:
         """Take mean and spread over all steps of padded batches (data [B, T, D], lengths [B]).
 
-        Every step counts the same. A dimension that never changes keeps a spread of 1.
+        Every step counts the same. A dimension's spread counts as at least 0.05 of the root mean square of
+        all spreads; where nothing changes at all, it is left at 1.
         """
         count, total = 0, torch.zeros(self.mean.numel(), dtype=torch.float64)
         squares = torch.zeros_like(total)
@@ -44,6 +48,7 @@ class Standardize(nn.Module):
             return
         mean = total / count
         variance = (squares / count - mean.square()).clamp_min(0)
-        constant = variance <= 1e-10 * mean.square()
+        least = LEAST_SPREAD * variance.mean().sqrt()
         self.mean.copy_(mean)
-        self.std.copy_(torch.where(constant, torch.ones_like(variance), variance.sqrt()))
+        if least > 1e-6 * mean.square().mean().sqrt():
+            self.std.copy_(variance.sqrt().clamp_min(least))
