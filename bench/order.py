@@ -1,6 +1,6 @@
 """Who sees the order of time: accuracy on pairs of classes that are each other played backwards.
 
-    python bench/order.py [--out DIR] [--actors N] [--seed N] [--weights DIR] [--json FILE]
+    python bench/order.py [--out DIR] [--actors N] [--clips N] [--seed N] [--weights DIR] [--json FILE]
 
 Rows: the flow stream of `i3d-gru` alone; its RGB stream alone (both I3D with seeded random weights, so that
 nothing is downloaded); and two baselines that cannot see it: `lite` on the middle frame (with the published
@@ -30,28 +30,28 @@ ROWS: dict[str, tuple[str, list[str]]] = {
 PAIRS = [(name, str(kind.partner)) for name, kind in CLASSES.items() if kind.subset == "order"][::2]
 
 
-def measure(folder: Path, actors: int, seed: int, weights: Path | None) -> dict[str, dict[str, Any]]:
+def measure(args: argparse.Namespace, folder: Path) -> dict[str, dict[str, Any]]:
     """Accuracy and number of test videos by row and pair."""
     rows: dict[str, dict[str, Any]] = {name: {} for name in ROWS}
     with ConsoleEvents() as events:
         for pair in PAIRS:
             videos = make_synthetic(
                 folder / "-".join(pair),
-                actors=actors,
-                clips_per_actor=1,
+                actors=args.actors,
+                clips_per_actor=args.clips,
                 classes=pair,
                 seconds=2.0,
                 fps=15,
                 progress=events.progress,
             )
             for name, (recipe, overrides) in ROWS.items():
-                found = weights if recipe == "lite" and weights else "none"
-                options = TrainOptions(weights=found, features=folder / "features")
+                weights = args.weights if recipe == "lite" and args.weights else "none"
+                options = TrainOptions(weights=weights, features=folder / "features")
                 metrics = train(
                     videos,
                     recipe=recipe,
                     out=folder / "run",
-                    overrides=[*overrides, f"training.seed={seed}"],
+                    overrides=[*overrides, f"training.seed={args.seed}"],
                     options=options,
                     events=events,
                 ).metrics
@@ -76,12 +76,13 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, help="folder to keep videos, features and the last run in")
     parser.add_argument("--actors", type=int, default=48)
+    parser.add_argument("--clips", type=int, default=2, help="of each actor and class")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--weights", type=Path, help="folder with mobilenet_v2's weights")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        rows = measure(args.out or Path(temporary), args.actors, args.seed, args.weights)
+        rows = measure(args, args.out or Path(temporary))
     print(table(rows))
     if args.json:
         args.json.write_text(json.dumps(rows, indent=2) + "\n")

@@ -45,6 +45,12 @@ def test_all_columns(write, tmp_path):
     assert all(r.path.parent == tmp_path for r in dataset.records)
 
 
+def test_title_names_the_folder(write, tmp_path, monkeypatch):
+    path = write("file_name,label\na.mp4,run\n")
+    monkeypatch.chdir(tmp_path)
+    assert load_dataset(path).title == load_dataset("data.csv").title == f"{tmp_path.name}/data.csv"
+
+
 def test_byte_order_mark_blank_lines_and_header_case(write):
     dataset = load_dataset(write("File_Name, Label\na.mp4,x\n\n ,\nb.mp4,y\n", "utf-8-sig"))
     assert [r.name for r in dataset.records] == ["a.mp4", "b.mp4"]

@@ -29,6 +29,12 @@ class Dataset:
     warnings: tuple[str, ...] = ()
     split_source: str = ""
 
+    @property
+    def title(self) -> str:
+        """The dataset's name for people: its folder's, with the file's where a CSV lists it."""
+        root = self.root.resolve()
+        return f"{root.parent.name}/{root.name}" if self.layout == "csv" else root.name
+
     def part(self, split: str) -> tuple[VideoRecord, ...]:
         """The records of one split: "train", "val" or "test"."""
         return tuple(r for r in self.records if r.split == split)

@@ -67,7 +67,7 @@ def report_data(facts: RunFacts, evaluation: Evaluation) -> ReportData:
     """All that the report shows, as plain values."""
     recipe = facts.config.recipe
     return ReportData(
-        title=f"{recipe.name} on {facts.dataset.root.name}",
+        title=f"{recipe.name} on {facts.dataset.title}",
         summary=recipe.summary,
         created=datetime.date.today().isoformat(),
         version=__version__,
@@ -139,7 +139,7 @@ def _dataset_facts(facts: RunFacts) -> DatasetFacts:
     dataset = facts.dataset
     counts = {label: {split: n for split, n in row.items() if n} for label, row in dataset.counts().items()}
     return DatasetFacts(
-        root=dataset.root.name,
+        root=dataset.title,
         layout=dataset.layout,
         split_source=dataset.split_source,
         counts=counts,
