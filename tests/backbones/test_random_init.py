@@ -8,6 +8,7 @@ import torch
 from kinema.backbones.load import load_backbone
 from kinema.backbones.random_init import synthetic_batch
 from kinema.backbones.spec import InputSpec
+from kinema.backbones.table import backbone_spec
 
 
 def moving_blobs(count: int, down: bool, seed: int) -> torch.Tensor:
@@ -43,3 +44,17 @@ def test_calibration_sees_fields_like_real_ones() -> None:
     assert batch.abs().max() <= 1
     assert 0.01 < float(batch.std()) < 0.15
     assert float(batch.abs().median()) < 0.5 * float(batch.std())
+
+
+def test_values_do_not_hang_on_the_number_of_threads() -> None:
+    spec, threads = backbone_spec("mobilenet_v2").input, torch.get_num_threads()
+    try:
+        nets = []
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            nets.append(load_backbone("mobilenet_v2", weights="none").module)
+        with torch.no_grad():
+            first, second = (net(synthetic_batch(spec, seed=5)) for net in nets)
+    finally:
+        torch.set_num_threads(threads)
+    torch.testing.assert_close(first, second, atol=5e-5, rtol=0)

@@ -21,7 +21,7 @@ from torch.nn.modules.conv import _ConvNd
 from .module import Backbone
 from .spec import InputSpec
 
-_VERSION = "random 3"
+_VERSION = "random 4"
 _BATCH = {"frame": 8, "clip": 2, "flow_clip": 2, "flow_stack": 4, "logmel": 16}
 _CLIP_LENGTH = 8
 _FASTEST = 0.15  # of the clipping bound, which is 20 pixels for I3D
@@ -51,23 +51,20 @@ def initialise(module: Backbone, spec: InputSpec, seed: int = 0) -> str:
 def calibrate(module: Backbone, batch: Tensor) -> None:
     """Set batch norms' running statistics, and the scale of layers with a bias, by one pass over `batch`."""
     module.eval()
-    norms = [m for m in module.modules() if isinstance(m, _BatchNorm)]
-    momenta = [norm.momentum for norm in norms]
     hooks = [
+        m.register_forward_pre_hook(_take_statistics) for m in module.modules() if isinstance(m, _BatchNorm)
+    ]
+    hooks += [
         m.register_forward_hook(_unit_variance)
         for m in module.modules()
         if isinstance(m, _ConvNd | nn.Linear) and m.bias is not None
     ]
     try:
-        for norm in norms:
-            norm.training, norm.momentum = True, 1.0
         with torch.no_grad():
             module(batch)
     finally:
         for hook in hooks:
             hook.remove()
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.training, norm.momentum = False, momentum
 
 
 def synthetic_batch(spec: InputSpec, seed: int = 0) -> Tensor:
@@ -77,13 +74,14 @@ def synthetic_batch(spec: InputSpec, seed: int = 0) -> Tensor:
     random = np.random.default_rng((seed, 1))
     if spec.kind == "logmel":
         noise = _smooth_noise(random, (count, 1, *shape))[:, 0]
-        return noise * (math.log(20.0) - math.log(0.01)) + math.log(0.01)
+        return (noise * (math.log(20.0) - math.log(0.01)) + math.log(0.01)).float()
     height, width = spec.size or (224, 224)
     if spec.kind in ("frame", "clip"):
         still = (_smooth_noise(random, (count, 3, height, width)) * 255).round().to(torch.uint8)
     else:
         # Real fields are mostly near rest with a few fast regions: centred, heavy-tailed.
-        still = (2 * _smooth_noise(random, (count, 2, height, width)) - 1) ** 3 * _FASTEST
+        slow = (2 * _smooth_noise(random, (count, 2, height, width)) - 1) ** 3
+        still = (slow * _FASTEST).float()
     still = still.permute(0, 2, 3, 1).contiguous()
     if spec.kind == "frame":
         return still
@@ -95,6 +93,14 @@ def _kaiming_uniform(random: np.random.Generator, shape: torch.Size) -> np.ndarr
     """Uniform values of variance 2 / fan_in, the same to the bit on every machine."""
     bound = np.float32(math.sqrt(6.0 / math.prod(shape[1:])))
     return (random.random(tuple(shape), dtype=np.float32) * np.float32(2) - np.float32(1)) * bound
+
+
+def _take_statistics(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    """Batch norm's own sums are too coarse: deep random networks magnify what threads round differently."""
+    x = inputs[0].double()
+    variance, mean = torch.var_mean(x, dim=[d for d in range(x.ndim) if d != 1])
+    norm.running_mean.copy_(mean)  # type: ignore[operator, union-attr]
+    norm.running_var.copy_(variance)  # type: ignore[operator, union-attr]
 
 
 def _unit_variance(layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
@@ -109,11 +115,14 @@ def _unit_variance(layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor
 
 
 def _smooth_noise(random: np.random.Generator, shape: tuple[int, ...]) -> Tensor:
-    """Noise in [0, 1], [N, C, H, W], with about the 1/f spectrum of natural images."""
+    """Noise in [0, 1], [N, C, H, W], with about the 1/f spectrum of natural images.
+
+    Made in double precision: what is rounded to 8 bits later must not hang on the number of threads.
+    """
     count, channels, height, width = shape
-    noise = torch.zeros(shape)
+    noise = torch.zeros(shape, dtype=torch.float64)
     for cells in (2, 4, 8, 16, 32, 64):
-        grid = torch.from_numpy(random.random((count, channels, cells, cells), dtype=np.float32))
+        grid = torch.from_numpy(random.random((count, channels, cells, cells), dtype=np.float32)).double()
         fine = F.interpolate(grid, size=(height, width), mode="bilinear", align_corners=False)
         noise += fine / math.sqrt(cells)
     low, high = noise.amin(dim=(2, 3), keepdim=True), noise.amax(dim=(2, 3), keepdim=True)
