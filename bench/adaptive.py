@@ -30,8 +30,8 @@ from kinema.datasets import load_dataset
 from kinema.datasets.synthetic import CLASSES, make_synthetic
 from kinema.evaluation.metrics import confidence_interval
 from kinema.flow.streaming import flow_fields
-from kinema.fusion.concat_svm import fit
 from kinema.media.reader import VideoReader
+from kinema.model.svm import fit
 from kinema.sampling.adaptive import adaptive
 from kinema.sampling.frames import uniform
 from kinema.sampling.motion import motion_by_difference, motion_by_flow

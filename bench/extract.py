@@ -3,7 +3,7 @@
     python bench/extract.py [--data FOLDER] [--videos 16] [--seconds 4] [--repeats 3] [--recipe lite]
 
 `naive` decodes with OpenCV frame by frame and runs the same network, with the same random weights, in
-plain PyTorch on one frame at a time. `kinema` is `kinema.features.extract` with its start-up of workers
+plain PyTorch on one frame at a time. `kinema` is `kinema.extraction.engine` with its start-up of workers
 and its writing of features. Both sample the same frames; loading the network is left out of both, and
 both have torch's threads wait passively, as Kinema sets them.
 The last line is JSON.
@@ -24,12 +24,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from kinema.features.extract import digest_records, extract, items_of
+from kinema.extraction.engine import digest_records, extract, items_of
 from kinema.features.store import FeatureStore
 from kinema.media.writer import VideoWriter
 from kinema.pipeline import StreamParts, default_workers
-from kinema.recipe import Rate
 from kinema.sampling import rate
+from kinema.sampling.specs import Rate
 from kinema.types import VideoRecord
 from kinema.workflows.resolve import assemble, resolve
 

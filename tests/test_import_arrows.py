@@ -11,15 +11,16 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "kinema"
 
 # From the bottom to the top; docs/architecture.md shows the same list.
 LAYERS = [
-    {"errors", "types", "atomic"},
-    {"recipe"},
+    {"errors", "types", "atomic", "settings"},
     {"media", "sampling"},
     {"audio"},
+    {"recipe"},
     {"backbones", "temporal", "fusion"},
     {"flow", "datasets", "anomaly"},
     {"streams"},
     {"features"},
-    {"recognizer", "run"},
+    {"extraction"},
+    {"model", "run"},
     {"pipeline"},
     {"evaluation", "training", "report"},
     {"inference"},
@@ -69,7 +70,7 @@ def test_prediction_never_imports_the_trainer():
     import subprocess
     import sys
 
-    code = "import sys, kinema.inference.load, kinema.cli.app; sys.exit('lightning' in sys.modules)"
+    code = "import sys, kinema.inference.predictor, kinema.cli.app; sys.exit('lightning' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -77,6 +78,6 @@ def test_decoding_workers_never_import_torch():
     import subprocess
     import sys
 
-    modules = "kinema.features.worker, kinema.streams.rgb, kinema.streams.audio, kinema.streams.flow"
+    modules = "kinema.extraction.worker, kinema.streams.rgb, kinema.streams.audio, kinema.streams.flow"
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -7,10 +7,10 @@ import itertools
 import pytest
 import torch
 
-from kinema.features.loader import SequenceBatch
+from kinema.model.batch import SequenceBatch
+from kinema.model.recognizer import Recognizer
 from kinema.pipeline import count_parameters, stream_dims
 from kinema.recipe import load_recipe
-from kinema.recognizer import Recognizer
 
 ONE_STREAM = ["streams.flow=null", "streams.audio=null"]
 SOFTMAX = ["fusion=null", "training.stages=joint"]

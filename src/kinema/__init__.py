@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .inference.load import load
+    from .inference.predictor import load
     from .workflows.embed import embed_dataset as embed
     from .workflows.evaluate import evaluate
     from .workflows.train import train

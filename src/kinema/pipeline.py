@@ -17,8 +17,9 @@ from .backbones.runner import BackboneRunner
 from .backbones.table import backbone_spec, feature_dim
 from .errors import UsageError, WeightsError
 from .features.store import FeatureStore, Shelf
-from .recipe import Adaptive, Recipe, Stream
-from .recognizer import Recognizer, trainable_parameters
+from .model.recognizer import Recognizer, trainable_parameters
+from .recipe import Recipe, Stream
+from .sampling.specs import Adaptive
 from .streams.source import SourceConfig, View
 
 # Steps per batch, by what a step is: large enough to fill the processor, small enough for memory.

@@ -11,14 +11,15 @@ import pytest
 import torch
 
 from kinema.audio.logmel import YAMNET
-from kinema.audio.source import audio_examples
+from kinema.audio.track import audio_examples
 from kinema.backbones.load import load_backbone
 from kinema.backbones.weights import read_state
 from kinema.backbones.yamnet import FRONT_END, SPEC, convert
-from kinema.backbones.yamnet_classes import CLASS_NAMES
 from kinema.backbones.yamnet_net import Yamnet
 
 FILE = "yamnet_audioset.safetensors"
+# The 521 classes that YAMNet scores, in its order: names from the AudioSet ontology (CC BY 4.0).
+CLASS_NAMES = Path(__file__).with_name("yamnet_classes.txt").read_text(encoding="utf-8").splitlines()
 
 
 @pytest.fixture(scope="module")

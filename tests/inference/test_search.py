@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from kinema.errors import UsageError, WorkError
-from kinema.inference import embed
-from kinema.inference.embed import EmbeddingWriter, open_embeddings, read_embeddings
+from kinema.inference import embedding_file as embed
+from kinema.inference.embedding_file import EmbeddingWriter, open_embeddings, read_embeddings
 from kinema.inference.search import search
 
 

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kinema.errors import MediaError
+from kinema.media.container import open_container
 from kinema.media.reader import VideoReader
-from kinema.media.source import open_container
 
 NAMES = [
     "with space.mp4",

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinema import recipe
 from kinema.errors import MediaError
-from kinema.sampling import first_n, jump, rate, segments, uniform, windows
+from kinema.sampling import first_n, jump, rate, segments, specs, uniform, windows
 from kinema.sampling.online import IndexSampler, online_sampler, run
 
 counts = st.integers(1, 90)
@@ -74,14 +73,14 @@ def streamed(spec, pts):
 
 @given(counts, small, policies)
 def test_streaming_first_n(num_frames, frames, policy):
-    spec = recipe.FirstN(kind="first_n", frames=frames, policy=policy)
+    spec = specs.FirstN(kind="first_n", frames=frames, policy=policy)
     expected = first_n(num_frames, frames, policy).tolist()
     assert streamed(spec, np.arange(num_frames) / 25) == [[i] for i in expected]
 
 
 @given(counts, small, st.none() | small)
 def test_streaming_jump(num_frames, every, limit):
-    spec = recipe.Jump(kind="jump", every=every, max_frames=limit)
+    spec = specs.Jump(kind="jump", every=every, max_frames=limit)
     expected = jump(num_frames, every, limit).tolist()
     assert streamed(spec, np.arange(num_frames) / 25) == [[i] for i in expected]
 
@@ -91,20 +90,20 @@ def test_streaming_jump(num_frames, every, limit):
 )
 def test_streaming_rate(gaps, fps, limit):
     pts = np.concatenate([[0.25], 0.25 + np.cumsum(gaps)])
-    spec = recipe.Rate(kind="rate", fps=fps, max_frames=limit)
+    spec = specs.Rate(kind="rate", fps=fps, max_frames=limit)
     assert streamed(spec, pts) == [[i] for i in rate(pts, fps, limit).tolist()]
 
 
 @given(counts, small, policies, st.none() | small)
 def test_streaming_segments(num_frames, length, policy, limit):
-    spec = recipe.Segments(kind="segments", length=length, policy=policy, max_segments=limit)
+    spec = specs.Segments(kind="segments", length=length, policy=policy, max_segments=limit)
     expected = segments(num_frames, length, policy, limit).tolist()
     assert streamed(spec, np.arange(num_frames) / 25) == expected
 
 
 @given(counts, small, small, policies)
 def test_streaming_windows(num_frames, length, stride, policy):
-    spec = recipe.Windows(kind="windows", length=length, stride=stride, policy=policy)
+    spec = specs.Windows(kind="windows", length=length, stride=stride, policy=policy)
     assert streamed(spec, np.arange(num_frames) / 25) == windows(num_frames, length, stride, policy).tolist()
 
 

@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from kinema.errors import UsageError
-from kinema.features.clips import ClipBatch, ClipDataset, ClipItem, collate_clips
-from kinema.inference.load import load
+from kinema.inference.predictor import load
+from kinema.model.recognizer import Recognizer
 from kinema.pipeline import TRAINED, StreamParts, assemble_streams, with_backbones
 from kinema.recipe import Recipe, load_recipe
-from kinema.recognizer import Recognizer
+from kinema.training.clips import ClipBatch, ClipDataset, ClipItem, collate_clips
 from kinema.training.end_to_end import EndToEnd, fit_on_the_fly, train_backbones
 from kinema.training.fit import FitOptions
 from kinema.types import VideoRecord

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from kinema.features.loader import FeatureItem
 from kinema.features.sequence_file import SequenceWriter
+from kinema.model.batch import FeatureItem
+from kinema.model.recognizer import Recognizer
 from kinema.recipe import load_recipe
-from kinema.recognizer import Recognizer
 from kinema.training.fit import FitOptions, fit
 
 DIM = 64

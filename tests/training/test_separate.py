@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from kinema.features.loader import FeatureItem
 from kinema.features.sequence_file import SequenceWriter
+from kinema.model.batch import FeatureItem
+from kinema.model.recognizer import Recognizer
 from kinema.recipe import Recipe, load_recipe
-from kinema.recognizer import Recognizer
 from kinema.run import RunConfig, flat_state, save_run
 from kinema.training.fit import FitOptions
 from kinema.training.fusion import fit_svm
-from kinema.training.kept import STAGES, Kept, kept_in
+from kinema.training.reuse import STAGES, Kept, kept_in
 from kinema.training.separate import fit_separate
 
 DIMS = {"a": 4, "b": 6}

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from kinema.errors import WorkError
-from kinema.features.loader import FeatureDataset, FeatureItem, collate
 from kinema.features.sequence_file import SequenceWriter
+from kinema.model.batch import FeatureDataset, FeatureItem, collate
+from kinema.model.recognizer import Recognizer, loss
 from kinema.recipe import load_recipe
-from kinema.recognizer import Recognizer, loss
 from kinema.training.fit import FitOptions, fit
 from kinema.training.stage import Row
 

@@ -11,7 +11,7 @@ import pytest
 
 import kinema
 from kinema.errors import UsageError
-from kinema.inference.embed import read_embeddings
+from kinema.inference.embedding_file import read_embeddings
 from kinema.media.writer import VideoWriter
 from kinema.workflows.embed import EmbedResult, embed_dataset, search_videos
 

@@ -44,7 +44,7 @@ class Yamnet(Backbone):
     def scores(self, x: Tensor) -> Tensor:
         """How likely each AudioSet class sounds in each example, each by itself: float32 [N, 521].
 
-        The order is that of `kinema.backbones.yamnet_classes.CLASS_NAMES`.
+        The order is that of the `yamnet_class_map.csv` published with the weights.
         """
         return torch.sigmoid(self.classifier(self.cast(self.forward(x)))).float()
 

@@ -34,7 +34,7 @@ def command(
     json: JsonOption = False,
 ) -> None:
     """See HELP."""
-    from ..inference.load import load
+    from ..inference.predictor import load
 
     missing = [v for v in videos if not v.exists()]
     if missing:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from ..features.loader import FeatureDataset, FeatureItem, SequenceBatch, feature_loader
-from ..fusion.concat_svm import LinearSVM
-from ..recognizer import Recognizer, scores
+from ..model.batch import FeatureDataset, FeatureItem, SequenceBatch, feature_loader
+from ..model.recognizer import Recognizer, scores
+from ..model.svm import LinearSVM
 
 EVALUATION_BATCH = 32
 

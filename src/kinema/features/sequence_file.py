@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from ..atomic import temporary_name
 from ..errors import WorkError
 from ..types import FeatureSequence
-from .fingerprint import FORMAT_VERSION
+from .keys import FORMAT_VERSION
 
 MAGIC = "kinema-features"
 # Room for the header, filled up with spaces, which the format allows.

@@ -24,7 +24,7 @@ import psutil
 from ..atomic import atomic_open, host_name, temporary_name, write_text
 from ..errors import UsageError, WorkError
 from ..types import FeatureSequence
-from .fingerprint import fingerprint
+from .keys import fingerprint
 from .sequence_file import SequenceWriter, read_sequence
 
 Row = tuple[str, str, str, str]

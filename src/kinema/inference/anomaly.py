@@ -9,7 +9,7 @@ import torch
 
 from ..anomaly.detector import Detector, Verdict, load_detector
 from ..errors import UsageError
-from .load import LoadedRun, load
+from .predictor import LoadedRun, load
 from .windows import sliding_windows
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UsageError
-from .embed import open_embeddings, read_embeddings
+from .embedding_file import open_embeddings, read_embeddings
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.packet import Packet
 
-from .source import audio_stream, open_container, video_stream
+from .container import audio_stream, open_container, video_stream
 
 # Stamps jitter: a hole is filled only beyond this, FFmpeg's own limit in `aresample`.
 _GAP_SECONDS = 0.1

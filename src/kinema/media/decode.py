@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 
 from ..errors import MediaError
 from .clock import Clock, with_sorted_stamps
-from .source import open_container, reason, shown, video_stream
+from .container import open_container, reason, shown, video_stream
 
 # Only AVI leaves the stamps to guesswork; H.264 pyramids inside it reach four frames back.
 _LOOKAHEAD = {"avi": 4}

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from ..errors import MediaError
-from .source import reason, shown
+from .container import reason, shown
 
 
 def content_digest(path: str | Path) -> str:

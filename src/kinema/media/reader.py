@@ -16,9 +16,9 @@ from av.video.frame import VideoFrame
 
 from ..errors import MediaError
 from ..types import Frame
+from .container import audio_stream, reason, shown
 from .convert import FrameConverter, PixelFormat
 from .decode import DecodePass, duration_seconds
-from .source import audio_stream, reason, shown
 
 # Containers round stamps (Matroska to milliseconds), so a bound in seconds is not taken to the digit.
 _SLACK_SECONDS = 5e-4

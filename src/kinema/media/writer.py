@@ -18,7 +18,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..errors import KinemaError, UsageError, WorkError
-from .source import reason, shown
+from .container import reason, shown
 
 # AAC codes 1024 samples a packet.
 _AUDIO_FRAME = 1024

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from .. import recipe
+from . import specs
 from .frames import TICK_TOLERANCE
 from .policies import fill
 
@@ -142,18 +142,18 @@ class IndexSampler(OnlineSampler[Item]):
         return [[item]] * self.counts[index]
 
 
-def online_sampler(spec: recipe.Sampling) -> OnlineSampler | None:
+def online_sampler(spec: specs.Sampling) -> OnlineSampler | None:
     """The online form of a sampling, or None where the whole video must be known first."""
     match spec:
-        case recipe.FirstN():
+        case specs.FirstN():
             return _First(spec.frames, spec.policy)
-        case recipe.Jump():
+        case specs.Jump():
             return _Jump(spec.every, spec.max_frames)
-        case recipe.Rate():
+        case specs.Rate():
             return _Rate(spec.fps, spec.max_frames)
-        case recipe.Segments():
+        case specs.Segments():
             return _Clips(spec.length, spec.length, spec.policy, True, spec.max_segments)
-        case recipe.Windows():
+        case specs.Windows():
             return _Clips(spec.length, spec.stride, spec.policy, False, None)
     return None
 

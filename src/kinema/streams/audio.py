@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..audio.logmel import FRONT_ENDS
-from ..audio.source import audio_examples
+from ..audio.track import audio_examples
 from ..types import Clip
 from .source import Job, SourceConfig
 

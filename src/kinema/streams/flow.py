@@ -10,10 +10,10 @@ import numpy as np
 
 from ..flow.inputs import flow_for_i3d
 from ..flow.streaming import flow_fields
-from ..recipe import Adaptive
 from ..sampling.adaptive import adaptive
 from ..sampling.frames import uniform
 from ..sampling.online import IndexSampler, OnlineSampler, online_sampler, run
+from ..sampling.specs import Adaptive
 from ..types import Clip
 from .images import fit
 from .motion import flow_frames, save_motion

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..errors import MediaError
+from ..media.container import shown
 from ..media.reader import VideoReader
-from ..media.source import shown
 from ..types import VideoRecord
 
 

@@ -7,10 +7,10 @@ from typing import cast
 
 import numpy as np
 
-from ..recipe import Adaptive, Uniform
 from ..sampling.adaptive import adaptive
 from ..sampling.frames import uniform
 from ..sampling.online import IndexSampler, OnlineSampler, online_sampler
+from ..sampling.specs import Adaptive, Uniform
 from ..types import Clip, Frame
 from .images import Augmenter, fit
 from .record import check_damage, open_record

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 from .. import recipe
 from ..flow.methods import describe_method
+from ..sampling.specs import Sampling
 from ..types import Clip, VideoRecord
 
 
@@ -32,7 +33,7 @@ class SourceConfig:
 
     input: Literal["rgb", "flow", "audio"]
     views: tuple[View, ...]
-    sampling: recipe.Sampling | None = None
+    sampling: Sampling | None = None
     method: str | None = None
     clip_px: float = 20.0
     stack: int | None = None

@@ -14,12 +14,12 @@ from torch.utils.data import DataLoader
 from ..backbones.load import LoadedBackbone
 from ..backbones.module import Backbone
 from ..errors import UsageError
-from ..features.clips import ClipBatch, ClipDataset, ClipItem, clips_per_video, collate_clips
-from ..features.fingerprint import fingerprint
-from ..features.loader import pad_rows
+from ..features.keys import fingerprint
+from ..model.batch import pad_rows
+from ..model.recognizer import Output, Recognizer, loss, scores
 from ..pipeline import StreamParts, with_backbones
 from ..recipe import BackboneTraining, Recipe
-from ..recognizer import Output, Recognizer, loss, scores
+from .clips import ClipBatch, ClipDataset, ClipItem, clips_per_video, collate_clips
 from .fit import FitOptions
 from .samplers import EpochSampler
 from .stage import Row, Stage, run_stage

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..features.loader import Batch, FeatureDataset, FeatureItem, feature_loader
+from ..model.batch import Batch, FeatureDataset, FeatureItem, feature_loader
+from ..model.recognizer import Output, Recognizer, loss, scores
 from ..recipe import Recipe
-from ..recognizer import Output, Recognizer, loss, scores
 from ..temporal.standardize import Standardize
-from .kept import Kept
+from .reuse import Kept
 from .samplers import EpochSampler, class_weights
 from .stage import OnEpoch, Row, Stage, run_stage
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..features.loader import FeatureDataset, FeatureItem, feature_loader
-from ..fusion.concat_svm import LinearSVM, fit
-from ..recognizer import Recognizer
+from ..model.batch import FeatureDataset, FeatureItem, feature_loader
+from ..model.recognizer import Recognizer
+from ..model.svm import LinearSVM, fit
 
 
 def fit_svm(model: Recognizer, train: Sequence[FeatureItem], held_out: Sequence[FeatureItem]) -> LinearSVM:

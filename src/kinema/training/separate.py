@@ -8,12 +8,12 @@ from zlib import crc32
 import torch
 from torch import nn
 
-from ..features.fingerprint import fingerprint
-from ..features.loader import FeatureItem
-from ..features.presence import sequence_shape, with_stream
-from ..recognizer import Head, Recognizer, temporal_model
+from ..features.keys import fingerprint
+from ..model.batch import FeatureItem
+from ..model.presence import sequence_shape, with_stream
+from ..model.recognizer import Head, Recognizer, temporal_model
 from .fit import FitOptions, fit_stage
-from .kept import item_facts, stage_facts
+from .reuse import item_facts, stage_facts
 from .stage import Row
 
 

@@ -11,7 +11,7 @@ from ..anomaly.detector import save_detector
 from ..atomic import write_text
 from ..datasets import Dataset, load_dataset
 from ..errors import UsageError
-from ..inference.load import load
+from ..inference.predictor import load
 from .anomaly_report import write_anomaly_report
 from .events import SILENT, Events
 from .judge import AnomalyOptions, judge

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from ..datasets import Dataset
 from ..errors import WorkError
-from ..features.clips import ClipDataset, ClipItem, clips_per_video
-from ..features.extract import digest_records
-from ..features.fingerprint import video_key
+from ..extraction.engine import digest_records
+from ..features.keys import video_key
 from ..features.store import FeatureStore
+from ..model.recognizer import Recognizer
 from ..pipeline import StreamParts
 from ..recipe import Recipe
-from ..recognizer import Recognizer
 from ..streams.source import SourceConfig
+from ..training.clips import ClipDataset, ClipItem, clips_per_video
 from ..training.end_to_end import train_backbones
 from ..training.fit import FitOptions
 from ..training.stage import Row

@@ -12,10 +12,10 @@ import numpy as np
 from ..datasets import load_dataset
 from ..errors import UsageError
 from ..evaluation.score import EVALUATION_BATCH
-from ..features.loader import FeatureDataset, feature_loader
-from ..inference.embed import EmbeddingWriter, open_embeddings
-from ..inference.load import LoadedRun, load
+from ..inference.embedding_file import EmbeddingWriter, open_embeddings
+from ..inference.predictor import LoadedRun, load
 from ..inference.search import Hit, search
+from ..model.batch import FeatureDataset, feature_loader
 from ..types import VideoRecord
 from .events import SILENT, Events
 from .prepare import Extracted, extract_streams

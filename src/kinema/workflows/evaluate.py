@@ -13,9 +13,9 @@ from ..datasets import Dataset, ensure_split, load_dataset
 from ..errors import UsageError
 from ..evaluation.metrics import classification_metrics
 from ..evaluation.score import score_items
-from ..fusion.concat_svm import LinearSVM
-from ..inference.load import load
-from ..recognizer import Recognizer
+from ..inference.predictor import load
+from ..model.recognizer import Recognizer
+from ..model.svm import LinearSVM
 from ..types import VideoRecord
 from .events import SILENT, Events
 from .prepare import Extracted, extract_streams

@@ -17,7 +17,7 @@ from ..anomaly.threshold import choose_threshold
 from ..datasets.balance import choose_units
 from ..errors import UsageError
 from ..features.sequence_file import read_sequence
-from ..inference.load import LoadedRun
+from ..inference.predictor import LoadedRun
 from ..types import VideoRecord
 from .embed import embeddings
 from .events import SILENT, Events

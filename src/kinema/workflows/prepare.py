@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import WorkError
-from ..features.extract import ExtractReport, digest_records, extract, items_of
-from ..features.fingerprint import video_key
-from ..features.loader import FeatureItem
+from ..extraction.engine import ExtractReport, digest_records, extract, items_of
+from ..features.keys import video_key
 from ..features.store import FeatureStore
+from ..model.batch import FeatureItem
 from ..pipeline import StreamParts, default_workers
 from ..types import VideoRecord
 from .events import SILENT, Events

@@ -15,17 +15,17 @@ import torch
 from ..atomic import atomic_open, write_text
 from ..datasets import Dataset, carve_validation, check_trainable, ensure_split, load_dataset
 from ..errors import UsageError, WorkError
-from ..features.clips import ClipItem
-from ..features.fingerprint import fingerprint
-from ..fusion.concat_svm import LinearSVM
+from ..features.keys import fingerprint
+from ..model.recognizer import Recognizer
+from ..model.svm import LinearSVM
 from ..pipeline import TRAINED, StreamParts
 from ..recipe import BackboneTraining, Recipe, load_recipe
-from ..recognizer import Recognizer
 from ..run import RunConfig, flat_state, save_run
+from ..training.clips import ClipItem
 from ..training.end_to_end import fit_on_the_fly
 from ..training.fit import FitOptions, fit
 from ..training.fusion import fit_svm
-from ..training.kept import STAGES, Kept, kept_in
+from ..training.reuse import STAGES, Kept, kept_in
 from ..training.separate import fit_separate
 from ..training.stage import Row
 from ..types import VideoRecord

@@ -19,11 +19,11 @@ from .. import __version__
 from ..atomic import atomic_open, write_text
 from ..datasets import Dataset, find_duplicates, find_leaks
 from ..errors import KinemaError
-from ..features.presence import with_stream
 from ..features.sequence_file import read_sequence
 from ..fusion.weighted_average import WeightedAverage
+from ..model.presence import with_stream
+from ..model.recognizer import Recognizer, trainable_parameters
 from ..pipeline import StreamParts
-from ..recognizer import Recognizer, trainable_parameters
 from ..report.data import Comparison, Cost, DatasetFacts, ReportData, Sample, Section, Table, WeightsSource
 from ..report.film_strips import film_strip, spread
 from ..report.model_card import model_card

@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 
 from kinema import recipe
-from kinema.features.fingerprint import fingerprint, video_key
+from kinema.features.keys import fingerprint, video_key
 from kinema.media.digest import content_digest
+from kinema.sampling import specs
 from kinema.streams.source import SourceConfig, View
 from kinema.types import VideoRecord
 
 CONFIG = SourceConfig(
     "rgb",
     (View("frame", (224, 224), "center"),),
-    recipe.Rate(kind="rate", fps=8),
+    specs.Rate(kind="rate", fps=8),
     augment=recipe.Augment(rotate=5, copies=2),
 )
 CHANGES = {
@@ -26,9 +27,9 @@ CHANGES = {
     "kind of view": {"views": (View("clip", (224, 224), "center"),)},
     "front end": {"views": (View("frame", (224, 224), "center", "yamnet"),)},
     "second backbone": {"views": CONFIG.views * 2},
-    "sampling": {"sampling": recipe.Jump(kind="jump", every=8)},
-    "rate": {"sampling": recipe.Rate(kind="rate", fps=9)},
-    "limit": {"sampling": recipe.Rate(kind="rate", fps=8, max_frames=50)},
+    "sampling": {"sampling": specs.Jump(kind="jump", every=8)},
+    "rate": {"sampling": specs.Rate(kind="rate", fps=9)},
+    "limit": {"sampling": specs.Rate(kind="rate", fps=8, max_frames=50)},
     "flow method": {"method": "tvl1"},
     "input": {"input": "flow"},
 }

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from kinema.features.loader import FeatureDataset, FeatureItem, collate, feature_loader
 from kinema.features.sequence_file import SequenceWriter
+from kinema.model.batch import FeatureDataset, FeatureItem, collate, feature_loader
 
 
 def save(path: Path, data: np.ndarray) -> Path:
@@ -89,7 +89,7 @@ def test_orders_of_items(tmp_path: Path):
 SWEEP = """
 import sys
 from pathlib import Path
-from kinema.features.loader import FeatureDataset, FeatureItem, feature_loader
+from kinema.model.batch import FeatureDataset, FeatureItem, feature_loader
 def peak():
     return int(next(l.split()[1] for l in open("/proc/self/status") if l.startswith("VmHWM"))) // 1024
 files = sorted(Path(sys.argv[1]).iterdir())

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load, save
 
 from kinema.errors import UsageError, WorkError
-from kinema.fusion.concat_svm import LinearSVM, fit
+from kinema.model.svm import LinearSVM, fit
 
 
 def objective(w: torch.Tensor, b: torch.Tensor, x: torch.Tensor, y: torch.Tensor, l2: float) -> torch.Tensor:

@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from ..errors import WorkError
-from .loader import FeatureItem
+from .batch import FeatureItem
 
 
 def sequence_shape(path: Path) -> tuple[int, int]:

@@ -14,12 +14,12 @@ from torch import nn
 from ..backbones.load import state_digest
 from ..errors import UsageError
 from ..evaluation.score import score_batch
-from ..features.fingerprint import fingerprint
-from ..features.loader import SequenceBatch, pad
-from ..fusion.concat_svm import LinearSVM
+from ..features.keys import fingerprint
+from ..model.batch import SequenceBatch, pad
+from ..model.recognizer import Recognizer
+from ..model.svm import LinearSVM
 from ..pipeline import TRAINED, StreamParts, assemble_streams, with_backbones
 from ..recipe import load_recipe
-from ..recognizer import Recognizer
 from ..run import RunConfig, check_backbones, load_run, weight_hints
 from ..streams.source import Job, make_source
 from ..types import FeatureSequence, Prediction, VideoRecord

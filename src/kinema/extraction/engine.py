@@ -19,14 +19,14 @@ from typing import Protocol
 import numpy as np
 
 from ..errors import KinemaError, WorkError
+from ..features.keys import video_key
+from ..features.sequence_file import SequenceWriter
+from ..features.store import FeatureStore, Shelf
 from ..media.digest import content_digest
 from ..streams.source import Job, SourceConfig
 from ..types import Clip, VideoRecord
-from .fingerprint import video_key
 from .messages import Finished
 from .pool import DecodingPool
-from .sequence_file import SequenceWriter
-from .store import FeatureStore, Shelf
 
 Progress = Callable[[int, int], None]
 

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .features.loader import SequenceBatch
-from .fusion.weighted_average import build_fusion
-from .recipe import Classifier, Recipe
-from .temporal.model import TemporalModel
-from .temporal.pooling import absent_steps
-from .temporal.vote import vote
+from ..fusion.weighted_average import build_fusion
+from ..recipe import Classifier, Recipe
+from ..temporal.model import TemporalModel
+from ..temporal.pooling import absent_steps
+from ..temporal.vote import vote
+from .batch import SequenceBatch
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ from torch.utils.data import Dataset
 
 from ..atomic import atomic_open
 from ..errors import MediaError
-from ..recipe import Segments, Uniform, Windows
+from ..features.keys import fingerprint
+from ..sampling.specs import Segments, Uniform, Windows
 from ..streams.images import Augmenter, fit
 from ..streams.source import Job, SourceConfig, make_source
 from ..types import VideoRecord
-from .fingerprint import fingerprint
 
 # Clips of small sets stay in memory between epochs, up to this much.
 MEMORY_BYTES = 1 << 29

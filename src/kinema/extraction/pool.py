@@ -204,5 +204,5 @@ def _start(pipe: Connection, threads: int) -> subprocess.Popen[bytes]:
         "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
     }
     # -P: modules are found where we find them, and never in a working folder that happens to hold an av.py.
-    command = [sys.executable, "-P", "-m", "kinema.features.worker", str(pipe.fileno())]
+    command = [sys.executable, "-P", "-m", "kinema.extraction.worker", str(pipe.fileno())]
     return subprocess.Popen(command, pass_fds=(pipe.fileno(),), env=environment, stdin=subprocess.DEVNULL)

@@ -14,12 +14,13 @@ import pytest
 
 from kinema import recipe
 from kinema.errors import WorkError
-from kinema.features import extract as extract_module
+from kinema.extraction import engine as extract_module
+from kinema.extraction.engine import ExtractReport, digest_records, extract, items_of
+from kinema.extraction.messages import Finished
 from kinema.features import sequence_file
-from kinema.features.extract import ExtractReport, digest_records, extract, items_of
-from kinema.features.messages import Finished
 from kinema.features.store import FeatureStore
 from kinema.media.reader import VideoReader
+from kinema.sampling import specs
 from kinema.streams.images import fit
 from kinema.streams.source import SourceConfig, View
 from kinema.types import VideoRecord
@@ -140,7 +141,7 @@ def test_augmented_versions_of_training_videos_only(tmp_path: Path, make_clip):
     config = SourceConfig(
         "rgb",
         (View("frame", (32, 32), "stretch"),),
-        recipe.Jump(kind="jump", every=2),
+        specs.Jump(kind="jump", every=2),
         augment=recipe.Augment(rotate=5, crop="random", flip=0.5, copies=2),
     )
     records = [
@@ -221,7 +222,7 @@ def test_a_full_disk_met_by_a_worker_is_not_the_files_fault(
 
 def check_stopped_clean(root: Path) -> None:
     assert [p for p in tree(root) if not p.endswith("stream.json")] == []
-    assert not [c for c in psutil.Process().children() if "kinema.features.worker" in " ".join(c.cmdline())]
+    assert not [c for c in psutil.Process().children() if "kinema.extraction.worker" in " ".join(c.cmdline())]
 
 
 def test_unreadable_files_are_told_apart_from_the_rest(tmp_path: Path, records):

@@ -17,7 +17,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..errors import UsageError
-from ..features.loader import FeatureItem
+from ..model.batch import FeatureItem
 from ..recipe import Training
 from ..run import load_run
 

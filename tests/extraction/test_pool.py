@@ -16,9 +16,9 @@ import psutil
 import pytest
 
 from kinema.errors import WorkError
-from kinema.features import pool as pool_module
-from kinema.features.messages import Finished, Message
-from kinema.features.pool import DecodingPool
+from kinema.extraction import pool as pool_module
+from kinema.extraction.messages import Finished, Message
+from kinema.extraction.pool import DecodingPool
 from kinema.streams.rgb import RgbSource
 from kinema.streams.source import Job, SourceConfig
 from kinema.types import Clip, VideoRecord
@@ -28,7 +28,7 @@ def workers_of(process: psutil.Process | None = None) -> list[psutil.Process]:
     """Our decoding processes; the dead who were not waited for are among them."""
     children = (process or psutil.Process()).children()
     return [
-        c for c in children if c.status() == psutil.STATUS_ZOMBIE or "kinema.features.worker" in c.cmdline()
+        c for c in children if c.status() == psutil.STATUS_ZOMBIE or "kinema.extraction.worker" in c.cmdline()
     ]
 
 
@@ -154,13 +154,13 @@ def _serving(then: str) -> str:
     """A worker that gets ready, takes a job, and then does something else."""
     return (
         "import sys\nfrom multiprocessing.connection import Connection\n"
-        "from kinema.features.messages import Finished, Ready\n"
+        "from kinema.extraction.messages import Finished, Ready\n"
         "pipe = Connection(int(sys.argv[1]))\npipe.recv(); pipe.send(Ready()); pipe.recv()\n" + then
     )
 
 
 def _popen(pipe, code: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", code, str(pipe.fileno()), "kinema.features.worker"]
+    command = [sys.executable, "-c", code, str(pipe.fileno()), "kinema.extraction.worker"]
     return subprocess.Popen(command, pass_fds=(pipe.fileno(),))
 
 
@@ -209,10 +209,11 @@ def test_a_worker_ends_when_its_parent_is_killed(long_clip: Path):
 import sys, time
 from pathlib import Path
 from kinema import recipe
-from kinema.features.pool import DecodingPool
+from kinema.sampling import specs
+from kinema.extraction.pool import DecodingPool
 from kinema.streams.source import Job, SourceConfig, View
 from kinema.types import VideoRecord
-config = SourceConfig("rgb", (View("frame", (32, 32), "stretch"),), recipe.Jump(kind="jump", every=1))
+config = SourceConfig("rgb", (View("frame", (32, 32), "stretch"),), specs.Jump(kind="jump", every=1))
 results = DecodingPool(config, workers=1, ahead=1).results([Job(VideoRecord(Path(sys.argv[1])), "k")])
 next(results)
 print("decoding", flush=True)
@@ -235,5 +236,5 @@ def test_a_worker_imports_neither_torch_nor_modules_of_the_working_folder(
         (tmp_path / f"{name}.py").write_text("raise RuntimeError('hijacked')")
     monkeypatch.chdir(tmp_path)
     assert list(DecodingPool(every_frame, workers=1).results(jobs_of(clips[:1])))[-1] == (0, Finished())
-    code = "import sys, kinema.features.worker, kinema.streams.rgb; sys.exit('torch' in sys.modules)"
+    code = "import sys, kinema.extraction.worker, kinema.streams.rgb; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-P", "-c", code], check=True)

@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from kinema.features.loader import SequenceBatch
+from kinema.model.batch import SequenceBatch
+from kinema.model.recognizer import Output, Recognizer, loss, scores, trainable_parameters
 from kinema.recipe import Classifier, Recipe, load_recipe
-from kinema.recognizer import Output, Recognizer, loss, scores, trainable_parameters
 
 DIMS = {"rgb": 4, "audio": 3}
 

@@ -11,7 +11,7 @@ import pytest
 
 from kinema.audio.examples import log_mel_examples
 from kinema.audio.logmel import VGGISH, YAMNET
-from kinema.audio.source import PRESENT, audio_examples, sound_outcome, unless_silent
+from kinema.audio.track import PRESENT, audio_examples, sound_outcome, unless_silent
 from kinema.errors import MediaError
 
 TONE = np.round(8000 * np.sin(2 * np.pi * 440 * np.arange(16000 * 4) / 16000)) / 32768

@@ -1,95 +1,17 @@
-"""A recipe: streams + temporal model + fusion + classifier + training + protocol, as frozen, validated data.
-
-YAML in (`load_recipe`), resolved YAML out (`Recipe.to_yaml`). Unknown keys, wrong types and impossible
-combinations are refused with the key's path and the allowed values.
-"""
+"""A recipe as frozen, validated data: streams, temporal model, fusion, classifier, training, protocol."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from importlib import resources
-from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from .errors import UsageError
-
-Count = Annotated[int, Field(ge=1)]
-Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+from ..sampling.specs import Sampling
+from ..settings import Count, Fraction, Settings
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FirstN(_Part):
-    """The first `frames` frames; a shorter video is filled up by `policy`."""
-
-    kind: Literal["first_n"]
-    frames: Count
-    policy: Literal["repeat_last", "wrap", "error"] = "repeat_last"
-
-
-class Uniform(_Part):
-    """`frames` frames at equal distances over the whole video."""
-
-    kind: Literal["uniform"]
-    frames: Count
-    policy: Literal["repeat_last", "error"] = "repeat_last"
-
-
-class Jump(_Part):
-    """Every `every`-th frame, starting with the first; at most `max_frames`."""
-
-    kind: Literal["jump"]
-    every: Count
-    max_frames: Count | None = None
-
-
-class Rate(_Part):
-    """`fps` frames per second of video time: a file and a camera mean the same."""
-
-    kind: Literal["rate"]
-    fps: Annotated[float, Field(gt=0)]
-    max_frames: Count | None = None
-
-
-class Segments(_Part):
-    """Non-overlapping segments of `length` frames; a short last one is filled up by `policy`."""
-
-    kind: Literal["segments"]
-    length: Count
-    policy: Literal["repeat_last", "wrap", "error"] = "repeat_last"
-    max_segments: Count | None = None
-
-
-class Windows(_Part):
-    """Windows of `length` frames, one every `stride` frames."""
-
-    kind: Literal["windows"]
-    length: Count
-    stride: Count
-    policy: Literal["repeat_last", "wrap", "error"] = "repeat_last"
-
-
-class Adaptive(_Part):
-    """At most `frames` samples of the first `seconds`, more where `motion` is larger (three-stream paper)."""
-
-    kind: Literal["adaptive"]
-    frames: Count
-    seconds: Annotated[float, Field(gt=0)]
-    stretches: Count = 12
-    motion: Literal["flow", "difference"] = "flow"
-
-
-Sampling = Annotated[
-    FirstN | Uniform | Jump | Rate | Segments | Windows | Adaptive, Field(discriminator="kind")
-]
-
-
-class Augment(_Part):
+class Augment(Settings):
     """Extra versions of each TRAINING frame; the same random choice for every frame of one version.
 
     `copies` versions are computed once and stored; with `on_the_fly` each epoch sees a new version instead,
@@ -109,7 +31,7 @@ class Augment(_Part):
         return self
 
 
-class Stream(_Part):
+class Stream(Settings):
     """Everything that turns a video into a feature sequence [T, D].
 
     `standardize` brings features to mean 0 and spread 1 over the training videos, ahead of the temporal
@@ -160,14 +82,14 @@ class Stream(_Part):
         return self
 
 
-class Encoder(_Part):
+class Encoder(Settings):
     """Fully connected layers (ReLU) applied to every step before the temporal model; trained."""
 
     layers: Annotated[tuple[Count, ...], Field(min_length=1)]
     dropout: Fraction = 0.0
 
 
-class Temporal(_Part):
+class Temporal(Settings):
     """[B, T, D] -> embedding. `pool: none` keeps every step (for `classifier.per_step`)."""
 
     cell: Literal["gru", "lstm", "mean"] = "gru"
@@ -181,7 +103,7 @@ class Temporal(_Part):
     dropout: Fraction = 0.0
 
 
-class Fusion(_Part):
+class Fusion(Settings):
     """How the streams' embeddings meet. `alpha` is the weight of the first stream."""
 
     kind: Literal["weighted_average", "average", "concat", "concat_svm"]
@@ -189,7 +111,7 @@ class Fusion(_Part):
     svm_l2: Annotated[float, Field(gt=0)] = 1.0e-2
 
 
-class Classifier(_Part):
+class Classifier(Settings):
     """Embedding -> class scores. `per_step` scores every step; `vote` joins them into the video's tag."""
 
     activation: Literal["softmax", "sigmoid"] = "softmax"
@@ -198,7 +120,7 @@ class Classifier(_Part):
     vote: Literal["majority", "mean"] | None = None
 
 
-class Schedule(_Part):
+class Schedule(Settings):
     """Learning-rate schedule: `step` every `every` epochs, or `plateau` after `every` epochs without gain."""
 
     kind: Literal["step", "plateau", "cosine"]
@@ -207,7 +129,7 @@ class Schedule(_Part):
     floor: Annotated[float, Field(ge=0)] = 0.0
 
 
-class BackboneTraining(_Part):
+class BackboneTraining(Settings):
     """The backbone stage: the last `train_blocks` blocks of a stream's backbone, before the temporal stage.
 
     `unit: clip` classifies single clips, `clips_per_video` of each video, by a dense layer of its own (the
@@ -223,7 +145,7 @@ class BackboneTraining(_Part):
     schedule: Schedule | None = None
 
 
-class Training(_Part):
+class Training(Settings):
     """Optimiser, schedule and stopping of the temporal stage, plus what all stages share."""
 
     optimizer: Literal["rmsprop", "adam", "sgd"] = "adam"
@@ -250,13 +172,13 @@ class Training(_Part):
         return self
 
 
-class Data(_Part):
+class Data(Settings):
     """What the recipe assumes of the data: the number of classes used for counting parameters."""
 
     classes: Annotated[int, Field(ge=2)] = 101
 
 
-class Protocol(_Part):
+class Protocol(Settings):
     """How accuracy is measured. `seeds` repeats the whole and gives mean and standard deviation."""
 
     kind: Literal["split", "official_splits", "leave_one_group_out", "people", "random_and_group"] = "split"
@@ -265,7 +187,7 @@ class Protocol(_Part):
     seeds: Count = 1
 
 
-class PaperCount(_Part):
+class PaperCount(Settings):
     """A parameter count that follows from the paper, and the setting it belongs to."""
 
     classes: int
@@ -275,7 +197,7 @@ class PaperCount(_Part):
     trainable_parameters: int
 
 
-class Paper(_Part):
+class Paper(Settings):
     """Where a recipe comes from."""
 
     title: str
@@ -283,7 +205,7 @@ class Paper(_Part):
     counts: tuple[PaperCount, ...] = ()
 
 
-class Recipe(_Part):
+class Recipe(Settings):
     """One complete recogniser as data."""
 
     name: str
@@ -333,120 +255,3 @@ class Recipe(_Part):
     def to_yaml(self) -> str:
         """The resolved recipe, every default written out; `load_recipe` reads it back to an equal one."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-
-
-def recipe_names() -> list[str]:
-    """Names of the recipes that ship with Kinema, sorted."""
-    folder = resources.files("kinema") / "recipes"
-    return sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
-
-
-def load_recipe(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Iterable[str] = ()) -> Recipe:
-    """A recipe by name, from a YAML file or from plain data, with `key.path=value` overrides applied.
-
-    Raises `UsageError` with the key's path and the allowed values.
-    """
-    if isinstance(recipe, Recipe):
-        raw = recipe.model_dump(mode="json")
-    elif isinstance(recipe, Mapping):
-        raw = yaml.safe_load(yaml.safe_dump(dict(recipe)))
-    else:
-        raw = _read(recipe)
-    for override in overrides:
-        _override(raw, override)
-    if isinstance(raw.get("streams"), dict):  # `--set streams.rgb=null` leaves a stream out
-        raw["streams"] = {name: stream for name, stream in raw["streams"].items() if stream is not None}
-    try:
-        return Recipe.model_validate(raw)
-    except ValidationError as error:
-        raise UsageError(f"recipe {raw.get('name', recipe)!s}: {_explain(error)}") from None
-
-
-def _read(recipe: str | Path) -> dict[str, Any]:
-    name = str(recipe)
-    if name in recipe_names():
-        text = (resources.files("kinema") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
-    elif Path(name).suffix in {".yaml", ".yml"}:
-        try:
-            text = Path(name).read_text(encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"cannot read recipe file {name}: {error.strerror}") from None
-    else:
-        raise UsageError(
-            f"unknown recipe '{name}'; choose one of {', '.join(recipe_names())}, or give a .yaml file"
-        )
-    try:
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UsageError(f"recipe {name} is not valid YAML: {error}") from None
-    if not isinstance(raw, dict):
-        raise UsageError(f"recipe {name} must be a mapping with `streams`; see `kinema recipes lite`")
-    return raw
-
-
-def _override(raw: dict[str, Any], override: str) -> None:
-    path, sign, text = override.partition("=")
-    if not sign or not path:
-        raise UsageError(f"--set {override}: write it as key.path=value, for example temporal.units=512")
-    *parents, last = path.split(".")
-    node = raw
-    for key in parents:
-        child = node.get(key)
-        if child is None:
-            child = node[key] = {}
-        if not isinstance(child, dict):
-            raise UsageError(f"--set {override}: '{key}' is a value, not a section")
-        node = child
-    node[last] = _value(text, override)
-
-
-def _value(text: str, override: str) -> Any:
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UsageError(f"--set {override}: the value is not valid YAML") from None
-    if isinstance(value, str):  # YAML 1.1 reads 1e-3 as text
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
-
-
-def _explain(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    # Behind `sampling` the path holds the kind that was chosen, which is no key.
-    keys = [p for i, p in enumerate(first["loc"]) if i == 0 or first["loc"][i - 1] != "sampling"]
-    where = ".".join(str(p) for p in keys) or "recipe"
-    if first["type"] == "extra_forbidden":
-        return f"unknown key '{where}'; {_allowed(first['loc'])}"
-    message = first["msg"].removeprefix("Value error, ")
-    given = first.get("input")
-    shown = f", got {given!r}" if isinstance(given, str | int | float | bool) else ""
-    return f"{where}: {message}{shown}"
-
-
-def _allowed(loc: tuple[int | str, ...]) -> str:
-    """The keys that are allowed beside an unknown one, found by walking the models along its path."""
-    models: list[type[BaseModel]] = [Recipe]
-    for key in loc[:-1]:
-        found: list[type[BaseModel]] = []
-        for model in models:
-            if key in model.model_fields:
-                found += _models_in(model.model_fields[str(key)].annotation)
-            elif model.model_fields.get("kind") and key == _kind_of(model):
-                found.append(model)
-        models = found or models
-    names = sorted({name for model in models for name in model.model_fields})
-    return f"allowed here: {', '.join(names)}"
-
-
-def _kind_of(model: type[BaseModel]) -> str | None:
-    values = get_args(model.model_fields["kind"].annotation)
-    return str(values[0]) if len(values) == 1 else None
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [m for a in getattr(annotation, "__args__", ()) for m in _models_in(a)]

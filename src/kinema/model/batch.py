@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from ..features.sequence_file import read_sequence
 from ..types import FeatureSequence
-from .sequence_file import read_sequence
 
 
 # Batches are not frozen: Lightning moves them to a device field by field.

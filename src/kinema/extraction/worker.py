@@ -1,6 +1,6 @@
 """A worker process: takes jobs from a pipe, decodes, and sends clips back.
 
-It is started as `python -m kinema.features.worker FD`, so that neither the caller's main module nor torch
+It is started as `python -m kinema.extraction.worker FD`, so that neither the caller's main module nor torch
 is imported again, and it ends by itself when the other end of the pipe is gone.
 """
 

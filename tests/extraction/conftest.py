@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kinema import recipe
 from kinema.media.writer import VideoWriter
+from kinema.sampling import specs
 from kinema.streams.source import SourceConfig, View
 
 
@@ -30,4 +30,4 @@ def make_clip() -> Callable[..., Path]:
 @pytest.fixture
 def every_frame() -> SourceConfig:
     """Every frame, stretched to 32 x 32."""
-    return SourceConfig("rgb", (View("frame", (32, 32), "stretch"),), recipe.Jump(kind="jump", every=1))
+    return SourceConfig("rgb", (View("frame", (32, 32), "stretch"),), specs.Jump(kind="jump", every=1))

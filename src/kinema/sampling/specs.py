@@ -1,0 +1,74 @@
+"""The samplings that a recipe can name, with the keys of each."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ..settings import Count, Settings
+
+
+class FirstN(Settings):
+    """The first `frames` frames; a shorter video is filled up by `policy`."""
+
+    kind: Literal["first_n"]
+    frames: Count
+    policy: Literal["repeat_last", "wrap", "error"] = "repeat_last"
+
+
+class Uniform(Settings):
+    """`frames` frames at equal distances over the whole video."""
+
+    kind: Literal["uniform"]
+    frames: Count
+    policy: Literal["repeat_last", "error"] = "repeat_last"
+
+
+class Jump(Settings):
+    """Every `every`-th frame, starting with the first; at most `max_frames`."""
+
+    kind: Literal["jump"]
+    every: Count
+    max_frames: Count | None = None
+
+
+class Rate(Settings):
+    """`fps` frames per second of video time: a file and a camera mean the same."""
+
+    kind: Literal["rate"]
+    fps: Annotated[float, Field(gt=0)]
+    max_frames: Count | None = None
+
+
+class Segments(Settings):
+    """Non-overlapping segments of `length` frames; a short last one is filled up by `policy`."""
+
+    kind: Literal["segments"]
+    length: Count
+    policy: Literal["repeat_last", "wrap", "error"] = "repeat_last"
+    max_segments: Count | None = None
+
+
+class Windows(Settings):
+    """Windows of `length` frames, one every `stride` frames."""
+
+    kind: Literal["windows"]
+    length: Count
+    stride: Count
+    policy: Literal["repeat_last", "wrap", "error"] = "repeat_last"
+
+
+class Adaptive(Settings):
+    """At most `frames` samples of the first `seconds`, more where `motion` is larger (three-stream paper)."""
+
+    kind: Literal["adaptive"]
+    frames: Count
+    seconds: Annotated[float, Field(gt=0)]
+    stretches: Count = 12
+    motion: Literal["flow", "difference"] = "flow"
+
+
+Sampling = Annotated[
+    FirstN | Uniform | Jump | Rate | Segments | Windows | Adaptive, Field(discriminator="kind")
+]
