@@ -30,7 +30,7 @@ __all__ = ["embed", "evaluate", "load", "train"]
 _HOMES = {
     "embed": ("workflows.embed", "embed_dataset"),
     "evaluate": ("workflows.evaluate", "evaluate"),
-    "load": ("inference.load", "load"),
+    "load": ("inference.predictor", "load"),
     "train": ("workflows.train", "train"),
 }
 
