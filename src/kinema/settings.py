@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,7 +10,26 @@ Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
+class _Apart:
+    """Marks a key that does not decide what a stored feature holds."""
+
+
+APART = _Apart()
+
+
 class Settings(BaseModel):
     """One section of a recipe."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def counted(self) -> dict[str, Any]:
+        """The keys that decide what a stored feature holds, as plain data: all but those marked `APART`."""
+        return {
+            name: _plain(getattr(self, name))
+            for name, field in type(self).model_fields.items()
+            if APART not in field.metadata
+        }
+
+
+def _plain(value: Any) -> Any:
+    return value.counted() if isinstance(value, Settings) else value

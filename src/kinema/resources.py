@@ -1,0 +1,86 @@
+"""What a job may use: where weights and features lie, and what computes. One meaning for every verb.
+
+Checked on creation, without torch, so that a wrong call is refused at once.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from .errors import UsageError
+
+Precision = Literal["fp32", "bf16"]
+Runtime = Literal["torch", "openvino"]
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+_CUDA_LIBRARY = {"win32": "nvcuda.dll"}.get(sys.platform, "libcuda.so.1")
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Where things lie and what computes; the same from Python and from every verb.
+
+    weights: a folder to look in first, `none` for seeded random values, None for the usual places.
+    features: the feature store; None for `KINEMA_FEATURES`, else the user's cache folder.
+    workers: decoding processes; None chooses by processor and stream.
+    device: auto, cpu, cuda, cuda:N or mps. precision and runtime: of the backbones; None is the run's own,
+    else fp32 by torch. offline: never download; `KINEMA_OFFLINE=1` says the same.
+    Raises `UsageError`.
+    """
+
+    weights: str | Path | None = None
+    features: str | Path | None = None
+    workers: int | None = None
+    device: str = "auto"
+    precision: Precision | None = None
+    runtime: Runtime | None = None
+    offline: bool = False
+
+    def __post_init__(self) -> None:
+        if self.folder is not None and not self.folder.is_dir():
+            raise UsageError(
+                f"no folder of weights at {self.folder}; give an existing one, or `none` for random values"
+            )
+        if self.workers is not None and self.workers < 1:
+            raise UsageError(f"workers={self.workers}: give 1 or more decoding processes")
+        _choice("precision", self.precision, get_args(Precision))
+        _choice("runtime", self.runtime, get_args(Runtime))
+        if not _DEVICE.fullmatch(self.device):
+            raise UsageError(f"unknown device '{self.device}'; use auto, cpu, cuda, cuda:N or mps")
+        if self.device.startswith("cuda") and not has_cuda():
+            raise UsageError(f"device {self.device} was asked for and there is no GPU here; use --device cpu")
+        if self.device == "mps" and sys.platform != "darwin":
+            raise UsageError("device mps is Apple's; use --device cpu or cuda here")
+        if self.runtime == "openvino" and self.device not in ("auto", "cpu"):
+            raise UsageError(f"runtime openvino works on the processor, not on {self.device}; use --device cpu")
+        if os.environ.get("KINEMA_OFFLINE", "0") not in ("", "0"):
+            object.__setattr__(self, "offline", True)
+
+    @property
+    def random(self) -> bool:
+        """Whether seeded random values are wanted in place of published ones."""
+        return str(self.weights) == "none"
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of weights to look in first, absolute, where one was given."""
+        return None if self.weights is None or self.random else Path(self.weights).absolute()
+
+
+def has_cuda() -> bool:
+    """Whether the driver of a CUDA device is here and answers; asks the driver, not torch."""
+    try:
+        driver = ctypes.CDLL(_CUDA_LIBRARY)
+    except OSError:
+        return False
+    return bool(driver.cuInit(0) == 0)
+
+
+def _choice(name: str, value: str | None, allowed: tuple[str, ...]) -> None:
+    if value is not None and value not in allowed:
+        raise UsageError(f"unknown {name} '{value}'; use {' or '.join(allowed)}")
