@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import MediaError, UsageError, WorkError
+from ..resources import Resources
 from .console import ConsoleEvents, print_json
 from .options import (
+    COMPUTING,
+    STORING,
     DataArgument,
-    DeviceOption,
-    FeaturesOption,
     JsonOption,
     LayoutOption,
     RunArgument,
     SplitOption,
-    WeightsOption,
-    WorkersOption,
+    with_resources,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ app = typer.Typer(name=NAME, help=HELP, no_args_is_help=True)
 
 
 @app.command()
+@with_resources(*STORING)
 def fit(
     run: RunArgument,
     data: DataArgument,
@@ -49,18 +50,16 @@ def fit(
     seed: Annotated[int, typer.Option(help="Seed of the fit and of the choice of held-out videos.")] = 0,
     layout: LayoutOption = "auto",
     split: SplitOption = 1,
-    weights: WeightsOption = None,
-    features: FeaturesOption = None,
-    workers: WorkersOption = None,
-    device: DeviceOption = "auto",
     json: JsonOption = False,
+    *,
+    resources: Resources,
 ) -> None:
     """Fit on normal videos: a folder of them is enough. Other classes, where --normal picks some, give a ROC.
 
     Example: kinema anomaly fit run normal_videos --out detector --false-alarms 0.05
     """
     from ..workflows.anomaly import fit_anomaly
-    from ..workflows.judge import AnomalyOptions
+    from ..workflows.anomaly_fit import AnomalyOptions
 
     options = AnomalyOptions(
         normal=tuple(normal or ()),
@@ -70,13 +69,9 @@ def fit(
         seed=seed,
         layout=layout,
         split=split,
-        weights=weights,
-        features=features,
-        workers=workers,
-        device=device,
     )
     with ConsoleEvents() as events:
-        metrics = fit_anomaly(run, data, out, options=options, events=events)
+        metrics = fit_anomaly(run, data, out, options=options, resources=resources, events=events)
     if json:
         print_json({"detector": str(out), **metrics})
         return
@@ -91,6 +86,7 @@ def fit(
 
 
 @app.command()
+@with_resources(*COMPUTING)
 def score(
     detector: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of `kinema anomaly fit`.")],
     videos: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="Video files.")],
@@ -106,9 +102,9 @@ def score(
     stride: Annotated[
         float | None, typer.Option(help="Seconds between windows [default: half a window].", min=0.05)
     ] = None,
-    weights: WeightsOption = None,
-    device: DeviceOption = "auto",
     json: JsonOption = False,
+    *,
+    resources: Resources,
 ) -> None:
     """Error, threshold, percentile among normal videos and verdict of each file, or of windows along it.
 
@@ -121,7 +117,7 @@ def score(
         raise UsageError(f"no file {missing[0]}; check the path")
     results: list[dict[str, Any]] = []
     with ConsoleEvents() as events:
-        loaded = load_anomaly(detector, run=run, weights=weights, device=device)
+        loaded = load_anomaly(detector, run=run, resources=resources)
         for video in videos:
             try:
                 result = _scored(loaded, video, timeline, window, stride)

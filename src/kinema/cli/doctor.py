@@ -5,8 +5,9 @@ from __future__ import annotations
 from rich.console import Console
 from rich.markup import escape
 
+from ..resources import Resources
 from .console import print_json
-from .options import JsonOption, WeightsOption
+from .options import JsonOption, with_resources
 
 NAME = "doctor"
 HELP = """Check the installation: packages, extras, codecs, processor, weights, folders.
@@ -14,13 +15,14 @@ HELP = """Check the installation: packages, extras, codecs, processor, weights, 
 Example: kinema doctor"""
 
 
-def command(weights: WeightsOption = None, json: JsonOption = False) -> None:
+@with_resources("weights")
+def command(json: JsonOption = False, *, resources: Resources) -> None:
     """See HELP."""
     from ..workflows.doctor import diagnose
 
-    checks = diagnose(weights)
+    checks = diagnose(resources)
     if json:
-        print_json([c.__dict__ if hasattr(c, "__dict__") else c._asdict() for c in checks])
+        print_json([c._asdict() for c in checks])
     else:
         console = Console()
         marks = {"ok": "[green]✓[/]", "optional": "[dim]·[/]", "missing": "[red]✗[/]"}

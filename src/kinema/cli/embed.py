@@ -7,17 +7,9 @@ from typing import Annotated
 
 import typer
 
+from ..resources import Resources
 from .console import ConsoleEvents, print_json
-from .options import (
-    DataArgument,
-    DeviceOption,
-    FeaturesOption,
-    JsonOption,
-    LayoutOption,
-    RunArgument,
-    WeightsOption,
-    WorkersOption,
-)
+from .options import STORING, DataArgument, JsonOption, LayoutOption, RunArgument, with_resources
 
 NAME = "embed"
 HELP = """Write the embedding of every video of a folder to a Parquet file, for search and for other programs.
@@ -25,32 +17,21 @@ HELP = """Write the embedding of every video of a folder to a Parquet file, for 
 Example: kinema embed run videos --out videos.parquet"""
 
 
+@with_resources(*STORING)
 def command(
     run: RunArgument,
     data: DataArgument,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The Parquet file to write.")],
     layout: LayoutOption = "auto",
-    weights: WeightsOption = None,
-    features: FeaturesOption = None,
-    workers: WorkersOption = None,
-    device: DeviceOption = "auto",
     json: JsonOption = False,
+    *,
+    resources: Resources,
 ) -> None:
     """See HELP."""
     from ..workflows.embed import embed_dataset
 
     with ConsoleEvents() as events:
-        result = embed_dataset(
-            run,
-            data,
-            out,
-            layout=layout,
-            weights=weights,
-            features=features,
-            workers=workers,
-            device=device,
-            events=events,
-        )
+        result = embed_dataset(run, data, out, layout=layout, resources=resources, events=events)
     facts = {
         "file": str(result.file),
         "videos": result.videos,

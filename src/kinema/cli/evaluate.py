@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
+from ..resources import Resources
 from .console import ConsoleEvents, print_json
-from .options import (
-    DataArgument,
-    DeviceOption,
-    FeaturesOption,
-    JsonOption,
-    LayoutOption,
-    RunArgument,
-    SplitOption,
-    WeightsOption,
-)
+from .options import STORING, DataArgument, JsonOption, LayoutOption, RunArgument, SplitOption, with_resources
 
 NAME = "evaluate"
 HELP = """Measure a run on the test split of a data folder (on all of it where it has no split).
@@ -20,31 +12,22 @@ HELP = """Measure a run on the test split of a data folder (on all of it where i
 Example: kinema evaluate run videos --json"""
 
 
+@with_resources(*STORING)
 def command(
     run: RunArgument,
     data: DataArgument,
     layout: LayoutOption = "auto",
     split: SplitOption = 1,
-    weights: WeightsOption = None,
-    features: FeaturesOption = None,
-    device: DeviceOption = "auto",
     json: JsonOption = False,
+    *,
+    resources: Resources,
 ) -> None:
     """See HELP."""
     from ..workflows.evaluate import evaluate
     from .train import show_metrics
 
     with ConsoleEvents() as events:
-        metrics = evaluate(
-            run,
-            data,
-            layout=layout,
-            split=split,
-            weights=weights,
-            features=features,
-            device=device,
-            events=events,
-        )
+        metrics = evaluate(run, data, layout=layout, split=split, resources=resources, events=events)
     if json:
         print_json(metrics)
     else:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from ..resources import Resources
 from .console import ConsoleEvents, print_json
 from .options import (
+    STORING,
     DataArgument,
-    DeviceOption,
-    FeaturesOption,
     JsonOption,
     LayoutOption,
     RecipeOption,
     SetOption,
     SplitOption,
-    WeightsOption,
-    WorkersOption,
+    with_resources,
 )
 
 NAME = "extract"
@@ -22,17 +21,16 @@ HELP = """Fill the feature store. Safe to stop at any moment and to start again;
 Example: kinema extract videos --recipe lite --features features"""
 
 
+@with_resources(*STORING)
 def command(
     data: DataArgument,
     recipe: RecipeOption = "lite",
-    features: FeaturesOption = None,
     layout: LayoutOption = "auto",
     split: SplitOption = 1,
-    weights: WeightsOption = None,
     set_: SetOption = None,
-    workers: WorkersOption = None,
-    device: DeviceOption = "auto",
     json: JsonOption = False,
+    *,
+    resources: Resources,
 ) -> None:
     """See HELP."""
     from ..workflows.extract import extract_dataset
@@ -42,12 +40,9 @@ def command(
             data,
             recipe=recipe,
             overrides=set_ or (),
-            features=features,
             layout=layout,
             split=split,
-            weights=weights,
-            workers=workers,
-            device=device,
+            resources=resources,
             events=events,
         )
         if not json:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from ..resources import Resources
 
 DataArgument = Annotated[
     str, typer.Argument(metavar="DATA", help="Folder of class folders, a CSV, or a known dataset's folder.")
@@ -19,12 +23,48 @@ RecipeOption = Annotated[str, typer.Option(help="Name of a recipe (see `kinema r
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the recipe.")
 ]
-WeightsOption = Annotated[
-    str | None, typer.Option(help="Folder of pretrained weights, or `none` for seeded random ones.")
-]
-FeaturesOption = Annotated[
-    Path | None, typer.Option(help="Feature store [default: $KINEMA_FEATURES or ~/.cache/kinema/features].")
-]
-WorkersOption = Annotated[int | None, typer.Option(help="Decoding processes [default: by processor].", min=1)]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+
+# The fields of `Resources`: type, default, help.
+_RESOURCES: dict[str, tuple[Any, Any, str]] = {
+    "weights": (str | None, None, "Folder of pretrained weights, or `none` for seeded random ones."),
+    "features": (Path | None, None, "Feature store (default: $KINEMA_FEATURES or ~/.cache/kinema/features)."),
+    "workers": (int | None, None, "Decoding processes (default: by processor and stream)."),
+    "device": (str, "auto", "auto, cpu, cuda, cuda:N or mps."),
+    "precision": (str | None, None, "Of the backbones: fp32 or bf16 (default: the run's own, else fp32)."),
+    "runtime": (str | None, None, "Of the backbones: torch or openvino (default: torch)."),
+    "offline": (bool, False, "Never download; KINEMA_OFFLINE=1 says the same."),
+}
+COMPUTING = ("weights", "device", "precision", "runtime", "offline")
+STORING = ("weights", "features", "workers", "device", "precision", "runtime", "offline")
+
+
+def with_resources(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of `Resources` in `names`; it receives them as its argument `resources`.
+
+    They are checked before the command runs, and so before torch is imported.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        def run(**given: Any) -> None:
+            resources = Resources(**{name: given.pop(name) for name in names})
+            command(**given, resources=resources)
+
+        signature = inspect.signature(command, eval_str=True)
+        own = [p for p in signature.parameters.values() if p.name != "resources"]
+        parameters = [*own, *(_parameter(name) for name in names)]
+        run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        run.__doc__ = command.__doc__
+        return run
+
+    return decorate
+
+
+def _parameter(name: str) -> inspect.Parameter:
+    kind, default, text = _RESOURCES[name]
+    # "--offline" alone: without it typer would offer "--no-offline" too.
+    option = typer.Option(f"--{name}", help=text) if kind is bool else typer.Option(help=text)
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
+    )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import MediaError, UsageError, WorkError
+from ..resources import Resources
 from .console import ConsoleEvents, print_json
-from .options import DeviceOption, JsonOption, RunArgument, WeightsOption
+from .options import COMPUTING, JsonOption, RunArgument, with_resources
 
 if TYPE_CHECKING:
     from ..types import Prediction
@@ -20,6 +21,7 @@ HELP = """Name the action in video files, or, with --timeline, in sliding window
 Example: kinema predict run clip.mp4 --top 3"""
 
 
+@with_resources(*COMPUTING)
 def command(
     run: RunArgument,
     videos: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="Video files.")],
@@ -29,9 +31,9 @@ def command(
     ] = False,
     window: Annotated[float, typer.Option(help="Seconds per window.", min=0.05)] = 2.0,
     stride: Annotated[float, typer.Option(help="Seconds between windows.", min=0.05)] = 1.0,
-    weights: WeightsOption = None,
-    device: DeviceOption = "auto",
     json: JsonOption = False,
+    *,
+    resources: Resources,
 ) -> None:
     """See HELP."""
     from ..inference.predictor import load
@@ -40,7 +42,7 @@ def command(
     if missing:
         raise UsageError(f"no file {missing[0]}; check the path")
     with ConsoleEvents() as events:
-        loaded = load(run, weights=weights, device=device)
+        loaded = load(run, resources)
         results: list[dict[str, Any]] = []
         for video in videos:
             try:

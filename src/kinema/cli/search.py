@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError
+from ..resources import Resources
 from .console import ConsoleEvents, print_json
-from .options import DeviceOption, JsonOption, WeightsOption
+from .options import COMPUTING, JsonOption, with_resources
 
 NAME = "search"
 HELP = """Find the videos in a file of embeddings that are most like one video, by cosine similarity.
@@ -17,6 +18,7 @@ HELP = """Find the videos in a file of embeddings that are most like one video, 
 Example: kinema search videos.parquet clip.mp4 --top 5"""
 
 
+@with_resources(*COMPUTING)
 def command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Parquet file made by `kinema embed`.")],
     video: Annotated[Path, typer.Argument(metavar="VIDEO", help="The video to look for.")],
@@ -24,9 +26,9 @@ def command(
         Path | None, typer.Option(metavar="RUN", help="The run that made FILE [default: where it was then].")
     ] = None,
     top: Annotated[int, typer.Option(help="How many videos to show.", min=1)] = 10,
-    weights: WeightsOption = None,
-    device: DeviceOption = "auto",
     json: JsonOption = False,
+    *,
+    resources: Resources,
 ) -> None:
     """See HELP."""
     from ..workflows.embed import search_videos
@@ -34,7 +36,7 @@ def command(
     if not video.exists():
         raise UsageError(f"no file {video}; check the path")
     with ConsoleEvents():
-        hits = search_videos(file, video, run=run, top=top, weights=weights, device=device)
+        hits = search_videos(file, video, run=run, top=top, resources=resources)
     if json:
         print_json([{"path": hit.path, "label": hit.label, "score": hit.score} for hit in hits])
         return

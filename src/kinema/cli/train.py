@@ -7,18 +7,17 @@ from typing import Annotated
 
 import typer
 
+from ..resources import Resources
 from .console import ConsoleEvents, print_json
 from .options import (
+    STORING,
     DataArgument,
-    DeviceOption,
-    FeaturesOption,
     JsonOption,
     LayoutOption,
     RecipeOption,
     SetOption,
     SplitOption,
-    WeightsOption,
-    WorkersOption,
+    with_resources,
 )
 
 NAME = "train"
@@ -27,28 +26,35 @@ HELP = """Train a recogniser on a folder of videos: scan, extract, fit, evaluate
 Example: kinema train videos --recipe lite --out run"""
 
 
+@with_resources(*STORING)
 def command(
     data: DataArgument,
     out: Annotated[Path, typer.Option(metavar="RUN", help="Folder of the run to write.")],
     recipe: RecipeOption = "lite",
     layout: LayoutOption = "auto",
     split: SplitOption = 1,
-    weights: WeightsOption = None,
-    features: FeaturesOption = None,
     set_: SetOption = None,
     seed: Annotated[int | None, typer.Option(help="Short for --set training.seed=N.")] = None,
     fresh: Annotated[bool, typer.Option(help="Do not go on with an interrupted training.")] = False,
-    workers: WorkersOption = None,
-    device: DeviceOption = "auto",
     json: JsonOption = False,
+    *,
+    resources: Resources,
 ) -> None:
     """See HELP."""
     from ..workflows.train import TrainOptions, train
 
     overrides = [*(set_ or []), *([f"training.seed={seed}"] if seed is not None else [])]
-    options = TrainOptions(layout, split, weights, features, workers, device, fresh)
+    options = TrainOptions(layout, split, fresh)
     with ConsoleEvents() as events:
-        result = train(data, recipe=recipe, out=out, overrides=overrides, options=options, events=events)
+        result = train(
+            data,
+            recipe=recipe,
+            out=out,
+            overrides=overrides,
+            options=options,
+            resources=resources,
+            events=events,
+        )
     if json:
         print_json({"run": str(result.run), "warnings": result.warnings, **result.metrics})
     else:

@@ -1,10 +1,19 @@
-"""What a decoding worker sends: that it is ready, clips, and the end of each job."""
+"""What passes between the two halves of extraction: jobs one way, clips and the end of each job the other."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..types import Clip
+from ..streams.base import Task
+from ..types import Clip, VideoRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One piece of work: the clips of this record."""
+
+    record: VideoRecord
+    task: Task
 
 
 @dataclass(frozen=True, slots=True)

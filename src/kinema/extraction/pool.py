@@ -15,9 +15,10 @@ from multiprocessing.connection import Connection
 import psutil
 
 from ..errors import WorkError
-from ..streams.source import Job, SourceConfig
+from ..resources import Resources
+from ..streams.base import StreamSettings
 from ..types import Clip
-from .messages import Finished, Message, Ready
+from .messages import Finished, Job, Message, Ready
 
 # A worker that for this long neither sends anything nor uses the processor is stuck. One that works in
 # silence (it counts the frames of a long film) is given PATIENCE times as long.
@@ -26,21 +27,23 @@ PATIENCE = 20
 
 
 class DecodingPool:
-    """Runs sources in worker processes; iterate `results` for (job number, clip or end) as they come.
+    """Runs a stream in worker processes; iterate `results` for (job number, clip or end) as they come.
 
     The queue is bounded: workers wait when the consumer is slower, so memory does not grow.
     """
 
     def __init__(
         self,
-        config: SourceConfig,
+        stream: StreamSettings,
+        resources: Resources,
         *,
         workers: int,
         threads: int = 1,
         ahead: int = 64,
         hang_seconds: float = HANG_SECONDS,
     ):
-        self.config, self.workers, self.threads = config, workers, threads
+        self.workers = workers
+        self._setting = (stream, resources, threads)
         self.hang_seconds = hang_seconds
         self._results: queue.Queue[tuple[int, Message] | BaseException | None] = queue.Queue(maxsize=ahead)
         self._stop = threading.Event()
@@ -100,7 +103,7 @@ class DecodingPool:
                 if not needed(number):
                     self._put((number, Finished(skipped=True)))
                     continue
-                worker = worker or _Worker(self.config, self.threads, self.hang_seconds, self._stop)
+                worker = worker or _Worker(self._setting, self.hang_seconds, self._stop)
                 for message in worker.run(job):
                     self._put((number, message))
                 if not worker.alive:
@@ -122,12 +125,14 @@ class DecodingPool:
 class _Worker:
     """One child process and our end of its pipe. Waiting for it ends when `stop` is set."""
 
-    def __init__(self, config: SourceConfig, threads: int, hang_seconds: float, stop: threading.Event):
+    def __init__(
+        self, setting: tuple[StreamSettings, Resources, int], hang_seconds: float, stop: threading.Event
+    ):
         self.hang_seconds, self.stop = hang_seconds, stop
         self.alive = True
         self.connection, theirs = Pipe()
         try:
-            self.process = _start(theirs, threads)
+            self.process = _start(theirs, setting[2])
         except OSError as error:
             self.connection.close()
             raise WorkError(
@@ -136,7 +141,7 @@ class _Worker:
         finally:
             theirs.close()
         try:
-            self.connection.send((config, threads))
+            self.connection.send(setting)
             ready = self._receive()
         except (EOFError, OSError):
             ready = None
@@ -196,7 +201,7 @@ class _Worker:
 
 
 def _start(pipe: Connection, threads: int) -> subprocess.Popen[bytes]:
-    # The source is torch-free or bounds its own threads; BLAS pools would only fight the backbone's.
+    # BLAS pools of the workers would only fight the backbone's threads.
     environment = {
         **os.environ,
         "OMP_NUM_THREADS": str(threads),

@@ -6,43 +6,42 @@ is imported again, and it ends by itself when the other end of the pipe is gone.
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import sys
 from multiprocessing.connection import Connection
 
 from ..errors import KinemaError
-from ..streams.source import Job, Source, SourceConfig, make_source
-from .messages import Finished, Ready
+from ..media.video import VideoFile
+from ..streams.base import StreamSettings
+from ..streams.tools import Tools
+from .inline import messages_of
+from .messages import Finished, Job, Ready
 
 _PIPE_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
 def serve(connection: Connection) -> None:
-    """Answer jobs until the pipe closes. The first message is the configuration of the source."""
-    config, threads = connection.recv()
-    assert isinstance(config, SourceConfig)
-    source = make_source(config, threads=threads)
+    """Answer jobs until the pipe closes. The first message is the stream, resources and threads."""
+    stream, resources, threads = connection.recv()
+    tools = Tools(resources, threads=threads)
     connection.send(Ready())
     while True:
-        connection.send(_work(connection, source, connection.recv()))
+        _work(connection, stream, tools, connection.recv())
 
 
-def _work(connection: Connection, source: Source, job: Job) -> Finished:
-    """Send the clips of one job; returns how it ended. Any other error is a bug and ends the process."""
+def _work(connection: Connection, stream: StreamSettings, tools: Tools, job: Job) -> None:
+    """Send the clips of one job and how it ended. Any other error is a bug and ends the process."""
     try:
-        for clip in source.clips(job):
-            connection.send(clip)
+        video = VideoFile.of(job.record)
+        for message in messages_of(stream, video, job.task, tools):
+            connection.send(message)
     except _PIPE_GONE:
         raise
     except KinemaError as error:
-        return Finished(error=str(error))
-    except (ValueError, ArithmeticError, MemoryError, OSError) as error:
-        text = " ".join(f"{type(error).__name__}: {error}".split())
-        return Finished(error=text, fatal=getattr(error, "errno", None) in _DISK)
-    return Finished(tuple(source.notes))
+        connection.send(Finished(error=str(error)))
+    except OSError as error:
+        connection.send(Finished(error=f"{type(error).__name__}: {error}", fatal=True))
 
 
 def main() -> None:

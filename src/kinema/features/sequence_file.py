@@ -19,8 +19,8 @@ from safetensors import SafetensorError, safe_open
 
 from ..atomic import temporary_name
 from ..errors import WorkError
+from ..keys import FORMAT_VERSION
 from ..types import FeatureSequence
-from .keys import FORMAT_VERSION
 
 MAGIC = "kinema-features"
 # Room for the header, filled up with spaces, which the format allows.

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import time
 from collections.abc import Mapping
@@ -23,14 +24,23 @@ import psutil
 
 from ..atomic import atomic_open, host_name, temporary_name, write_text
 from ..errors import UsageError, WorkError
+from ..keys import fingerprint
 from ..types import FeatureSequence
-from .keys import fingerprint
 from .sequence_file import SequenceWriter, read_sequence
 
 Row = tuple[str, str, str, str]
 QUARANTINE_FIELDS = ("path", "part", "stream", "reason")
 _STALE_SECONDS = 24 * 3600.0
 _TEMPORARY = re.compile(r"\..+\.([^.]+)\.(\d+)\.tmp", re.DOTALL)
+
+
+def default_features() -> Path:
+    """Where features go unless told otherwise: `KINEMA_FEATURES`, else the user's cache folder."""
+    chosen = os.environ.get("KINEMA_FEATURES")
+    if chosen:
+        return Path(chosen)
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "kinema" / "features"
 
 
 class FeatureStore:

@@ -9,8 +9,9 @@ import torch
 
 from ..anomaly.detector import Detector, Verdict, load_detector
 from ..errors import UsageError
+from ..media.video import Video
+from ..resources import Resources
 from .predictor import LoadedRun, load
-from .windows import sliding_windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +21,16 @@ class LoadedDetector:
     detector: Detector
     run: LoadedRun
 
-    def score(self, video: str | Path) -> Verdict:
-        """The verdict on one video file. Raises `MediaError` where it cannot be read."""
+    def score(self, video: str | Path | Video) -> Verdict:
+        """The verdict on one video. Raises `MediaError` where it cannot be read."""
         return self.detector.verdict(torch.from_numpy(self.run.embed(video)))
 
     def timeline(
-        self, video: str | Path, *, window_seconds: float | None = None, stride_seconds: float | None = None
+        self,
+        video: str | Path | Video,
+        *,
+        window_seconds: float | None = None,
+        stride_seconds: float | None = None,
     ) -> list[tuple[float, float, Verdict]]:
         """(start, end, verdict) of sliding windows of video time, in order.
 
@@ -33,10 +38,10 @@ class LoadedDetector:
         otherwise, and the stride half a window.
         """
         window = window_seconds or self.detector.seconds
-        features = self.run.features(video)
+        embed = self.run.sequences.embed
         return [
-            (start, end, self.detector.verdict(torch.from_numpy(self.run.embed_features(part))))
-            for start, end, part in sliding_windows(features, window, stride_seconds or window / 2)
+            (start, end, self.detector.verdict(torch.from_numpy(embed(features))))
+            for (start, end), features in self.run.windows(video, window, stride_seconds or window / 2)
         ]
 
 
@@ -44,8 +49,7 @@ def load_anomaly(
     folder: str | Path,
     *,
     run: str | Path | None = None,
-    weights: str | Path | None = None,
-    device: str = "auto",
+    resources: Resources | None = None,
 ) -> LoadedDetector:
     """Load a folder of `kinema anomaly fit`, and its run from where it lay then or from `run`.
 
@@ -55,7 +59,7 @@ def load_anomaly(
     place = run or detector.run
     if not Path(place).is_dir():
         raise UsageError(f"the run of {folder} is not at {place}; give its present place with --run")
-    loaded = load(place, weights=weights, device=device)
+    loaded = load(place, resources)
     if loaded.fingerprint != detector.fingerprint:
         raise UsageError(
             f"run {place} is not the one that {folder} was fitted on; give that run with --run, or fit again"

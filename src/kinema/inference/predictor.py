@@ -1,9 +1,15 @@
-"""A run at work: `load(run).predict(path)`. Never imports the trainer."""
+"""A run at work: `load(run).predict(path)`. Never imports the trainer.
+
+A ladder that can be entered at any rung, each built on the one before:
+
+    run.sequences.predict(features)         feature sequences -> class scores
+    run.predict(GivenFrames(frames))        decoded frames, an array, a camera -> features -> class scores
+    run.predict("clip.mp4")                 a file -> frames -> features -> class scores
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,31 +17,30 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..backbones.load import state_digest
 from ..errors import UsageError
-from ..evaluation.score import score_batch
-from ..features.keys import fingerprint
-from ..model.batch import SequenceBatch, pad
-from ..model.recognizer import Recognizer
-from ..model.svm import LinearSVM
-from ..pipeline import TRAINED, StreamParts, assemble_streams, with_backbones
-from ..recipe import load_recipe
+from ..extraction.engine import Done, SequenceBuffer, sequences
+from ..extraction.loaded import TRAINED, LoadedStream, load_streams
+from ..keys import fingerprint
+from ..media.video import Video, VideoFile
+from ..model.recognizer import build_recognizer
+from ..recipe import changed
+from ..resources import Resources
 from ..run import RunConfig, check_backbones, load_run, weight_hints
-from ..streams.source import Job, make_source
 from ..types import FeatureSequence, Prediction, VideoRecord
-from .windows import sliding_windows
+from ..weights.read import state_digest
+from .sequences import SequencePredictor
+from .windows import Window, check_timeline, window_messages, windows_of
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedRun:
-    """A trained recogniser with its streams."""
+    """A trained recogniser with its streams. A `video` is a path, a record (a part of a file), or any
+    `kinema.media.video.Video`."""
 
     folder: Path
     config: RunConfig
-    parts: Mapping[str, StreamParts]
-    model: Recognizer
-    svm: LinearSVM | None
-    device: str = "auto"
+    streams: Mapping[str, LoadedStream]
+    sequences: SequencePredictor
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -45,100 +50,122 @@ class LoadedRun:
     @property
     def fingerprint(self) -> str:
         """Digest of all that decides an embedding: the streams' settings and the trained values."""
-        streams = {name: part.settings() for name, part in self.parts.items()}
-        return fingerprint({"streams": streams, "recognizer": state_digest(self.model.state_dict())})
+        streams = {name: stream.settings() for name, stream in self.streams.items()}
+        return fingerprint({"streams": streams, "recognizer": state_digest(self.sequences.model.tensors())})
 
-    def features(self, video: str | Path | VideoRecord) -> dict[str, FeatureSequence]:
-        """The feature sequence of every stream of one video. Raises `MediaError`."""
-        record = video if isinstance(video, VideoRecord) else VideoRecord(Path(video).absolute())
-        return {name: compute_sequence(part, record, self.device) for name, part in self.parts.items()}
+    def features(self, video: str | Path | VideoRecord | Video) -> dict[str, FeatureSequence]:
+        """The feature sequence of every stream of one video, as extraction stores them. Raises `MediaError`."""
+        supplier = _video(video)
+        return {name: stream.features(supplier) for name, stream in self.streams.items()}
 
-    def predict(self, video: str | Path | VideoRecord) -> Prediction:
-        """Class scores of one video file. Raises `MediaError` where it cannot be read."""
-        record = video if isinstance(video, VideoRecord) else VideoRecord(Path(video).absolute())
-        return self.predict_features(record.path, self.features(record))
+    def predict(self, video: str | Path | VideoRecord | Video) -> Prediction:
+        """Class scores of one video. Raises `MediaError` where it cannot be read."""
+        return self.sequences.predict(self.features(video), _path(video))
 
-    def predict_features(self, path: Path, features: Mapping[str, FeatureSequence]) -> Prediction:
-        """Class scores from feature sequences."""
-        batch = {name: pad([sequence]) for name, sequence in features.items()}
-        return Prediction(path, self.labels, score_batch(self.model, batch, self.svm)[0])
+    def embed(self, video: str | Path | VideoRecord | Video) -> np.ndarray:
+        """The video embedding, float32 [E]."""
+        return self.sequences.embed(self.features(video))
+
+    def windows(
+        self, video: str | Path | VideoRecord | Video, window_seconds: float, stride_seconds: float
+    ) -> Iterator[tuple[Window, dict[str, FeatureSequence]]]:
+        """The features of sliding windows, in order: those that the same stretches would have as files."""
+        supplier = _video(video)
+        windows = windows_of(check_timeline(supplier), window_seconds, stride_seconds)
+        of_streams = [
+            _in_order(
+                sequences(
+                    window_messages(stream.spec, supplier, windows, stream.tools),
+                    stream.compute,
+                    lambda _, dim=stream.dim: SequenceBuffer(dim),  # type: ignore[misc]
+                )
+            )
+            for stream in self.streams.values()
+        ]
+        for window, *found in zip(windows, *of_streams, strict=True):
+            yield window, dict(zip(self.streams, found, strict=True))
 
     def timeline(
-        self, video: str | Path, *, window_seconds: float = 2.0, stride_seconds: float = 1.0
+        self,
+        video: str | Path | VideoRecord | Video,
+        *,
+        window_seconds: float = 2.0,
+        stride_seconds: float = 1.0,
     ) -> list[Prediction]:
         """Class scores of sliding windows of video time, in order."""
-        path = Path(video).absolute()
-        features = self.features(path)
         return [
-            replace(self.predict_features(path, part), start_seconds=start, end_seconds=end)
-            for start, end, part in sliding_windows(features, window_seconds, stride_seconds)
+            replace(self.sequences.predict(features, _path(video)), start_seconds=start, end_seconds=end)
+            for (start, end), features in self.windows(video, window_seconds, stride_seconds)
         ]
 
-    def embed(self, video: str | Path) -> np.ndarray:
-        """The video embedding, float32 [E]."""
-        return self.embed_features(self.features(video))
 
-    def embed_features(self, features: Mapping[str, FeatureSequence]) -> np.ndarray:
-        """The embedding float32 [E] of feature sequences."""
-        return self.embed_batch({name: pad([sequence]) for name, sequence in features.items()})[0]
-
-    def embed_batch(self, batch: Mapping[str, SequenceBatch]) -> np.ndarray:
-        """Embeddings float32 [B, E] of a batch of feature sequences."""
-        with torch.inference_mode():
-            return self.model.embed(batch).float().numpy()
-
-
-def load(
-    run: str | Path, *, weights: str | Path | None = None, device: str = "auto", download: bool = True
-) -> LoadedRun:
-    """Load a run folder. `weights` is a folder to look for backbone weights in first.
+def load(run: str | Path, resources: Resources | None = None) -> LoadedRun:
+    """Load a run folder. Its precision is the run's own unless `resources` says otherwise.
 
     Raises `UsageError` for what is not a run, for a newer run, and for other weights than the run's own.
     """
     config, state = load_run(run)
+    resources = resources or Resources()
+    resources = replace(resources, precision=resources.precision or config.data.get("precision"))
+    _check_weights(run, config, resources)
     trained = [n for n, found in config.backbones.items() if any(b["source"] == TRAINED for b in found)]
     # What was trained in the run lies in the run: no file of weights is needed for it.
-    recipe = load_recipe(config.recipe, [f"streams.{name}.weights=none" for name in trained])
-    parts = assemble_streams(recipe, weights_dir=weights, hints=weight_hints(config), download=download)
+    recipe = changed(config.recipe, {f"streams.{name}.weights": "none" for name in trained})
+    streams = load_streams(recipe.streams, resources, weight_hints(config))
     for name in trained:
-        for i, backbone in enumerate(parts[name].backbones):
+        for i, backbone in enumerate(streams[name].backbones):
             _fill(backbone.module, state, f"backbone-{name}-{i}", run)
-        parts[name] = with_backbones(parts[name], [b.module for b in parts[name].backbones])
-    check_backbones(config, {name: [b.digest for b in part.backbones] for name, part in parts.items()})
-    model = Recognizer(config.recipe, {n: p.dim for n, p in parts.items()}, len(config.labels))
-    _fill(model, state, "recognizer", run)
+        streams[name] = streams[name].with_backbones([b.module for b in streams[name].backbones])
+    check_backbones(config, {name: [b.digest for b in s.backbones] for name, s in streams.items()})
+    model = build_recognizer(config.recipe, {n: s.dim for n, s in streams.items()}, len(config.labels))
+    try:
+        model.load_tensors(state)
+    except (RuntimeError, KeyError):
+        raise _unfit(run, "recognizer") from None
     model.eval().requires_grad_(False)
-    svm = _part(state, "svm")
-    return LoadedRun(Path(run), config, parts, model, LinearSVM.from_tensors(svm) if svm else None, device)
+    return LoadedRun(Path(run), config, streams, SequencePredictor(config.labels, model))
+
+
+def _video(video: str | Path | VideoRecord | Video) -> Video:
+    if isinstance(video, VideoRecord):
+        return VideoFile.of(video)
+    return VideoFile(Path(video).absolute()) if isinstance(video, str | Path) else video
+
+
+def _path(video: str | Path | VideoRecord | Video) -> Path:
+    if isinstance(video, VideoRecord):
+        return video.path
+    return Path(video).absolute() if isinstance(video, str | Path) else Path(video.name)
+
+
+def _in_order(done: Iterable[Done[SequenceBuffer]]) -> Iterator[FeatureSequence]:
+    """Windows in the order of their numbers: one without steps may end before the one ahead of it."""
+    held: dict[int, FeatureSequence] = {}
+    following = 0
+    for one in done:
+        assert one.sink is not None, "windows do not fail one by one"
+        held[one.number] = one.sink.sequence()
+        while following in held:
+            yield held.pop(following)
+            following += 1
+
+
+def _check_weights(run: str | Path, config: RunConfig, resources: Resources) -> None:
+    published = [b for found in config.backbones.values() for b in found if Path(b["source"]).is_absolute()]
+    if resources.random and published:
+        raise UsageError(
+            f"run {run} was trained with published weights ({published[0]['name']}); "
+            "leave --weights none out, or give the folder where they are"
+        )
 
 
 def _fill(module: nn.Module, state: Mapping[str, torch.Tensor], prefix: str, run: str | Path) -> None:
+    values = {k.removeprefix(f"{prefix}."): v for k, v in state.items() if k.startswith(f"{prefix}.")}
     try:
-        module.load_state_dict(_part(state, prefix))
+        module.load_state_dict(values)
     except RuntimeError:
-        raise UsageError(
-            f"{run}/model.safetensors does not fit the run's config.yaml ({prefix}); train it again"
-        ) from None
+        raise _unfit(run, prefix) from None
 
 
-def compute_sequence(part: StreamParts, record: VideoRecord, device: str = "auto") -> FeatureSequence:
-    """One stream of one video, in this process and in constant memory but for the result."""
-    compute = part.compute(device=device)
-    source = make_source(part.config, threads=os.cpu_count() or 1)
-    rows: list[np.ndarray] = []
-    pts: list[float] = []
-    batch: list[tuple[np.ndarray, ...]] = []
-    for clip in source.clips(Job(record, key=str(record.path))):
-        pts.append(clip.pts_seconds)
-        batch.append(clip.inputs)
-        if len(batch) == part.batch_size:
-            rows.append(compute(batch))
-            batch = []
-    if batch:
-        rows.append(compute(batch))
-    data = np.concatenate(rows) if rows else np.zeros((0, part.dim), np.float32)
-    return FeatureSequence(data, np.asarray(pts, dtype=np.float64), present=len(data) > 0)
-
-
-def _part(state: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    return {k.removeprefix(f"{prefix}."): v for k, v in state.items() if k.startswith(f"{prefix}.")}
+def _unfit(run: str | Path, part: str) -> UsageError:
+    return UsageError(f"{run}/model.safetensors does not fit the run's config.yaml ({part}); train it again")

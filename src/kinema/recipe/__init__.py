@@ -2,7 +2,6 @@
 
 from .load import load_recipe, recipe_names
 from .schema import (
-    Augment,
     BackboneTraining,
     Classifier,
     Data,
@@ -13,13 +12,11 @@ from .schema import (
     Protocol,
     Recipe,
     Schedule,
-    Stream,
     Temporal,
     Training,
 )
 
 __all__ = [
-    "Augment",
     "BackboneTraining",
     "Classifier",
     "Data",
@@ -30,7 +27,6 @@ __all__ = [
     "Protocol",
     "Recipe",
     "Schedule",
-    "Stream",
     "Temporal",
     "Training",
     "load_recipe",

@@ -7,79 +7,8 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import Field, model_validator
 
-from ..sampling.specs import Sampling
 from ..settings import Count, Fraction, Settings
-
-
-class Augment(Settings):
-    """Extra versions of each TRAINING frame; the same random choice for every frame of one version.
-
-    `copies` versions are computed once and stored; with `on_the_fly` each epoch sees a new version instead,
-    at the price of running the backbone in every epoch.
-    """
-
-    rotate: Annotated[float, Field(ge=0, le=180)] = 0.0
-    crop: Literal["none", "random"] = "none"
-    flip: Annotated[float, Field(ge=0, le=1)] = 0.0
-    copies: Annotated[int, Field(ge=0)] = 0
-    on_the_fly: bool = False
-
-    @model_validator(mode="after")
-    def _check(self) -> Augment:
-        if self.on_the_fly and self.copies:
-            raise ValueError("`on_the_fly: true` stores no versions; set copies: 0")
-        return self
-
-
-class Stream(Settings):
-    """Everything that turns a video into a feature sequence [T, D].
-
-    `standardize` brings features to mean 0 and spread 1 over the training videos, ahead of the temporal
-    model. Left open it is true where `weights` is none and the backbone is not trained.
-    """
-
-    input: Literal["rgb", "flow", "audio"]
-    backbone: str | tuple[str, ...]
-    weights: str = "none"
-    features: str | None = None
-    sampling: Sampling | None = None
-    crop: Literal["stretch", "center"] | None = None
-    method: Literal["tvl1", "raft_small", "raft_large", "flownet2"] | None = None
-    flow_weights: Literal["published", "none"] = "published"
-    clip_px: Annotated[float, Field(gt=0)] = 20.0
-    stack: Count | None = None
-    max_seconds: Annotated[float, Field(gt=0)] | None = None
-    augment: Augment | None = None
-    train_blocks: Annotated[int, Field(ge=0)] = 0
-    batch_norm: Literal["eval", "train"] = "eval"
-    standardize: bool | None = None
-
-    @property
-    def backbones(self) -> tuple[str, ...]:
-        """The backbones whose features are joined per step, as a tuple even where there is one."""
-        return (self.backbone,) if isinstance(self.backbone, str) else self.backbone
-
-    @property
-    def can_standardize(self) -> bool:
-        """Whether the temporal stage reads stored features, whose mean and spread can be taken first."""
-        return not self.train_blocks and not (self.augment and self.augment.on_the_fly)
-
-    @model_validator(mode="after")
-    def _check(self) -> Stream:
-        if self.standardize and not self.can_standardize:
-            raise ValueError("`standardize` is for features of a frozen backbone, computed ahead of training")
-        if self.input == "audio":
-            if self.sampling is not None:
-                raise ValueError("audio has a fixed grid of log-mel examples: leave `sampling` out")
-        elif self.sampling is None:
-            raise ValueError(f"`sampling` is needed for {self.input} input")
-        if (self.method is not None) != (self.input == "flow"):
-            raise ValueError("`method` belongs to flow input, and flow input needs it: tvl1, raft_small, ...")
-        if self.max_seconds is not None and self.input != "audio":
-            raise ValueError("`max_seconds` bounds sound; `sampling` says what is seen of the pictures")
-        if self.input != "rgb" and self.augment is not None:
-            raise ValueError("`augment` is for rgb input")
-        return self
+from ..streams import RgbStream, Stream
 
 
 class Encoder(Settings):
@@ -233,7 +162,8 @@ class Recipe(Settings):
             raise ValueError("`classifier.per_step: true` and `temporal.pool: none` go together")
         if self.classifier.per_step != (self.classifier.vote is not None):
             raise ValueError("`classifier.vote` (majority or mean) is for `classifier.per_step: true`")
-        if len(self.streams) > 1 and any(s.augment and s.augment.on_the_fly for s in self.streams.values()):
+        rgb = [s for s in self.streams.values() if isinstance(s, RgbStream)]
+        if len(self.streams) > 1 and any(s.augment and s.augment.on_the_fly for s in rgb):
             raise ValueError("`augment.on_the_fly` works with one stream")
         if self.classifier.per_step and len(self.streams) > 1:
             raise ValueError("`classifier.per_step` works with one stream")

@@ -1,163 +1,249 @@
-"""Optical flow as clips for I3D and as stacks for the motion CNN."""
+"""Optical flow as clips for I3D and as stacks for the motion networks."""
 
 from __future__ import annotations
 
-import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field as Key
+from pydantic import model_validator
 
-from ..flow.inputs import flow_for_i3d
-from ..flow.streaming import flow_fields
-from ..sampling.adaptive import adaptive
-from ..sampling.frames import uniform
-from ..sampling.online import IndexSampler, OnlineSampler, online_sampler, run
-from ..sampling.specs import Adaptive
-from ..types import Clip
-from .images import fit
-from .motion import flow_frames, save_motion
-from .record import open_record
-from .source import Job, SourceConfig, View
+from ..flow.methods import describe_method
+from ..keys import fingerprint
+from ..sampling.online import OnlineSampler, online_sampler
+from ..sampling.specs import Adaptive, Sampling, Segments, Uniform, Windows
+from ..settings import APART, Count
+from ..types import Clip, Frame
+from .base import FrameMaker, StreamSettings, Task
+from .fields import Field, FieldCache
+from .images import fit_flow, middle
+from .motion import MOTION_SIZE, MotionMeter, describe_motion, load_motion, save_motion
+from .rgb import sampling_flow, sampling_motion, sampling_without_weights, total_frames
+from .spool import Spool
+from .stacks import Stacker, stack_fields, stack_start
+from .tools import Tools
 
-# I3D's authors resize the short side to 256 and cut 224 out of the middle.
-FLOW_MARGIN = 256 / 224
-
-Field = tuple[float, np.ndarray]
+ONE_FRAME = "no motion: one frame"
 
 
-class FlowSource:
-    """Displacement fields of consecutive frames, clipped, scaled to [-1, 1], and cut into clips or stacks.
+class FlowStream(StreamSettings):
+    """Displacement fields of consecutive frames by `method`, clipped at `clip_px` pixels and scaled to
+    [-1, 1]: clips of fields for I3D, stacks of `stack` fields for the motion networks.
 
-    A video of one frame has no flow: it is given one zero field, and the note `no motion: one frame`.
+    A video of one frame has no flow: it is given one zero field, and a note.
     """
 
-    def __init__(self, config: SourceConfig, *, threads: int = 1):
-        self.config, self.threads = config, threads
-        self.view: View = config.views[0]
-        self.notes: list[str] = []
+    input: Literal["flow"]
+    method: Annotated[Literal["tvl1", "raft_small", "raft_large", "flownet2"], APART]
+    flow_weights: Annotated[Literal["published", "none"], APART] = "published"
+    sampling: Sampling
+    crop: Annotated[Literal["stretch", "center"] | None, APART] = None
+    clip_px: Annotated[float, Key(gt=0)] = 20.0
+    stack: Count | None = None
 
-    def clips(self, job: Job) -> Iterator[Clip]:
-        """Yield clips in order. Raises `MediaError` for a file that is damaged."""
-        self.notes = []
-        spec = self.config.sampling
-        if isinstance(spec, Adaptive):
-            yield from self._adaptive(job, spec)
+    @property
+    def needs_times(self) -> bool:
+        """Fields at equal distances are known when the number of frames is."""
+        return isinstance(self.sampling, Uniform)
+
+    @property
+    def flow_methods(self) -> tuple[tuple[str, str], ...]:
+        """The flow itself, and the one by which adaptive sampling goes."""
+        return ((self.method, self.flow_weights), *sampling_flow(self.sampling))
+
+    @property
+    def stack_length(self) -> int | None:
+        """Fields in a stack, for backbones that take stacks."""
+        return (self.stack or 10) if self.views[0].kind == "flow_stack" else None
+
+    def settings(self, variant: int = 0) -> dict[str, Any]:
+        """See `StreamSettings.settings`."""
+        own = {"flow": describe_method(self.method, weights=self.flow_weights), "stack": self.stack_length}
+        return super().settings(variant) | own | sampling_motion(self.sampling)
+
+    def without_weights(self) -> dict[str, Any]:
+        """The changes that make every network of the stream a random one."""
+        own = {"flow_weights": "none"}
+        return super().without_weights() | own | sampling_without_weights(self.sampling)
+
+    def open(self, task: Task, tools: Tools, times: np.ndarray | None = None) -> FlowMaker:
+        """The state for one video."""
+        return FlowMaker(self, task, tools, times)
+
+    @model_validator(mode="after")
+    def _check(self) -> FlowStream:
+        clips = isinstance(self.sampling, Segments | Windows)
+        self.check_kinds(("flow_clip",) if clips else ("flow_stack",))
+        if len(self.backbones) > 1:
+            raise ValueError("flow takes one backbone; give each its own stream")
+        return self
+
+
+class FlowMaker(FrameMaker):
+    """Frames in, clips or stacks of fields out."""
+
+    def __init__(self, stream: FlowStream, task: Task, tools: Tools, times: np.ndarray | None):
+        super().__init__()
+        self.stream, self.task = stream, task
+        (view,) = stream.views
+        assert view.size is not None, "flow views have a size"
+        self.size, self.crop = view.size, view.crop
+        frames = total_frames(stream.sampling, times)
+        self.sampler: OnlineSampler[Any] = online_sampler(
+            stream.sampling, None if frames is None else max(frames - 1, 1)
+        )
+        self.limit = stream.sampling.seconds if isinstance(stream.sampling, Adaptive | Uniform) else None
+        self.profile = _Profile(stream, task, tools)
+        self.cutter = _cutter(stream, self.sampler)
+        self.cache = self._cache()
+        self.done = bool(self.cache) and not self.profile.missing
+        self.kept = Spool() if self.cutter is None or (task.keep_flow and self.cache is not None) else None
+        self.pairs = None if self.done else tools.flow(stream.method, stream.flow_weights).pairs()
+        self._waiting: deque[float] = deque()
+        self._times: list[float] = []
+
+    def wants(self, index: int, pts_seconds: float) -> bool:
+        """Every frame: a field needs both."""
+        return True
+
+    def push(self, item: Frame) -> Iterable[Clip]:
+        """Take one frame."""
+        if self.limit is not None and item.pts_seconds >= self.limit:
+            self.done = True
+            return []
+        self._waiting.append(item.pts_seconds)
+        self.profile.push(item.data)
+        assert self.pairs is not None
+        return self._take(self.pairs.push(fit_flow(item.data, self.size, self.crop)))
+
+    def finish(self) -> Iterator[Clip]:
+        """The clips that the end of the video completes."""
+        if self.pairs is None:
+            yield from self._from_cache()
             return
-        fields = ((i, pts, (pts, field)) for i, (pts, field) in enumerate(self._fields(job)))
-        if self.view.kind == "flow_stack":
-            yield from stacks(self._sampler(job), (item for _, _, item in fields), self._length())
+        yield from self._take(self.pairs.finish())
+        self.profile.finish()
+        if not self._times:
+            self.notes.append(ONE_FRAME)
+            yield from self._next(0.0, np.zeros((*self.size, 2), np.float32))
+        elif self.kept is not None and self.cache is not None and self.task.keep_flow:
+            self.cache.save(self._times, iter(self.kept), (*self.size, 2))
+        yield from self._rest()
+
+    def _from_cache(self) -> Iterator[Clip]:
+        for pts_seconds, field in self.cache or ():
+            yield from self._next(pts_seconds, field)
+            if self.cutter is not None and self.cutter.done:
+                return
+        yield from self._rest()
+
+    def _rest(self) -> Iterator[Clip]:
+        if self.cutter is not None:
+            yield from self.cutter.finish()
             return
-        for items in run(self._sampler(job), fields):
-            yield Clip(items[0][0], (np.stack([field for _, field in items]),))
+        assert self.kept is not None
+        motion = self.profile.motion
+        chosen = self.sampler.choose(len(self._times) if motion is None else len(motion) + 1, motion)
+        last, length = len(self._times) - 1, self.stream.stack_length or 1
+        for index in np.minimum(chosen, last).tolist():
+            start = stack_start(index, len(self._times), length)
+            fields = [self.kept[i].astype(np.float32) for i in range(start, min(start + length, last + 1))]
+            yield Clip(self._times[index], (stack_fields(fields, length),))
 
-    def _fields(self, job: Job, seconds: float | None = None) -> Iterator[Field]:
-        """(pts_seconds, float32 [h, w, 2] in [-1, 1]) of each frame pair."""
-        times: deque[float] = deque()
-        count = 0
-        method = self.config.method or "tvl1"
-        frames = self._frames(job, times, seconds)
-        for field in flow_fields(frames, method, threads=self.threads, **self.config.flow_options()):
-            count += 1
-            yield times.popleft(), self._scaled(field)
-        if not count:
-            self.notes.append("no motion: one frame")
-            height, width = self._size()
-            yield 0.0, np.zeros((height, width, 2), np.float32)
+    def _take(self, fields: list[np.ndarray]) -> Iterator[Clip]:
+        """Fields [2, H, W] in pixels, as they come from the method."""
+        for field in fields:
+            self.profile.push_field(field)
+            cut = middle(field, self.size) / np.float32(self.stream.clip_px)
+            scaled = np.moveaxis(np.clip(cut, -1, 1), 0, -1)
+            yield from self._next(self._waiting.popleft(), scaled.astype(np.float16).astype(np.float32))
 
-    def _frames(self, job: Job, times: deque[float], seconds: float | None) -> Iterator[np.ndarray]:
-        for pts_seconds, frame in flow_frames(job, self.config.method, seconds):
-            times.append(pts_seconds)
-            yield self._resized(frame)
+    def _next(self, pts_seconds: float, field: np.ndarray) -> Iterable[Clip]:
+        self._times.append(pts_seconds)
+        if self.kept is not None:
+            self.kept.append(field.astype(np.float16))
+        if self.cutter is None:
+            return []
+        clips = self.cutter.push(len(self._times) - 1, (pts_seconds, field))
+        # What is kept is kept whole: the next stage samples it in another way.
+        self.done = self.cutter.done and self.kept is None
+        return clips
 
-    def _resized(self, frame: np.ndarray) -> np.ndarray:
-        height, width = self._size()
-        if self.view.crop == "stretch":
-            return fit(frame, (height, width), "stretch")
-        short = round(min(height, width) * FLOW_MARGIN)
-        scale = short / min(frame.shape[:2])
-        size = (max(short, round(frame.shape[0] * scale)), max(short, round(frame.shape[1] * scale)))
-        return fit(frame, size, "stretch")
-
-    def _size(self) -> tuple[int, int]:
-        if self.view.size is None:
-            raise ValueError("flow views have a size")
-        return self.view.size
-
-    def _scaled(self, field: np.ndarray) -> np.ndarray:
-        height, width = self._size()
-        top, left = (field.shape[1] - height) // 2, (field.shape[2] - width) // 2
-        return flow_for_i3d(field[:, top : top + height, left : left + width], self.config.clip_px)
-
-    def _length(self) -> int:
-        return self.config.stack or 10
-
-    def _sampler(self, job: Job) -> OnlineSampler:
-        spec = self.config.sampling
-        if spec is None:
-            raise ValueError("flow input needs a sampling")
-        sampler = online_sampler(spec)
-        if sampler is not None:
-            return sampler
-        with open_record(job.record) as reader:
-            pairs = max(len(reader.timestamps()) - 1, 1)
-        return IndexSampler(uniform(pairs, spec.frames, spec.policy))  # type: ignore[union-attr]
-
-    def _adaptive(self, job: Job, spec: Adaptive) -> Iterator[Clip]:
-        """One pass computes every field, kept on disk; the motion profile then chooses among them."""
-        height, width = self._size()
-        times: list[float] = []
-        motion: list[float] = []
-        with tempfile.TemporaryFile() as spool:
-            for pts, field in self._fields(job, spec.seconds):
-                spool.write(field.astype(np.float16).tobytes())
-                times.append(pts)
-                motion.append(float(np.hypot(field[..., 0], field[..., 1]).mean(dtype=np.float64)))
-            profile = np.asarray([] if self.notes else motion) * self.config.clip_px
-            save_motion(job, spec.seconds, self.config.method, profile)
-            spool.flush()
-            chosen = adaptive(profile, len(profile) + 1, frames=spec.frames, stretches=spec.stretches)
-            fields = np.memmap(spool, np.float16, "r", shape=(len(times), height, width, 2))
-            for index in np.minimum(chosen, len(times) - 1).tolist():
-                part = fields[_stack_start(index, len(times), self._length()) :][: self._length()]
-                yield Clip(times[index], (stack_fields(list(part.astype(np.float32)), self._length()),))
+    def _cache(self) -> FieldCache | None:
+        if self.task.cache is None or not self.task.key:
+            return None
+        stream = self.stream
+        flow = {
+            "flow": describe_method(stream.method, weights=stream.flow_weights),
+            "view": [self.size, self.crop, stream.clip_px, self.limit],
+        }
+        return FieldCache(self.task.cache / "flow" / fingerprint(flow)[:16] / f"{self.task.key}.npy")
 
 
-def stacks(sampler: OnlineSampler[int], fields: Iterable[Field], length: int) -> Iterator[Clip]:
-    """Stacks of `length` consecutive fields, float32 [H, W, 2 * length], one from each chosen field on.
-
-    A stack that would run over the end starts earlier; a video of fewer fields repeats its last one.
+class _Profile:
+    """The motion by which adaptive sampling goes: from the cache, from the stream's own fields where they
+    are what it is measured on, or measured beside them. What is kept for a later stage is measured too.
     """
-    recent: deque[tuple[int, Field]] = deque()
-    waiting: deque[tuple[int, float]] = deque()
-    total = 0
-    for index, field in enumerate(fields):
-        total = index + 1
-        recent.append((index, field))
-        if not sampler.done and sampler.wants(index, field[0]):
-            waiting.extend((items[0], field[0]) for items in sampler.push(index, index, field[0]))
-        while waiting and waiting[0][0] + length <= total:
-            yield _stack_clip(recent, *waiting.popleft(), length)
-        oldest = min(waiting[0][0] if waiting else total, total - length)
-        while recent and recent[0][0] < oldest:
-            recent.popleft()
-        if sampler.done and not waiting:
-            return
-    last_pts = recent[-1][1][0] if recent else 0.0
-    waiting.extend((items[0], last_pts) for items in sampler.finish())
-    for index, pts in waiting:
-        yield _stack_clip(recent, _stack_start(index, total, length), pts, length)
+
+    def __init__(self, stream: FlowStream, task: Task, tools: Tools):
+        self.task = task
+        view, sampling = stream.views[0], stream.sampling
+        own = None
+        if isinstance(sampling, Adaptive | Uniform) and sampling.seconds:
+            if (view.size, view.crop) == (MOTION_SIZE, "stretch"):
+                own = Adaptive(
+                    kind="adaptive", frames=1, seconds=sampling.seconds,
+                    motion=stream.method, weights=stream.flow_weights,
+                )  # fmt: skip
+        wanted = sampling if isinstance(sampling, Adaptive) else own if task.keep_flow else None
+        self.spec = wanted
+        self.motion = load_motion(wanted, task) if wanted else None
+        self.missing = wanted is not None and self.motion is None
+        self.meter = MotionMeter(wanted, tools) if wanted and self.missing else None
+        self.by_fields = bool(own and wanted and describe_motion(own) == describe_motion(wanted))
+
+    def push(self, frame: np.ndarray) -> None:
+        if self.meter is not None and not self.by_fields:
+            self.meter.push(frame)
+
+    def push_field(self, field: np.ndarray) -> None:
+        if self.meter is not None and self.by_fields:
+            self.meter.push_fields([field])
+
+    def finish(self) -> None:
+        if self.meter is not None and self.spec is not None:
+            self.motion = self.meter.finish()
+            save_motion(self.spec, self.task, self.motion)
 
 
-def stack_fields(fields: list[np.ndarray], length: int) -> np.ndarray:
-    """Fields float32 [H, W, 2] side by side as channels [H, W, 2 * length]; the last one repeated to fill."""
-    return np.concatenate(fields + [fields[-1]] * (length - len(fields)), axis=2)
+def _cutter(stream: FlowStream, sampler: OnlineSampler[Any]) -> _Clips | Stacker | None:
+    """What cuts fields into clips as they come; None where only the end says which are wanted."""
+    if sampler.whole:
+        return None
+    length = stream.stack_length
+    return _Clips(sampler) if length is None else Stacker(sampler, length)
 
 
-def _stack_start(index: int, total: int, length: int) -> int:
-    return max(min(index, total - length), 0)
+class _Clips:
+    """Segments and windows of fields: float32 [L, H, W, 2]."""
+
+    def __init__(self, sampler: OnlineSampler[Field]):
+        self.sampler = sampler
+
+    @property
+    def done(self) -> bool:
+        return self.sampler.done
+
+    def push(self, index: int, field: Field) -> list[Clip]:
+        if self.sampler.done or not self.sampler.wants(index, field[0]):
+            return []
+        return [_clip(items) for items in self.sampler.push(field, index, field[0])]
+
+    def finish(self) -> list[Clip]:
+        return [_clip(items) for items in self.sampler.finish()]
 
 
-def _stack_clip(recent: Iterable[tuple[int, Field]], start: int, pts: float, length: int) -> Clip:
-    chosen = [field for index, (_, field) in recent if start <= index < start + length]
-    return Clip(pts, (stack_fields(chosen, length),))
+def _clip(items: list[Field]) -> Clip:
+    return Clip(items[0][0], (np.stack([field for _, field in items]),))

@@ -1,14 +1,16 @@
-"""Frames to backbone size: crop, resize, augment. Plain arrays in, plain arrays out."""
+"""Frames to the size that a backbone, or optical flow, wants. Plain arrays in, plain arrays out."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import Literal
 
 import numpy as np
 from PIL import Image
 
-from ..recipe import Augment
+# I3D's authors compute flow with the short side at 256 and cut 224 out of its middle.
+FLOW_MARGIN = 256 / 224
+# Of longer pictures the middle counts: their flow would take memory without bound.
+LONGEST_ASPECT = 4.0
 
 
 def fit(frame: np.ndarray, size: tuple[int, int], crop: Literal["center", "stretch"]) -> np.ndarray:
@@ -17,7 +19,8 @@ def fit(frame: np.ndarray, size: tuple[int, int], crop: Literal["center", "stret
     `center` cuts the largest centred part of the wanted shape and then resizes, `stretch` resizes all of it.
     """
     if crop == "center":
-        frame = _center(frame, size)
+        aspect = size[1] / size[0]
+        frame = _cut(frame, aspect, aspect)
     if frame.shape[:2] == size:
         return frame
     # Cut before resizing: Pillow's `box` would let pixels from outside bleed in.
@@ -25,41 +28,33 @@ def fit(frame: np.ndarray, size: tuple[int, int], crop: Literal["center", "stret
     return np.asarray(image.resize((size[1], size[0]), Image.Resampling.BILINEAR))
 
 
-def _center(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    height, width = frame.shape[:2]
+def fit_flow(frame: np.ndarray, size: tuple[int, int], crop: Literal["center", "stretch"]) -> np.ndarray:
+    """The frame on which flow is computed that is wanted at `size`: `stretch` gives that size itself.
+
+    `center` keeps the shape and scales the picture until `size` and a margin of an eighth fit into it
+    (224 x 224 into a short side of 256); `middle` then cuts the field. A picture of more than four times the
+    wanted aspect, wide or high, is cut to that first.
+    """
+    if crop == "stretch":
+        return fit(frame, size, "stretch")
     aspect = size[1] / size[0]
-    cut_width = min(width, max(round(height * aspect), 1))
-    cut_height = min(height, max(round(width / aspect), 1))
+    frame = _cut(frame, aspect / LONGEST_ASPECT, aspect * LONGEST_ASPECT)
+    needed = [round(side * FLOW_MARGIN) for side in size]
+    scale = max(n / side for n, side in zip(needed, frame.shape, strict=False))
+    height, width = (max(n, round(side * scale)) for n, side in zip(needed, frame.shape, strict=False))
+    return fit(frame, (height, width), "stretch")
+
+
+def middle(field: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The centred part of `size` of a field [2, H, W]."""
+    top, left = (field.shape[1] - size[0]) // 2, (field.shape[2] - size[1]) // 2
+    return field[:, top : top + size[0], left : left + size[1]]
+
+
+def _cut(frame: np.ndarray, narrowest: float, widest: float) -> np.ndarray:
+    """The largest centred part whose width over height lies in these bounds, at least one pixel a side."""
+    height, width = frame.shape[:2]
+    cut_width = min(width, max(round(height * widest), 1))
+    cut_height = min(height, max(round(width / narrowest), 1))
     top, left = (height - cut_height) // 2, (width - cut_width) // 2
     return frame[top : top + cut_height, left : left + cut_width]
-
-
-class Augmenter:
-    """One augmented version of a video's frames (corehar paper, section on augmentation).
-
-    The random choice depends on (key, variant) alone: the same for every frame of one version, so that
-    motion stays motion, and the same in every run.
-    """
-
-    def __init__(self, spec: Augment, key: str, variant: int):
-        seed = int.from_bytes(hashlib.sha256(f"{key}|{variant}".encode()).digest()[:8], "big")
-        random = np.random.default_rng(seed)
-        self.angle = float(random.uniform(0.0, spec.rotate))
-        self.flip = bool(random.random() < spec.flip)
-        # A crop keeps 87.5 % of each side, as 224 of 256 does.
-        self.crop = spec.crop == "random"
-        self.offset = random.random(2)
-
-    def __call__(self, frame: np.ndarray) -> np.ndarray:
-        """Rotate, crop and flip one frame uint8 [H, W, 3]; the size shrinks where it crops."""
-        if self.angle:
-            image = Image.fromarray(frame)
-            frame = np.asarray(image.rotate(self.angle, Image.Resampling.BILINEAR))
-        if self.crop:
-            height, width = (side * 7 // 8 for side in frame.shape[:2])
-            top, left = (
-                int(o * (side - cut + 1))
-                for o, side, cut in zip(self.offset, frame.shape[:2], (height, width), strict=True)
-            )
-            frame = frame[top : top + height, left : left + width]
-        return np.ascontiguousarray(frame[:, ::-1]) if self.flip else np.ascontiguousarray(frame)

@@ -1,68 +1,83 @@
-"""How much a video moves from frame to frame, computed once and shared between streams."""
+"""How much a video moves from frame to frame: what adaptive sampling goes by, the same for every stream.
+
+The measure is a part of the sampling's own settings: the mean displacement in pixels by its flow method on
+frames stretched to 320x240, or the mean change of luma. So no stream's features depend on another stream.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 
 from ..atomic import atomic_open
-from ..flow.streaming import flow_fields
+from ..flow.methods import describe_method
+from ..flow.tvl1_options import grey
+from ..keys import fingerprint
 from ..sampling.motion import motion_by_difference, motion_by_flow
+from ..sampling.specs import Adaptive
+from .base import Task
 from .images import fit
-from .record import check_damage, open_record
-from .source import Job, SourceConfig
+from .tools import Tools
 
-# The size at which flow is computed for adaptive sampling: that of the motion CNN (height, width).
+# (height, width): the paper's native video resolution.
 MOTION_SIZE = (240, 320)
 
 
-def flow_frames(
-    job: Job, method: str | None, seconds: float | None = None
-) -> Iterator[tuple[float, np.ndarray]]:
-    """(pts_seconds, frame) of every frame in the first `seconds`, as a flow method wants it.
-
-    TV-L1 and frame differences see luma uint8 [H, W], learned methods RGB uint8 [H, W, 3].
-    """
-    pixel_format: Literal["gray8", "rgb24"] = "gray8" if method in (None, "tvl1") else "rgb24"
-    with open_record(job.record) as reader:
-        for frame in reader.read(pixel_format=pixel_format):
-            if seconds is not None and frame.pts_seconds >= seconds:
-                break
-            yield frame.pts_seconds, frame.data
-        check_damage(reader)
+def describe_motion(spec: Adaptive) -> dict[str, Any]:
+    """The measure as plain data, for fingerprints."""
+    if spec.motion == "difference":
+        return {"method": "difference", "version": 1}
+    return {"size": MOTION_SIZE, **describe_method(spec.motion, weights=spec.weights)}
 
 
-def motion_profile(job: Job, seconds: float, config: SourceConfig, *, threads: int = 1) -> np.ndarray:
-    """Motion between consecutive frames of the first `seconds`, float64 [N - 1]; from the cache if there.
+class MotionMeter:
+    """Motion between consecutive frames, pushed one by one as uint8 [H, W, 3]."""
 
-    With a flow method the mean displacement in pixels at 320x240, without one the mean luma difference.
-    """
-    method = config.method
-    cached = _cache_path(job, seconds, method)
-    if cached is not None and cached.exists():
-        return np.load(cached, allow_pickle=False)
-    if method is None:
-        motion = motion_by_difference(frame for _, frame in flow_frames(job, None, seconds))
-    else:
-        frames = (fit(f, MOTION_SIZE, "stretch") for _, f in flow_frames(job, method, seconds))
-        motion = motion_by_flow(flow_fields(frames, method, threads=threads, **config.flow_options()))
-    save_motion(job, seconds, method, motion)
-    return motion
+    def __init__(self, spec: Adaptive, tools: Tools):
+        self._pairs = None
+        if spec.motion != "difference":
+            self._pairs = tools.flow(spec.motion, spec.weights).pairs()
+        self._before: np.ndarray | None = None
+        self._values: list[float] = []
+
+    def push(self, frame: np.ndarray) -> None:
+        """Take the next frame."""
+        if self._pairs is not None:
+            self.push_fields(self._pairs.push(fit(frame, MOTION_SIZE, "stretch")))
+            return
+        luma = grey(fit(frame, MOTION_SIZE, "stretch"))
+        if self._before is not None:
+            self._values += motion_by_difference([self._before, luma]).tolist()
+        self._before = luma
+
+    def push_fields(self, fields: list[np.ndarray]) -> None:
+        """Take displacement fields [2, 240, 320] that were computed elsewhere by the same method."""
+        self._values += motion_by_flow(fields).tolist()
+
+    def finish(self) -> np.ndarray:
+        """Motion float64 [N - 1] of the N frames pushed."""
+        if self._pairs is not None:
+            self.push_fields(self._pairs.finish())
+        return np.asarray(self._values, dtype=np.float64)
 
 
-def save_motion(job: Job, seconds: float, method: str | None, motion: np.ndarray) -> None:
-    """Put a profile into the cache, where there is one."""
-    path = _cache_path(job, seconds, method)
-    if path is None:
-        return
-    with atomic_open(path, "wb") as file:
-        np.save(file, motion)
+def load_motion(spec: Adaptive, task: Task) -> np.ndarray | None:
+    """The profile that another stream or stage left in the cache, or None."""
+    path = _path(spec, task)
+    return np.load(path, allow_pickle=False) if path is not None and path.exists() else None
 
 
-def _cache_path(job: Job, seconds: float, method: str | None) -> Path | None:
-    if job.motion_cache is None:
+def save_motion(spec: Adaptive, task: Task, motion: np.ndarray) -> None:
+    """Leave a profile in the cache, where there is one."""
+    path = _path(spec, task)
+    if path is not None:
+        with atomic_open(path, "wb") as file:
+            np.save(file, motion)
+
+
+def _path(spec: Adaptive, task: Task) -> Any:
+    if task.cache is None or not task.key:
         return None
-    return job.motion_cache / f"{method or 'difference'}-{seconds:g}s" / f"{job.key}.npy"
+    measure = fingerprint({"motion": describe_motion(spec), "seconds": spec.seconds})
+    return task.cache / "motion" / measure[:16] / f"{task.key}.npy"

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from ..atomic import atomic_open
 from ..errors import MediaError
-from ..features.keys import fingerprint
+from ..keys import fingerprint
 from ..sampling.specs import Segments, Uniform, Windows
 from ..streams.images import Augmenter, fit
 from ..streams.source import Job, SourceConfig, make_source

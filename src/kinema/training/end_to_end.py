@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from ..backbones.load import LoadedBackbone
 from ..backbones.module import Backbone
 from ..errors import UsageError
-from ..features.keys import fingerprint
+from ..keys import fingerprint
 from ..model.batch import pad_rows
 from ..model.recognizer import Output, Recognizer, loss, scores
 from ..pipeline import StreamParts, with_backbones

@@ -8,7 +8,7 @@ from zlib import crc32
 import torch
 from torch import nn
 
-from ..features.keys import fingerprint
+from ..keys import fingerprint
 from ..model.batch import FeatureItem
 from ..model.presence import sequence_shape, with_stream
 from ..model.recognizer import Head, Recognizer, temporal_model

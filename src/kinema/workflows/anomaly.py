@@ -12,10 +12,12 @@ from ..atomic import write_text
 from ..datasets import Dataset, load_dataset
 from ..errors import UsageError
 from ..inference.predictor import load
+from ..resources import Resources
+from .anomaly_fit import AnomalyOptions, fit_detector
 from .anomaly_report import write_anomaly_report
+from .context import Context
 from .events import SILENT, Events
-from .judge import AnomalyOptions, judge
-from .prepare import extract_streams
+from .extract import extract_streams
 
 
 def fit_anomaly(
@@ -24,6 +26,7 @@ def fit_anomaly(
     out: str | Path,
     *,
     options: AnomalyOptions | None = None,
+    resources: Resources | None = None,
     events: Events = SILENT,
 ) -> dict[str, Any]:
     """Fit on the normal videos of `data`, write the detector and its report to `out`; returns metrics.json.
@@ -34,19 +37,13 @@ def fit_anomaly(
     groups are known. Raises `UsageError` for too few videos or unknown classes, and `WorkError`.
     """
     options = options or AnomalyOptions()
-    loaded = load(run, weights=options.weights, device=options.device)
+    context = Context(resources or Resources(), events)
+    loaded = load(run, context.resources)
     dataset = load_dataset(data, layout=options.layout, split=options.split)
     _check(dataset, options)
     folder = _folder(Path(out))
-    extracted = extract_streams(
-        dataset.records,
-        loaded.parts,
-        options.features,
-        workers=options.workers,
-        device=options.device,
-        events=events,
-    )
-    judged = judge(loaded, extracted, options, run=os.path.abspath(run), events=events)
+    extracted = extract_streams(dataset.records, loaded.streams, context)
+    judged = fit_detector(loaded, extracted, options, run=os.path.abspath(run), events=events)
     save_detector(folder, judged.detector)
     write_text(folder / "metrics.json", json.dumps(judged.metrics, indent=2) + "\n")
     events.step("writing the report")

@@ -8,8 +8,8 @@ from pathlib import Path
 from ..datasets import Dataset
 from ..errors import WorkError
 from ..extraction.engine import digest_records
-from ..features.keys import video_key
 from ..features.store import FeatureStore
+from ..keys import video_key
 from ..model.recognizer import Recognizer
 from ..pipeline import StreamParts
 from ..recipe import Recipe

@@ -12,13 +12,16 @@ import numpy as np
 from ..datasets import load_dataset
 from ..errors import UsageError
 from ..evaluation.score import EVALUATION_BATCH
+from ..extraction.extracted import Extracted
 from ..inference.embedding_file import EmbeddingWriter, open_embeddings
 from ..inference.predictor import LoadedRun, load
 from ..inference.search import Hit, search
-from ..model.batch import FeatureDataset, feature_loader
+from ..model.items import FeatureDataset, feature_loader
+from ..resources import Resources
 from ..types import VideoRecord
+from .context import Context
 from .events import SILENT, Events
-from .prepare import Extracted, extract_streams
+from .extract import extract_streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +51,7 @@ def embed_dataset(
     out: str | Path,
     *,
     layout: str = "auto",
-    weights: str | Path | None = None,
-    features: str | Path | None = None,
-    workers: int | None = None,
-    device: str = "auto",
+    resources: Resources | None = None,
     events: Events = SILENT,
 ) -> EmbedResult:
     """Write the embedding of every video of `data` to the Parquet file `out`, whatever its split.
@@ -60,14 +60,13 @@ def embed_dataset(
     second call computes nothing; memory does not grow with the number of videos but for their names.
     Raises `UsageError` (wrong call) or `WorkError` (nothing readable, disk full); `out` then stays as it was.
     """
-    loaded = load(run, weights=weights, device=device)
+    context = Context(resources or Resources(), events)
+    loaded = load(run, context.resources)
     dataset = load_dataset(data, layout=layout)
     out = _parquet(Path(out))
-    dim, fingerprint = loaded.model.embedding_size, loaded.fingerprint
+    dim, fingerprint = loaded.sequences.model.embedding_size, loaded.fingerprint
     with EmbeddingWriter(out, dim, fingerprint, run=os.path.abspath(run)) as writer:
-        extracted = extract_streams(
-            dataset.records, loaded.parts, features, workers=workers, device=device, events=events
-        )
+        extracted = extract_streams(dataset.records, loaded.streams, context)
         events.step(f"embedding {len(extracted.records)} videos")
         for done, one in enumerate(embeddings(loaded, extracted), start=1):
             record = one.record
@@ -84,7 +83,7 @@ def embeddings(loaded: LoadedRun, extracted: Extracted) -> Iterator[Embedded]:
     records = iter(extracted.records)
     for batch in feature_loader(FeatureDataset(items), EVALUATION_BATCH):
         present = {name: (s.lengths > 0).tolist() for name, s in batch.streams.items()}
-        for row, vector in enumerate(loaded.embed_batch(batch.streams)):
+        for row, vector in enumerate(loaded.sequences.embed_batch(batch.streams)):
             yield Embedded(next(records), vector, {name: there[row] for name, there in present.items()})
 
 
@@ -94,8 +93,7 @@ def search_videos(
     *,
     run: str | Path | None = None,
     top: int = 10,
-    weights: str | Path | None = None,
-    device: str = "auto",
+    resources: Resources | None = None,
 ) -> list[Hit]:
     """The videos in a file of embeddings that are most like `video`, best first.
 
@@ -107,7 +105,7 @@ def search_videos(
     if not folder or not Path(folder).is_dir():
         where = folder or "a known place"
         raise UsageError(f"the run that made {file} is not at {where}; give it with --run")
-    loaded = load(folder, weights=weights, device=device)
+    loaded = load(folder, resources)
     return search(file, loaded.embed(video), top=top, fingerprint=loaded.fingerprint)
 
 

@@ -13,12 +13,14 @@ from ..datasets import Dataset, ensure_split, load_dataset
 from ..errors import UsageError
 from ..evaluation.metrics import classification_metrics
 from ..evaluation.score import score_items
+from ..extraction.extracted import Extracted
 from ..inference.predictor import load
 from ..model.recognizer import Recognizer
-from ..model.svm import LinearSVM
+from ..resources import Resources
 from ..types import VideoRecord
+from .context import Context
 from .events import SILENT, Events
-from .prepare import Extracted, extract_streams
+from .extract import extract_streams
 
 # Seeds of the step permutations whose mean accuracy is reported beside the real one.
 SHUFFLE_SEEDS = (0, 1, 2)
@@ -38,7 +40,6 @@ class Evaluation:
 
 def evaluate_model(
     model: Recognizer,
-    svm: LinearSVM | None,
     extracted: Extracted,
     dataset: Dataset,
     *,
@@ -53,7 +54,7 @@ def evaluate_model(
     records = dataset.part("test")
     items = extracted.items(records, dataset.labels)
     truth = np.array([i.label for i in items])
-    scores = score_items(model, items, svm)
+    scores = score_items(model, items)
     metrics = classification_metrics(
         scores,
         truth,
@@ -62,7 +63,7 @@ def evaluate_model(
         groups=[r.group for r in records],
         split=dataset.split_source,
     )
-    shuffled = [score_items(model, items, svm, shuffle_steps=seed) for seed in SHUFFLE_SEEDS]
+    shuffled = [score_items(model, items, shuffle_steps=seed) for seed in SHUFFLE_SEEDS]
     metrics["shuffled_accuracy"] = float(np.mean([_accuracy(s, truth) for s in shuffled]))
     metrics["subsets"] = {
         name: _subset([dataset.labels.index(c) for c in classes], scores, shuffled, truth)
@@ -77,16 +78,15 @@ def evaluate(
     *,
     layout: str = "auto",
     split: int = 1,
-    weights: str | Path | None = None,
-    features: str | Path | None = None,
-    device: str = "auto",
+    resources: Resources | None = None,
     events: Events = SILENT,
 ) -> dict[str, Any]:
     """Metrics of a run on the test split of `data`; of all of it where it has no split.
 
     Raises `UsageError` where the data has classes that the run does not know.
     """
-    loaded = load(run, weights=weights, device=device)
+    context = Context(resources or Resources(), events)
+    loaded = load(run, context.resources)
     dataset = load_dataset(data, layout=layout, split=split)
     dataset = _all_test(dataset) if not dataset.has_split else ensure_split(dataset)
     unknown = sorted({r.label or "" for r in dataset.part("test")} - set(loaded.labels))
@@ -95,7 +95,7 @@ def evaluate(
             f"class '{unknown[0]}' of {data} is unknown to run {run}, "
             f"which knows {', '.join(loaded.labels[:8])}; train on this data or take the class out"
         )
-    extracted = extract_streams(dataset.part("test"), loaded.parts, features, device=device, events=events)
+    extracted = extract_streams(dataset.part("test"), loaded.streams, context)
     tested = Dataset(
         dataset.layout,
         dataset.root,
@@ -104,7 +104,7 @@ def evaluate(
         split_source=dataset.split_source,
     )
     counts = loaded.config.data.get("train_counts") or [1] * len(loaded.labels)
-    evaluation = evaluate_model(loaded.model, loaded.svm, extracted, tested, train_counts=counts)
+    evaluation = evaluate_model(loaded.sequences.model, extracted, tested, train_counts=counts)
     return evaluation.metrics | {"quarantined": len(extracted.quarantined), "absent": len(dataset.absent)}
 
 

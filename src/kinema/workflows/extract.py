@@ -1,17 +1,25 @@
-"""Fill the feature store for a data folder."""
+"""Fill the feature store: for a data folder, or for the records and streams of another verb."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..datasets import ensure_split, load_dataset
-from ..errors import UsageError
+from ..errors import UsageError, WorkError
 from ..recipe import Recipe
+from ..resources import Resources
+from ..types import VideoRecord
+from .context import Context
 from .events import SILENT, Events
-from .prepare import extract_streams
-from .resolve import assemble, resolve
+from .resolve import resolve
+
+if TYPE_CHECKING:
+    from ..extraction.extract import ExtractReport
+    from ..extraction.extracted import Extracted
+    from ..extraction.loaded import LoadedStream
 
 
 def extract_dataset(
@@ -19,26 +27,25 @@ def extract_dataset(
     *,
     recipe: str | Path | Mapping[str, Any] | Recipe = "lite",
     overrides: Iterable[str] = (),
-    features: str | Path | None = None,
     layout: str = "auto",
     split: int = 1,
-    weights: str | Path | None = None,
-    workers: int | None = None,
-    device: str = "auto",
+    resources: Resources | None = None,
     events: Events = SILENT,
 ) -> dict[str, Any]:
     """Extract every stream of `recipe` for all videos of `data`; returns counts per stream.
 
     Raises `UsageError` where there is nothing to extract, `WorkError` where nothing can be read.
     """
-    resolved = resolve(recipe, overrides, weights)
+    context = Context(resources or Resources(), events)
+    resolved = resolve(recipe, overrides, context.resources)
     dataset = load_dataset(data, layout=layout, split=split)
     if not dataset.records:
         raise UsageError(f"no videos in {data}; give a folder of class folders, a CSV or a known dataset")
-    if any(s.augment and s.augment.copies for s in resolved.streams.values()):
+    if any(stream.copies for stream in resolved.streams.values()):
         dataset = ensure_split(dataset, resolved.training.seed)
-    parts = assemble(resolved, weights)
-    done = extract_streams(dataset.records, parts, features, workers=workers, device=device, events=events)
+    from ..extraction.loaded import load_streams  # torch, after all that can be refused without it
+
+    done = extract_streams(dataset.records, load_streams(resolved.streams, context.resources), context)
     return {
         "features": str(done.store.root),
         "videos": len(dataset.records),
@@ -57,3 +64,60 @@ def extract_dataset(
             for name, report in done.reports.items()
         },
     }
+
+
+def extract_streams(
+    records: Sequence[VideoRecord], streams: Mapping[str, LoadedStream], context: Context
+) -> Extracted:
+    """Fill the store for every stream; quarantine what cannot be read. Raises `WorkError` if nothing can."""
+    from ..extraction.extracted import Extracted
+
+    store, digests = context.store, context.digests(records)
+    failures = [(r, "file", reason) for r in records if (reason := context.unreadable(r))]
+    reports = {}
+    # Flow first: the motion that it leaves in the cache spares other streams the work.
+    for name in sorted(streams, key=lambda n: streams[n].spec.input != "flow"):
+        reports[name] = _extract_stream(records, streams[name], digests, context)
+        failures += [(record, name, reason) for record, reason in reports[name].failed]
+    seen = {(*_place(r), stream) for r in records for stream in (*streams, "file")}
+    store.quarantine({(*_place(r), stream, reason) for r, stream, reason in failures}, seen)
+    lost = {_place(r) for r, _, _ in failures}
+    usable = [r for r in records if _place(r) not in lost]
+    quarantined = {r.name: reason for r, _, reason in failures}
+    if not usable:
+        name, reason = next(iter(quarantined.items()), ("", "no files"))
+        raise WorkError(
+            f"no usable videos: all {len(quarantined)} files failed, {name}: {reason}; see `kinema scan`"
+        )
+    return Extracted(usable, digests, store, streams, {n: reports[n] for n in streams}, quarantined)
+
+
+def _place(record: VideoRecord) -> tuple[str, str]:
+    return os.path.abspath(record.path), record.part
+
+
+def _extract_stream(
+    records: Sequence[VideoRecord], stream: LoadedStream, digests: Mapping[Path, str], context: Context
+) -> ExtractReport:
+    from ..extraction.extract import ExtractReport, extract, items_of
+
+    copies, events = stream.spec.copies, context.events
+    items = items_of(records, digests, lambda r: copies if r.split == "train" else 0)
+    shelves = {v: stream.shelf(context.store, v) for v in range(copies + 1)}
+    missing = sum(i.key not in shelves[i.variant] for i in items)
+    if not missing:
+        events.step(f"stream {stream.name}: all {len(items)} feature sequences are in the store")
+        return ExtractReport(stream.name, shelves[0].fingerprint, reused=len(items))
+    events.step(
+        f"stream {stream.name}: extracting {missing} of {len(items)} ({', '.join(stream.spec.backbones)})"
+    )
+    return extract(
+        items,
+        stream.spec,
+        stream.compute,
+        context.store,
+        lambda variant: shelves[variant],
+        stream.resources,
+        workers=stream.workers,
+        progress=events.progress,
+    )

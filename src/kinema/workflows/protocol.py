@@ -17,8 +17,8 @@ from ..datasets import Dataset, carve_validation, check_trainable, load_dataset
 from ..errors import UsageError
 from ..evaluation.protocols import Round, counted_rounds, rounds, summarise
 from ..extraction.engine import digest_records
-from ..features.keys import fingerprint, video_key
 from ..inference.predictor import load
+from ..keys import fingerprint, video_key
 from ..pipeline import StreamParts
 from ..recipe import Protocol, Recipe, Training
 from ..run import load_run, save_run

@@ -15,7 +15,7 @@ import torch
 from ..atomic import atomic_open, write_text
 from ..datasets import Dataset, carve_validation, check_trainable, ensure_split, load_dataset
 from ..errors import UsageError, WorkError
-from ..features.keys import fingerprint
+from ..keys import fingerprint
 from ..model.recognizer import Recognizer
 from ..model.svm import LinearSVM
 from ..pipeline import TRAINED, StreamParts

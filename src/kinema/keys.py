@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..types import VideoRecord
+from .types import VideoRecord
 
 FORMAT_VERSION = 1
 

@@ -1,10 +1,9 @@
-"""Normal and other videos judged: an autoencoder fitted on some normal ones, errors of all the rest."""
+"""Fit a detector: an autoencoder on some normal videos, a threshold on others, errors of all the rest."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,11 @@ from ..anomaly.roc import auroc, auroc_interval
 from ..anomaly.threshold import choose_threshold
 from ..datasets.balance import choose_units
 from ..errors import UsageError
-from ..features.sequence_file import read_sequence
+from ..extraction.extracted import Extracted
 from ..inference.predictor import LoadedRun
 from ..types import VideoRecord
 from .embed import embeddings
 from .events import SILENT, Events
-from .prepare import Extracted
 
 BOTTLENECK = 16
 FEWEST = 4
@@ -42,10 +40,6 @@ class AnomalyOptions:
     seed: int = 0
     layout: str = "auto"
     split: int = 1
-    weights: str | Path | None = None
-    features: str | Path | None = None
-    workers: int | None = None
-    device: str = "auto"
 
 
 @dataclass(slots=True)
@@ -63,7 +57,7 @@ class Judged:
     metrics: dict[str, Any]
 
 
-def judge(
+def fit_detector(
     loaded: LoadedRun,
     extracted: Extracted,
     options: AnomalyOptions,
@@ -164,9 +158,8 @@ def _fits(normal: list[VideoRecord], options: AnomalyOptions) -> list[bool]:
 
 def _median_seconds(extracted: Extracted, records: Iterable[VideoRecord]) -> float:
     """Median span of the feature sequences, at least a tenth of a second."""
-    shelves = [part.shelf(extracted.store) for part in extracted.parts.values()]
     spans = []
     for record in records:
-        ends = [read_sequence(shelf.path(extracted.key(record))).pts_seconds for shelf in shelves]
+        ends = [extracted.sequence(record, name).pts_seconds for name in extracted.streams]
         spans.append(max((float(pts[-1]) for pts in ends if len(pts)), default=0.0))
     return max(float(np.median(spans)), 0.1)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kinema import recipe
-from kinema.features.keys import fingerprint, video_key
+from kinema.keys import fingerprint, video_key
 from kinema.media.digest import content_digest
 from kinema.sampling import specs
 from kinema.streams.source import SourceConfig, View

@@ -1,0 +1,153 @@
+"""Fill the store with one stream of many videos: what it lacks, by worker processes, safe to stop anywhere."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import KinemaError, WorkError
+from ..features.store import FeatureStore, Shelf
+from ..keys import video_key
+from ..media.digest import content_digest
+from ..resources import Resources
+from ..streams.base import StreamSettings, Task
+from ..types import VideoRecord
+from .engine import Compute, sequences
+from .messages import Job
+from .pool import DecodingPool
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractItem:
+    """One video to extract, as augmented version `variant`."""
+
+    record: VideoRecord
+    key: str
+    variant: int = 0
+
+
+@dataclass(slots=True)
+class ExtractReport:
+    """What one extraction did: counts of sequences, failures as (record, reason), notes counted, seconds."""
+
+    stream: str
+    fingerprint: str
+    extracted: int = 0
+    reused: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    failed: list[tuple[VideoRecord, str]] = field(default_factory=list)
+    notes: dict[str, int] = field(default_factory=dict)
+
+
+def digest_files(paths: Iterable[Path]) -> tuple[dict[Path, str], dict[Path, str]]:
+    """Content digest of every file, and the reason for every file that cannot be read."""
+    digests: dict[Path, str] = {}
+    unreadable: dict[Path, str] = {}
+
+    def work(path: Path) -> None:
+        try:
+            digests[path] = content_digest(path)
+        except KinemaError as error:
+            unreadable[path] = str(error)
+        except OSError as error:
+            unreadable[path] = error.strerror or type(error).__name__
+
+    with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        list(pool.map(work, sorted(set(paths))))
+    return digests, unreadable
+
+
+def items_of(
+    records: Iterable[VideoRecord], digests: Mapping[Path, str], variants: Callable[[VideoRecord], int]
+) -> list[ExtractItem]:
+    """One item per readable record and version; `variants(record)` says how many augmented versions."""
+    return [
+        ExtractItem(record, video_key(digests[record.path], record, variant), variant)
+        for record in records
+        if record.path in digests
+        for variant in range(variants(record) + 1)
+    ]
+
+
+def extract(
+    items: Sequence[ExtractItem],
+    stream: StreamSettings,
+    compute: Compute,
+    store: FeatureStore,
+    shelf_of: Callable[[int], Shelf],
+    resources: Resources,
+    *,
+    workers: int,
+    progress: Progress | None = None,
+) -> ExtractReport:
+    """Compute what the store lacks. Safe to stop at any moment and to start again.
+
+    `shelf_of(variant)` gives the shelf of each augmented version. Files that cannot be read end up in the
+    report; the rest goes on. Raises `WorkError` on a full disk.
+    """
+    first = shelf_of(0)
+    report = ExtractReport(first.stream, first.fingerprint)
+    started = time.monotonic()
+    missing = {i.key: i for i in items if i.key not in shelf_of(i.variant)}
+    report.reused = sum(i.key not in missing for i in items)
+    todo = list(missing.values())
+    # Each process walks in an order of its own, so that several that share a store seldom meet.
+    random.Random(f"{os.getpid()}-{time.time_ns()}").shuffle(todo)
+    pool = DecodingPool(stream, resources, workers=workers, ahead=4 * compute.batch_size)
+    jobs = [Job(i.record, Task(i.key, i.variant, store.root)) for i in todo]
+    messages = pool.results(jobs, lambda n: todo[n].key not in shelf_of(todo[n].variant))
+    failed: dict[str, str] = {}
+    ended = 0
+    try:
+        with (
+            closing(messages),
+            closing(
+                sequences(messages, compute, lambda n: shelf_of(todo[n].variant).writer(todo[n].key, compute.dim))
+            ) as done_videos,
+        ):
+            for done in done_videos:
+                ended += 1
+                if done.end.skipped:
+                    report.reused += 1
+                elif done.sink is None:
+                    failed[todo[done.number].key] = done.end.error or ""
+                else:
+                    done.sink.commit()
+                    _count(report, done.sink.steps, done.end.notes)
+                if progress:
+                    progress(ended, len(todo))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise WorkError(
+            f"cannot write features to {store.root} ({reason}); free some space, then start again"
+        ) from None
+    report.failed = list(dict.fromkeys(_failures(items, missing, failed)))
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _count(report: ExtractReport, steps: int, notes: tuple[str, ...]) -> None:
+    report.extracted += 1
+    report.steps += steps
+    for note in notes:
+        report.notes[note] = report.notes.get(note, 0) + 1
+
+
+def _failures(
+    items: Sequence[ExtractItem], missing: dict[str, ExtractItem], failed: dict[str, str]
+) -> Iterator[tuple[VideoRecord, str]]:
+    """Identical files fail together: files of one content share one key."""
+    for item in items:
+        reason = failed.get(item.key)
+        if reason is not None:
+            same = item.record.path == missing[item.key].record.path
+            yield item.record, reason if same else f"same content as another file: {reason}"

@@ -1,0 +1,163 @@
+"""A stream with its backbones: the half that turns clips into features."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..backbones.load import LoadedBackbone, load_backbone
+from ..backbones.module import Backbone
+from ..backbones.runner import BackboneRunner
+from ..errors import WeightsError
+from ..features.store import FeatureStore, Shelf
+from ..media.video import Video
+from ..resources import Resources
+from ..streams import FlowStream, StreamSettings, Task, Tools
+from ..types import FeatureSequence
+from ..weights.read import state_digest
+from .engine import SequenceBuffer, sequences
+from .inline import messages_of
+
+# Steps per batch, by what a step is: large enough to fill the processor, small enough for memory.
+BATCH_SIZES = {"frame": 8, "clip": 2, "flow_clip": 2, "flow_stack": 4, "logmel": 8}
+# The source of backbones whose values are the run's own.
+TRAINED = "trained in this run"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedStream:
+    """A stream's settings, its loaded backbones, and what computes them."""
+
+    name: str
+    spec: StreamSettings
+    backbones: tuple[LoadedBackbone, ...]
+    resources: Resources
+    tools: Tools
+    made: dict[str, Compute] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def dim(self) -> int:
+        """Dimension of one step's features."""
+        return sum(b.dim for b in self.backbones)
+
+    def settings(self, variant: int = 0) -> dict[str, Any]:
+        """Everything that decides the features, as plain data for the fingerprint."""
+        precision = self.resources.precision or "fp32"
+        return self.spec.settings(variant) | {
+            "backbones": [
+                {"name": b.spec.name, "features": b.features, "weights": b.digest} for b in self.backbones
+            ],
+            **({} if precision == "fp32" else {"precision": precision}),
+        }
+
+    def shelf(self, store: FeatureStore, variant: int = 0) -> Shelf:
+        """This stream's part of a store."""
+        return store.shelf(self.name, self.settings(variant))
+
+    @property
+    def compute(self) -> Compute:
+        """The backbones at work; made when first asked for."""
+        if "compute" not in self.made:
+            self.made["compute"] = Compute(self)
+        return self.made["compute"]
+
+    @property
+    def workers(self) -> int:
+        """Decoding processes: optical flow is bound by the processor, decoding alone by the backbone."""
+        cores = os.cpu_count() or 2
+        return self.resources.workers or (cores if self.spec.flow_methods else max(1, cores // 2))
+
+    def features(self, video: Video) -> FeatureSequence:
+        """The feature sequence of one video, computed in this process. Raises `MediaError`."""
+        messages = ((0, m) for m in messages_of(self.spec, video, Task(), self.tools))
+        (done,) = sequences(messages, self.compute, lambda _: SequenceBuffer(self.dim))
+        return done.sink.sequence()
+
+    def with_backbones(self, modules: Sequence[Backbone]) -> LoadedStream:
+        """The stream with trained backbones; their digest follows, and with it the shelf of the store."""
+        loaded = []
+        for old, module in zip(self.backbones, modules, strict=True):
+            module.requires_grad_(False).eval()
+            digest = state_digest(module.state_dict())
+            loaded.append(replace(old, module=module, digest=digest, source=TRAINED))
+        return replace(self, backbones=tuple(loaded), made={})
+
+
+class Compute:
+    """Steps in, features out; the features of several backbones side by side."""
+
+    def __init__(self, stream: LoadedStream):
+        self.dim = stream.dim
+        self.batch_size = BATCH_SIZES[stream.spec.views[0].kind]
+        resources = stream.resources
+        self._runners = [
+            BackboneRunner(
+                backbone,
+                batch_size=self.batch_size,
+                device=resources.device,
+                precision=resources.precision or "fp32",
+                runtime=resources.runtime or "torch",
+                threads=os.cpu_count(),
+            )
+            for backbone in stream.backbones
+        ]
+
+    def __call__(self, inputs: Sequence[tuple[np.ndarray, ...]]) -> np.ndarray:
+        """Inputs of n steps, one array per backbone -> float32 [n, dim]."""
+        columns = zip(*inputs, strict=True)
+        return np.concatenate(
+            [runner(list(column)) for runner, column in zip(self._runners, columns, strict=True)], axis=1
+        )
+
+
+def load_streams(
+    streams: Mapping[str, StreamSettings],
+    resources: Resources,
+    hints: Mapping[str, Sequence[Path]] | None = None,
+) -> dict[str, LoadedStream]:
+    """Load every stream's backbones, frozen, and its learned flow.
+
+    Weights are looked up as `kinema.weights.find` says. `hints` names, per stream and backbone, files that a
+    run was trained with; their folders are tried where the look-up finds nothing. Raises `WeightsError`.
+    """
+    if resources.device == "auto":  # decided once, here, where torch knows
+        resources = replace(resources, device="cuda" if torch.cuda.is_available() else "cpu")
+    tools = Tools(resources, threads=os.cpu_count() or 1)
+    loaded = {}
+    for name, spec in streams.items():
+        known = (hints or {}).get(name, [])
+        backbones = tuple(
+            _load(backbone, spec, resources, known[i].parent if i < len(known) else None)
+            for i, backbone in enumerate(spec.backbones)
+        )
+        for method, weights in spec.flow_methods:
+            if method != "tvl1":  # absent weights are no video's fault: they are told before the work
+                tools.flow(method, weights)
+        loaded[name] = LoadedStream(name, spec, backbones, resources, tools)
+    return loaded
+
+
+def _load(name: str, spec: StreamSettings, resources: Resources, hint: Path | None) -> LoadedBackbone:
+    def load(folder: Path | None, download: bool) -> LoadedBackbone:
+        return load_backbone(
+            name,
+            features=spec.features,
+            weights=spec.weights,
+            folder=folder,
+            download=download,
+            stack=spec.stack_length if isinstance(spec, FlowStream) else None,
+        )
+
+    download = not resources.offline
+    if spec.weights == "none" or hint is None or not hint.is_dir():
+        return load(resources.folder, download)
+    try:
+        return load(resources.folder, False)
+    except WeightsError:
+        return load(hint, download)

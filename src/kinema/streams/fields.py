@@ -1,0 +1,51 @@
+"""Flow fields kept on disk: until the end of a video, or, in a cache, until a training is done.
+
+A backbone stage and the extraction behind it need the same fields, which cost most of the time. A field is
+float16 [H, W, 2] there, and is rounded to float16 wherever it is used, so that a cache changes nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ..atomic import atomic_open
+
+# Nothing is kept where the disk has less room than this left.
+ROOM_BYTES = 4 << 30
+
+Field = tuple[float, np.ndarray]
+
+
+class FieldCache:
+    """The fields of one video as `<path>.npy`, with their times beside them."""
+
+    def __init__(self, path: Path):
+        self.path, self.times_path = path, path.with_suffix(".times.npy")
+
+    def __bool__(self) -> bool:
+        return self.path.exists() and self.times_path.exists()
+
+    def __iter__(self) -> Iterator[Field]:
+        """The fields in order: (pts_seconds, float32 [H, W, 2])."""
+        times = np.load(self.times_path, allow_pickle=False)
+        fields = np.load(self.path, mmap_mode="r", allow_pickle=False)
+        for pts_seconds, field in zip(times.tolist(), fields, strict=True):
+            yield pts_seconds, field.astype(np.float32)
+
+    def save(self, times: list[float], fields: Iterator[np.ndarray], shape: tuple[int, ...]) -> None:
+        """Keep fields float16 of one `shape` [H, W, 2], unless the disk is nearly full."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        size = 2 * len(times) * int(np.prod(shape))
+        if shutil.disk_usage(self.path.parent).free < size + ROOM_BYTES:
+            return
+        with atomic_open(self.times_path, "wb") as file:
+            np.save(file, np.asarray(times))
+        with atomic_open(self.path, "wb") as file:
+            header = {"descr": "<f2", "fortran_order": False, "shape": (len(times), *shape)}
+            np.lib.format.write_array_header_1_0(file, header)
+            for field in fields:
+                file.write(field.tobytes())
