@@ -8,7 +8,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from ..settings import Count, Fraction, Settings
-from ..streams import RgbStream, Stream
+from ..streams import Stream
 
 
 class Encoder(Settings):
@@ -115,6 +115,11 @@ class Protocol(Settings):
     folds: Count | None = None
     seeds: Count = 1
 
+    @property
+    def several_rounds(self) -> bool:
+        """Whether this is more than one training on one split."""
+        return self.kind != "split" or self.seeds > 1
+
 
 class PaperCount(Settings):
     """A parameter count that follows from the paper, and the setting it belongs to."""
@@ -162,8 +167,7 @@ class Recipe(Settings):
             raise ValueError("`classifier.per_step: true` and `temporal.pool: none` go together")
         if self.classifier.per_step != (self.classifier.vote is not None):
             raise ValueError("`classifier.vote` (majority or mean) is for `classifier.per_step: true`")
-        rgb = [s for s in self.streams.values() if isinstance(s, RgbStream)]
-        if len(self.streams) > 1 and any(s.augment and s.augment.on_the_fly for s in rgb):
+        if len(self.streams) > 1 and any(s.on_the_fly for s in self.streams.values()):
             raise ValueError("`augment.on_the_fly` works with one stream")
         if self.classifier.per_step and len(self.streams) > 1:
             raise ValueError("`classifier.per_step` works with one stream")

@@ -115,12 +115,17 @@ class StreamSettings(Settings):
     @property
     def can_standardize(self) -> bool:
         """Whether the temporal stage reads stored features, whose mean and spread can be taken first."""
-        return not self.train_blocks
+        return not self.train_blocks and not self.on_the_fly
 
     @property
     def copies(self) -> int:
         """Augmented versions of each training video that are stored beside it."""
         return 0
+
+    @property
+    def on_the_fly(self) -> bool:
+        """Whether training sees a new version of each video in every epoch."""
+        return False
 
     @property
     def needs_times(self) -> bool:

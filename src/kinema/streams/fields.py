@@ -16,6 +16,8 @@ from ..atomic import atomic_open
 
 # Nothing is kept where the disk has less room than this left.
 ROOM_BYTES = 4 << 30
+# Of a cache, where fields lie.
+FLOW_FOLDER = "flow"
 
 Field = tuple[float, np.ndarray]
 
@@ -26,15 +28,13 @@ class FieldCache:
     def __init__(self, path: Path):
         self.path, self.times_path = path, path.with_suffix(".times.npy")
 
-    def __bool__(self) -> bool:
-        return self.path.exists() and self.times_path.exists()
-
-    def __iter__(self) -> Iterator[Field]:
-        """The fields in order: (pts_seconds, float32 [H, W, 2])."""
-        times = np.load(self.times_path, allow_pickle=False)
-        fields = np.load(self.path, mmap_mode="r", allow_pickle=False)
-        for pts_seconds, field in zip(times.tolist(), fields, strict=True):
-            yield pts_seconds, field.astype(np.float32)
+    def load(self) -> tuple[list[float], np.ndarray] | None:
+        """Times and float16 [N, H, W, 2], mapped from disk; None where the video is not kept."""
+        try:
+            fields = np.load(self.path, mmap_mode="r", allow_pickle=False)
+            return np.load(self.times_path, allow_pickle=False).tolist(), fields
+        except OSError:  # not there, or another process has just removed it
+            return None
 
     def save(self, times: list[float], fields: Iterator[np.ndarray], shape: tuple[int, ...]) -> None:
         """Keep fields float16 of one `shape` [H, W, 2], unless the disk is nearly full."""

@@ -17,7 +17,7 @@ from ..sampling.specs import Adaptive, Sampling, Segments, Uniform, Windows
 from ..settings import APART, Count
 from ..types import Clip, Frame
 from .base import FrameMaker, StreamSettings, Task
-from .fields import Field, FieldCache
+from .fields import FLOW_FOLDER, Field, FieldCache
 from .images import fit_flow, middle
 from .motion import MOTION_SIZE, MotionMeter, describe_motion, load_motion, save_motion
 from .rgb import sampling_flow, sampling_motion, sampling_without_weights, total_frames
@@ -98,7 +98,8 @@ class FlowMaker(FrameMaker):
         self.profile = _Profile(stream, task, tools)
         self.cutter = _cutter(stream, self.sampler)
         self.cache = self._cache()
-        self.done = bool(self.cache) and not self.profile.missing
+        self.cached = self.cache.load() if self.cache and not self.profile.missing else None
+        self.done = self.cached is not None
         self.kept = Spool() if self.cutter is None or (task.keep_flow and self.cache is not None) else None
         self.pairs = None if self.done else tools.flow(stream.method, stream.flow_weights).pairs()
         self._waiting: deque[float] = deque()
@@ -133,8 +134,9 @@ class FlowMaker(FrameMaker):
         yield from self._rest()
 
     def _from_cache(self) -> Iterator[Clip]:
-        for pts_seconds, field in self.cache or ():
-            yield from self._next(pts_seconds, field)
+        times, fields = self.cached or ([], [])
+        for pts_seconds, field in zip(times, fields, strict=True):
+            yield from self._next(pts_seconds, field.astype(np.float32))
             if self.cutter is not None and self.cutter.done:
                 return
         yield from self._rest()
@@ -179,7 +181,7 @@ class FlowMaker(FrameMaker):
             "flow": describe_method(stream.method, weights=stream.flow_weights),
             "view": [self.size, self.crop, stream.clip_px, self.limit],
         }
-        return FieldCache(self.task.cache / "flow" / fingerprint(flow)[:16] / f"{self.task.key}.npy")
+        return FieldCache(self.task.cache / FLOW_FOLDER / fingerprint(flow)[:16] / f"{self.task.key}.npy")
 
 
 class _Profile:

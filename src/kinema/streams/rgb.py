@@ -31,9 +31,9 @@ class RgbStream(StreamSettings):
     augment: Augment | None = None
 
     @property
-    def can_standardize(self) -> bool:
-        """As for every stream, and frames are not augmented on the fly."""
-        return not self.train_blocks and not (self.augment and self.augment.on_the_fly)
+    def on_the_fly(self) -> bool:
+        """Whether training sees a new version of each video in every epoch."""
+        return bool(self.augment and self.augment.on_the_fly)
 
     @property
     def copies(self) -> int:

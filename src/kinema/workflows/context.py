@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from ..extraction.extract import digest_files
 from ..features.store import FeatureStore, default_features
 from ..resources import Resources
+from ..streams.fields import FLOW_FOLDER
 from ..types import VideoRecord
 from .events import SILENT, Events
 
@@ -43,3 +45,8 @@ class Context:
     def unreadable(self, record: VideoRecord) -> str | None:
         """Why a file could not be hashed, or None."""
         return self._unreadable.get(record.path)
+
+    def drop_flow(self) -> None:
+        """Remove the flow fields that a backbone stage kept for the extraction behind it."""
+        if self._store is not None:
+            shutil.rmtree(self._store.root / FLOW_FOLDER, ignore_errors=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,11 @@ from ..types import VideoRecord
 from .context import Context
 from .events import SILENT, Events
 from .extract import extract_streams
+from .options import Subsets
 
 # Seeds of the step permutations whose mean accuracy is reported beside the real one.
 SHUFFLE_SEEDS = (0, 1, 2)
 
-Subsets = Mapping[str, Sequence[str]]
 
 
 @dataclass(slots=True)

@@ -1,26 +1,23 @@
-"""What a training is given beside the recipe, and what it hands back."""
+"""What a training is given beside recipe and resources, and what it hands back."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .evaluate import Subsets
+# Groups of classes whose accuracy is given by itself, by name.
+Subsets = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class TrainOptions:
-    """Everything about a training that is not the recipe."""
+    """How the data is read, whether to start afresh, and which classes are also scored by themselves."""
 
     layout: str = "auto"
     split: int = 1
-    weights: str | Path | None = None
-    features: str | Path | None = None
-    workers: int | None = None
-    device: str = "auto"
     fresh: bool = False
-    download: bool = True
     subsets: Subsets | None = None
 
 

@@ -7,31 +7,28 @@ protocol's own split; under leave-one-group-out the one trained on the most vide
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..atomic import write_text
-from ..datasets import Dataset, carve_validation, check_trainable, load_dataset
+from ..datasets import carve_validation, check_trainable, load_dataset
 from ..errors import UsageError
 from ..evaluation.protocols import Round, counted_rounds, rounds, summarise
-from ..extraction.engine import digest_records
+from ..extraction.loaded import LoadedStream, load_streams
 from ..inference.predictor import load
 from ..keys import fingerprint, video_key
-from ..pipeline import StreamParts
-from ..recipe import Protocol, Recipe, Training
+from ..recipe import Protocol, Recipe, Training, changed
 from ..run import load_run, save_run
 from ..types import VideoRecord
+from .context import Context
 from .evaluate import evaluate_model
-from .events import Events
+from .extract import extract_streams
 from .options import TrainOptions, TrainResult
-from .prepare import extract_streams
-from .resolve import assemble
+from .train_once import train_once
 from .write_report import RunFacts, write_results
 
-# Trains one run: (dataset, recipe, folder, options, events).
-TrainOne = Callable[[Dataset, Recipe, Path, TrainOptions, Events], TrainResult]
 MARKER = "round.json"
 
 
@@ -45,20 +42,14 @@ class _Done:
 
 @dataclass(slots=True)
 class _Prepared:
-    """Rounds without the files that cannot be read, the digests of all files, and those files by name."""
+    """Rounds without the files that cannot be read, and those files by name with the reason."""
 
     rounds: list[Round]
-    digests: dict[Path, str]
     quarantined: dict[str, str]
 
 
-def several_rounds(protocol: Protocol) -> bool:
-    """Whether the protocol is more than one training on one split."""
-    return protocol.kind != "split" or protocol.seeds > 1
-
-
 def train_protocol(
-    data: str | Path, recipe: Recipe, out: Path, options: TrainOptions, events: Events, train_one: TrainOne
+    data: str | Path, recipe: Recipe, out: Path, options: TrainOptions, context: Context
 ) -> TrainResult:
     """Train every round in `out/rounds` and make `out` a run with the metrics of all of them.
 
@@ -75,16 +66,16 @@ def train_protocol(
     )
     for one in made:
         _check(one)
-    parts = assemble(recipe, options.weights, options.download)
-    prepared = _prepare(made, recipe, parts, options, events)
+    streams = load_streams(recipe.streams, context.resources)
+    prepared = _prepare(made, recipe, streams, context)
     done = []
     for number, one in enumerate(prepared.rounds, start=1):
         seed = f", seed {one.seed}" if recipe.protocol.seeds > 1 else ""
-        events.step(f"round {number} of {len(made)}: {one.part}{seed}")
+        context.events.step(f"round {number} of {len(made)}: {one.part}{seed}")
         own = _round_recipe(recipe, one)
-        digest = _digest(one, own, parts, prepared.digests)
-        done.append(_round(one, own, out / "rounds" / one.folder, digest, options, events, train_one))
-    return _whole(prepared, done, recipe, out, options, events)
+        digest = _digest(one, own, streams, context.digests(one.dataset.records))
+        done.append(_round(one, own, out / "rounds" / one.folder, digest, options, context))
+    return _whole(prepared, done, recipe, out, options, context)
 
 
 def _needs_validation(training: Training) -> bool:
@@ -99,20 +90,14 @@ def _check(one: Round) -> None:
 
 
 def _prepare(
-    made: list[Round],
-    recipe: Recipe,
-    parts: Mapping[str, StreamParts],
-    options: TrainOptions,
-    events: Events,
+    made: list[Round], recipe: Recipe, streams: Mapping[str, LoadedStream], context: Context
 ) -> _Prepared:
     """Extract what any round needs."""
     needed = _union(made)
     if any(stream.train_blocks for stream in recipe.streams.values()):
         # Features differ from round to round, as their backbones do: each round extracts its own.
-        return _Prepared(made, digest_records(needed)[0], {})
-    extracted = extract_streams(
-        needed, parts, options.features, workers=options.workers, device=options.device, events=events
-    )
+        return _Prepared(made, {})
+    extracted = extract_streams(needed, streams, context)
     usable = {r.id for r in extracted.records}
     kept = [
         replace(
@@ -121,7 +106,7 @@ def _prepare(
         )
         for one in made
     ]
-    return _Prepared(kept, extracted.digests, extracted.quarantined)
+    return _Prepared(kept, extracted.quarantined)
 
 
 def _union(made: Iterable[Round]) -> list[VideoRecord]:
@@ -136,36 +121,32 @@ def _union(made: Iterable[Round]) -> list[VideoRecord]:
 
 def _round_recipe(recipe: Recipe, one: Round) -> Recipe:
     """The recipe of one round: its own seed, on one given split."""
-    training = recipe.training.model_copy(update={"seed": one.seed})
-    return recipe.model_copy(update={"training": training, "protocol": Protocol()})
+    return changed(recipe, {"training.seed": one.seed, "protocol": Protocol().model_dump(mode="json")})
 
 
-def _digest(one: Round, recipe: Recipe, parts: Mapping[str, StreamParts], digests: Mapping[Path, str]) -> str:
+def _digest(
+    one: Round, recipe: Recipe, streams: Mapping[str, LoadedStream], digests: Mapping[Path, str]
+) -> str:
     """Everything that decides a round's result: recipe, weights, the content and the split of its videos."""
     keyed = [r for r in one.dataset.records if r.path in digests]
     return fingerprint(
         {
             "recipe": recipe.model_dump(mode="json"),
-            "streams": {name: part.settings() for name, part in parts.items()},
+            "streams": {name: stream.settings() for name, stream in streams.items()},
             "videos": [[video_key(digests[r.path], r), r.label, r.group, r.split] for r in keyed],
         }
     )
 
 
 def _round(
-    one: Round,
-    recipe: Recipe,
-    folder: Path,
-    digest: str,
-    options: TrainOptions,
-    events: Events,
-    train_one: TrainOne,
+    one: Round, recipe: Recipe, folder: Path, digest: str, options: TrainOptions, context: Context
 ) -> _Done:
     found = None if options.fresh else _finished(folder, digest)
     if found is not None:
-        events.note(f"{folder.name} is finished: accuracy {found.metrics['accuracy']:.1%}")
+        context.events.note(f"{folder.name} is finished: accuracy {found.metrics['accuracy']:.1%}")
         return found
-    result = train_one(one.dataset, recipe, folder, options, events)
+    folder.mkdir(parents=True, exist_ok=True)
+    result = train_once(one.dataset, recipe, folder, options, context)
     warnings = list(dict.fromkeys(result.warnings))
     write_text(folder / MARKER, json.dumps({"fingerprint": digest, "warnings": warnings}))
     return _Done(result.metrics, warnings)
@@ -182,12 +163,7 @@ def _finished(folder: Path, digest: str) -> _Done | None:
 
 
 def _whole(
-    prepared: _Prepared,
-    done: Sequence[_Done],
-    recipe: Recipe,
-    out: Path,
-    options: TrainOptions,
-    events: Events,
+    prepared: _Prepared, done: Sequence[_Done], recipe: Recipe, out: Path, options: TrainOptions, context: Context
 ) -> TrainResult:
     """Make `out` a run: the model of one round, the metrics and warnings of all."""
     made = prepared.rounds
@@ -201,10 +177,10 @@ def _whole(
         warnings.append(f"{lost} files could not be read and were left out; see quarantine.csv")
     if metrics["protocol"].get("differ"):
         warnings.append(_leak_warning(metrics["protocol"]["compared"]))
-        events.warn(warnings[-1])
+        context.events.warn(warnings[-1])
     chosen = made[_model_round(recipe.protocol.kind, made)]
     metrics["protocol"]["model"] = f"rounds/{chosen.folder}"
-    _write_run(chosen, metrics, warnings, prepared.quarantined, recipe, out, options, events)
+    _write_run(chosen, metrics, warnings, prepared.quarantined, recipe, out, context)
     return TrainResult(out, metrics, warnings)
 
 
@@ -215,35 +191,31 @@ def _write_run(
     quarantined: dict[str, str],
     recipe: Recipe,
     out: Path,
-    options: TrainOptions,
-    events: Events,
+    context: Context,
 ) -> None:
     """Write the chosen round's model as the run `out`; its film strips and curves are shown in the report."""
     folder = out / "rounds" / chosen.folder
-    weights = None if str(options.weights) == "none" else options.weights
-    loaded = load(folder, weights=weights, device=options.device, download=options.download)
-    extracted = extract_streams(
-        chosen.dataset.records, loaded.parts, options.features, device=options.device, events=events
-    )
-    extracted.quarantined |= quarantined
+    # `none` is for what is trained: the run itself remembers that its values were random.
+    resources = replace(context.resources, weights=context.resources.folder)
+    loaded = load(folder, resources)
     spec, data = loaded.config.recipe.training, loaded.config.data
-    records = tuple(carve_validation(extracted.records, spec.val_fraction, spec.seed))
-    dataset = replace(chosen.dataset, records=records)
-    evaluation = evaluate_model(
-        loaded.model, loaded.svm, extracted, dataset, train_counts=data["train_counts"]
-    )
+    records = carve_validation(chosen.dataset.records, spec.val_fraction, spec.seed)
+    extracted = extract_streams(tuple(records), loaded.streams, context)
+    extracted.quarantined |= quarantined
+    dataset = replace(chosen.dataset, records=tuple(extracted.records))
+    model = loaded.sequences.model
+    evaluation = evaluate_model(model, extracted, dataset, train_counts=data["train_counts"])
     evaluation.metrics = metrics
     config = replace(
         loaded.config,
-        recipe=loaded.config.recipe.model_copy(update={"protocol": recipe.protocol}),
+        recipe=changed(loaded.config.recipe, {"protocol": recipe.protocol.model_dump(mode="json")}),
         data=data | {"model_of": chosen.folder, "split": metrics["split"]},
     )
     save_run(out, config, load_run(folder)[1])
     rows = (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()
     history = [json.loads(row) for row in rows]
-    absent = chosen.dataset.absent
-    facts = RunFacts(out, config, dataset, extracted, loaded.model, history, {}, warnings, absent)
-    write_results(facts, evaluation, events)
+    facts = RunFacts(out, config, dataset, extracted, model, history, {}, warnings)
+    write_results(facts, evaluation, context.events)
 
 
 def _model_round(kind: str, made: Sequence[Round]) -> int:
