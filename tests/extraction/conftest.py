@@ -1,4 +1,4 @@
-"""Small videos, good and broken, and a recipe's rgb source without a network behind it."""
+"""Small videos, good and broken, and an rgb stream without a network behind it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from kinema.media.writer import VideoWriter
-from kinema.sampling import specs
-from kinema.streams.source import SourceConfig, View
+from kinema.streams import RgbStream
 
 
 def _make_clip(path: Path, frames: int = 12, *, seed: int = 0, size: tuple[int, int] = (48, 64)) -> Path:
@@ -28,6 +27,7 @@ def make_clip() -> Callable[..., Path]:
 
 
 @pytest.fixture
-def every_frame() -> SourceConfig:
-    """Every frame, stretched to 32 x 32."""
-    return SourceConfig("rgb", (View("frame", (32, 32), "stretch"),), specs.Jump(kind="jump", every=1))
+def every_frame() -> RgbStream:
+    """Every frame, stretched to 224 x 224."""
+    sampling = {"kind": "jump", "every": 1}
+    return RgbStream(input="rgb", backbone="mobilenet_v2", crop="stretch", sampling=sampling)  # type: ignore[arg-type]

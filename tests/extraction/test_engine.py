@@ -12,17 +12,17 @@ import numpy as np
 import psutil
 import pytest
 
-from kinema import recipe
 from kinema.errors import WorkError
-from kinema.extraction import engine as extract_module
-from kinema.extraction.engine import ExtractReport, digest_records, extract, items_of
+from kinema.extraction import extract as extract_module
+from kinema.extraction.extract import ExtractReport, digest_files, extract, items_of
 from kinema.extraction.messages import Finished
 from kinema.features import sequence_file
 from kinema.features.store import FeatureStore
 from kinema.media.reader import VideoReader
-from kinema.sampling import specs
+from kinema.resources import Resources
+from kinema.streams import AudioStream, RgbStream, StreamSettings
+from kinema.streams.augment import Augment
 from kinema.streams.images import fit
-from kinema.streams.source import SourceConfig, View
 from kinema.types import VideoRecord
 
 
@@ -42,29 +42,31 @@ class MeanColour:
 
 def run(
     records: Sequence[VideoRecord],
-    config: SourceConfig,
+    stream: StreamSettings,
     root: Path,
     compute: MeanColour | None = None,
     copies: int = 0,
     **options,
 ) -> ExtractReport:
     store = FeatureStore(root)
-    shelves = [store.shelf("rgb", config.settings(v)) for v in range(copies + 1)]
-    digests, unreadable = digest_records(records)
+    shelves = [store.shelf("rgb", stream.settings(v)) for v in range(copies + 1)]
+    digests, unreadable = digest_files(r.path for r in records)
     assert not unreadable
     items = items_of(records, digests, lambda r: copies if r.split == "train" else 0)
     compute = compute or MeanColour()
-    return extract(items, config, compute, store, lambda v: shelves[v], workers=2, **options)
+    return extract(
+        items, stream, compute, store, lambda v: shelves[v], Resources(device="cpu"), workers=2, **options
+    )
 
 
 def tree(root: Path) -> dict[str, bytes]:
     return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
 
 
-def sequence_of(record: VideoRecord, config: SourceConfig, root: Path, variant: int = 0):
-    digests, _ = digest_records([record])
+def sequence_of(record: VideoRecord, stream: StreamSettings, root: Path, variant: int = 0):
+    digests, _ = digest_files([record.path])
     (*_, item) = items_of([record], digests, lambda _: variant)
-    return FeatureStore(root).shelf("rgb", config.settings(variant)).read(item.key)
+    return FeatureStore(root).shelf("rgb", stream.settings(variant)).read(item.key)
 
 
 @pytest.fixture
@@ -72,21 +74,21 @@ def records(tmp_path: Path, make_clip: Callable[..., Path]) -> list[VideoRecord]
     return [VideoRecord(make_clip(tmp_path / "v" / f"{i}.mp4", 3 + 4 * i, seed=i)) for i in range(5)]
 
 
-def test_features_are_those_of_a_plain_loop(tmp_path: Path, records, every_frame: SourceConfig):
+def test_features_are_those_of_a_plain_loop(tmp_path: Path, records, every_frame: RgbStream):
     compute = MeanColour()
     report = run(records, every_frame, tmp_path / "f", compute)
     assert (report.extracted, report.reused, report.failed, report.steps) == (5, 0, [], 3 + 7 + 11 + 15 + 19)
     assert set(compute.calls[:-1]) == {5}, "batches are filled across videos"
     for record in records:
         with VideoReader(record.path) as reader:
-            frames = [(f.pts_seconds, fit(f.data, (32, 32), "stretch")) for f in reader.read()]
+            frames = [(f.pts_seconds, fit(f.data, (224, 224), "stretch")) for f in reader.read()]
         sequence = sequence_of(record, every_frame, tmp_path / "f")
         assert sequence.pts_seconds.tolist() == [pts for pts, _ in frames]
         means = [frame.mean(axis=(0, 1)) for _, frame in frames]
         np.testing.assert_allclose(sequence.data, means, rtol=1e-6)
 
 
-def test_a_second_run_computes_nothing(tmp_path: Path, records, every_frame: SourceConfig):
+def test_a_second_run_computes_nothing(tmp_path: Path, records, every_frame: RgbStream):
     run(records, every_frame, tmp_path / "f")
     before = tree(tmp_path / "f")
     compute = MeanColour()
@@ -95,14 +97,14 @@ def test_a_second_run_computes_nothing(tmp_path: Path, records, every_frame: Sou
     assert tree(tmp_path / "f") == before
 
 
-def test_parts_in_any_grouping_give_the_same_store(tmp_path: Path, records, every_frame: SourceConfig):
+def test_parts_in_any_grouping_give_the_same_store(tmp_path: Path, records, every_frame: RgbStream):
     run(records, every_frame, tmp_path / "whole")
     for part in (records[3:4], records[:2], records):
         run(part, every_frame, tmp_path / "parts")
     assert tree(tmp_path / "whole") == tree(tmp_path / "parts")
 
 
-def test_broken_files_and_all_their_copies_are_reported(tmp_path: Path, records, every_frame: SourceConfig):
+def test_broken_files_and_all_their_copies_are_reported(tmp_path: Path, records, every_frame: RgbStream):
     folder = tmp_path / "v"
     for name in ("empty", "twin"):
         (folder / f"{name}.mp4").touch()
@@ -117,7 +119,7 @@ def test_broken_files_and_all_their_copies_are_reported(tmp_path: Path, records,
     assert not [p for p in tree(tmp_path / "f") if p.endswith(".tmp")]
 
 
-def test_a_file_damaged_half_way_leaves_nothing_behind(tmp_path: Path, make_clip, every_frame: SourceConfig):
+def test_a_file_damaged_half_way_leaves_nothing_behind(tmp_path: Path, make_clip, every_frame: RgbStream):
     """Frames of it were computed already when the damage shows."""
     path = make_clip(tmp_path / "v" / "a.mkv", 300)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -128,7 +130,7 @@ def test_a_file_damaged_half_way_leaves_nothing_behind(tmp_path: Path, make_clip
     assert [p for p in tree(tmp_path / "f") if not p.endswith("stream.json")] == []
 
 
-def test_copies_of_a_file_are_computed_once(tmp_path: Path, records, every_frame: SourceConfig):
+def test_copies_of_a_file_are_computed_once(tmp_path: Path, records, every_frame: RgbStream):
     copy = tmp_path / "v" / "copy.mp4"
     shutil.copy(records[4].path, copy)
     report = run([records[4], VideoRecord(copy)], every_frame, tmp_path / "f")
@@ -138,33 +140,31 @@ def test_copies_of_a_file_are_computed_once(tmp_path: Path, records, every_frame
 
 
 def test_augmented_versions_of_training_videos_only(tmp_path: Path, make_clip):
-    config = SourceConfig(
-        "rgb",
-        (View("frame", (32, 32), "stretch"),),
-        specs.Jump(kind="jump", every=2),
-        augment=recipe.Augment(rotate=5, crop="random", flip=0.5, copies=2),
-    )
+    augment = Augment(rotate=5, crop="random", flip=0.5, copies=2)
+    stream = RgbStream(
+        input="rgb", backbone="mobilenet_v2", sampling={"kind": "jump", "every": 2}, augment=augment
+    )  # type: ignore[arg-type]
     records = [
         VideoRecord(make_clip(tmp_path / "v" / f"{s}.mp4", 6, seed=i), split=s)
         for i, s in enumerate(("train", "test"))
     ]
-    report = run(records, config, tmp_path / "f", copies=2)
+    report = run(records, stream, tmp_path / "f", copies=2)
     assert report.extracted == 4
-    plain, first, second = (sequence_of(records[0], config, tmp_path / "f", v).data for v in range(3))
+    plain, first, second = (sequence_of(records[0], stream, tmp_path / "f", v).data for v in range(3))
     assert np.abs(plain - first).max() > 0.1
     assert np.abs(first - second).max() > 0.1
     assert len(list((tmp_path / "f").glob("rgb-*/*/*.safetensors"))) == 4
 
 
 def test_a_video_without_sound_is_an_absent_sequence(tmp_path: Path, records):
-    config = SourceConfig("audio", (View("logmel", front_end="yamnet"),))
-    report = run(records[:2], config, tmp_path / "f")
+    stream = AudioStream(input="audio", backbone="yamnet")
+    report = run(records[:2], stream, tmp_path / "f")
     assert (report.extracted, report.notes) == (2, {"no sound": 2})
-    sequence = sequence_of(records[0], config, tmp_path / "f")
+    sequence = sequence_of(records[0], stream, tmp_path / "f")
     assert (sequence.present, sequence.data.shape) == (False, (0, 3))
 
 
-def test_progress_ends_at_the_total(tmp_path: Path, records, every_frame: SourceConfig):
+def test_progress_ends_at_the_total(tmp_path: Path, records, every_frame: RgbStream):
     seen: list[tuple[int, int]] = []
     run(records, every_frame, tmp_path / "f", progress=lambda done, total: seen.append((done, total)))
     assert seen == [(i + 1, 5) for i in range(5)]
@@ -175,7 +175,7 @@ class _NotFinite(MeanColour):
         return super().__call__(inputs) * np.float32("nan")
 
 
-def test_features_that_are_not_finite_stop_the_run(tmp_path: Path, records, every_frame: SourceConfig):
+def test_features_that_are_not_finite_stop_the_run(tmp_path: Path, records, every_frame: RgbStream):
     with pytest.raises(WorkError, match="not finite; check the backbone's weights"):
         run(records, every_frame, tmp_path / "f", _NotFinite())
     check_stopped_clean(tmp_path / "f")
@@ -183,7 +183,7 @@ def test_features_that_are_not_finite_stop_the_run(tmp_path: Path, records, ever
 
 @pytest.mark.parametrize("moment", ["open", "append", "commit"])
 def test_a_full_disk_stops_the_run_in_one_line(
-    tmp_path: Path, records, every_frame: SourceConfig, monkeypatch: pytest.MonkeyPatch, moment: str
+    tmp_path: Path, records, every_frame: RgbStream, monkeypatch: pytest.MonkeyPatch, moment: str
 ):
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -206,7 +206,7 @@ def test_a_full_disk_stops_the_run_in_one_line(
 
 
 def test_a_full_disk_met_by_a_worker_is_not_the_files_fault(
-    tmp_path: Path, records, every_frame: SourceConfig, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, records, every_frame: RgbStream, monkeypatch: pytest.MonkeyPatch
 ):
     class Pool:
         def __init__(self, *_: object, **__: object):
@@ -227,7 +227,7 @@ def check_stopped_clean(root: Path) -> None:
 
 def test_unreadable_files_are_told_apart_from_the_rest(tmp_path: Path, records):
     absent = VideoRecord(tmp_path / "absent.mp4")
-    digests, unreadable = digest_records([*records, absent])
+    digests, unreadable = digest_files(r.path for r in [*records, absent])
     assert set(digests) == {r.path for r in records}
     assert list(unreadable) == [absent.path]
     assert "cannot be read (No such file" in unreadable[absent.path]

@@ -17,11 +17,16 @@ import pytest
 
 from kinema.errors import WorkError
 from kinema.extraction import pool as pool_module
-from kinema.extraction.messages import Finished, Message
+from kinema.extraction.inline import messages_of
+from kinema.extraction.messages import Finished, Job, Message
 from kinema.extraction.pool import DecodingPool
-from kinema.streams.rgb import RgbSource
-from kinema.streams.source import Job, SourceConfig
+from kinema.media.video import VideoFile
+from kinema.resources import Resources
+from kinema.streams import RgbStream, StreamSettings, Task, Tools
 from kinema.types import Clip, VideoRecord
+
+
+CPU = Resources(device="cpu")
 
 
 def workers_of(process: psutil.Process | None = None) -> list[psutil.Process]:
@@ -39,7 +44,7 @@ def _nobody_stays() -> Iterator[None]:
 
 
 def jobs_of(paths: Sequence[Path]) -> list[Job]:
-    return [Job(VideoRecord(path), f"{i}") for i, path in enumerate(paths)]
+    return [Job(VideoRecord(path), Task(f"{i}")) for i, path in enumerate(paths)]
 
 
 def sorted_by_job(messages: Iterator[tuple[int, Message]], count: int) -> list[list[Message]]:
@@ -50,11 +55,12 @@ def sorted_by_job(messages: Iterator[tuple[int, Message]], count: int) -> list[l
     return found
 
 
-def check_whole(messages: list[Message], job: Job, config: SourceConfig) -> None:
+def check_whole(messages: list[Message], job: Job, stream: StreamSettings) -> None:
     """The messages of one job equal what the source gives in this process."""
     *clips, end = messages
     assert end == Finished()
-    expected = list(RgbSource(config).clips(job))
+    tools = Tools(Resources(device="cpu"))
+    *expected, _ = messages_of(stream, VideoFile.of(job.record), job.task, tools)
     assert len(clips) == len(expected)
     for clip, wanted in zip(clips, expected, strict=True):
         assert isinstance(clip, Clip)
@@ -73,19 +79,19 @@ def long_clip(tmp_path: Path, make_clip: Callable[..., Path]) -> Path:
     return make_clip(tmp_path / "long.mp4", 400)
 
 
-def test_every_job_gives_its_clips_in_order_and_one_end(clips: list[Path], every_frame: SourceConfig):
+def test_every_job_gives_its_clips_in_order_and_one_end(clips: list[Path], every_frame: RgbStream):
     jobs = jobs_of(clips)
-    found = sorted_by_job(DecodingPool(every_frame, workers=3).results(jobs), len(jobs))
+    found = sorted_by_job(DecodingPool(every_frame, CPU, workers=3).results(jobs), len(jobs))
     for messages, job in zip(found, jobs, strict=True):
         check_whole(messages, job, every_frame)
 
 
-def test_a_broken_file_ends_alone(tmp_path: Path, clips: list[Path], every_frame: SourceConfig):
+def test_a_broken_file_ends_alone(tmp_path: Path, clips: list[Path], every_frame: RgbStream):
     text, cut = tmp_path / "text.mp4", tmp_path / "cut.mp4"
     text.write_text("not a video\n" * 100)
     cut.write_bytes(clips[3].read_bytes()[: clips[3].stat().st_size // 2])
     jobs = jobs_of([clips[0], text, cut, tmp_path / "absent.mp4", clips[1]])
-    found = sorted_by_job(DecodingPool(every_frame, workers=1).results(jobs), len(jobs))
+    found = sorted_by_job(DecodingPool(every_frame, CPU, workers=1).results(jobs), len(jobs))
     for number in (0, 4):
         check_whole(found[number], jobs[number], every_frame)
     for number in (1, 2, 3):
@@ -99,7 +105,7 @@ def test_a_broken_file_ends_alone(tmp_path: Path, clips: list[Path], every_frame
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV], ids=["killed", "segfault"])
 def test_a_dead_worker_costs_one_job(how: signal.Signals, clips: list[Path], long_clip: Path, every_frame):
     jobs = jobs_of([long_clip, *clips])
-    results = DecodingPool(every_frame, workers=1, ahead=1).results(jobs)
+    results = DecodingPool(every_frame, CPU, workers=1, ahead=1).results(jobs)
     with closing(results):
         number, first = next(results)
         assert (number, type(first)) == (0, Clip)
@@ -113,9 +119,9 @@ def test_a_dead_worker_costs_one_job(how: signal.Signals, clips: list[Path], lon
         check_whole(messages, job, every_frame)
 
 
-def test_a_stuck_worker_costs_one_job(clips: list[Path], long_clip: Path, every_frame: SourceConfig):
+def test_a_stuck_worker_costs_one_job(clips: list[Path], long_clip: Path, every_frame: RgbStream):
     jobs = jobs_of([long_clip, *clips])
-    results = DecodingPool(every_frame, workers=1, ahead=1, hang_seconds=1.5).results(jobs)
+    results = DecodingPool(every_frame, CPU, workers=1, ahead=1, hang_seconds=1.5).results(jobs)
     with closing(results):
         next(results)
         (worker,) = workers_of()
@@ -128,9 +134,9 @@ def test_a_stuck_worker_costs_one_job(clips: list[Path], long_clip: Path, every_
         check_whole(messages, job, every_frame)
 
 
-def test_a_slow_consumer_is_no_hang(long_clip: Path, every_frame: SourceConfig):
+def test_a_slow_consumer_is_no_hang(long_clip: Path, every_frame: RgbStream):
     jobs = jobs_of([long_clip])
-    results = DecodingPool(every_frame, workers=1, ahead=1, hang_seconds=0.5).results(jobs)
+    results = DecodingPool(every_frame, CPU, workers=1, ahead=1, hang_seconds=0.5).results(jobs)
     with closing(results):
         next(results)
         time.sleep(1.5)
@@ -138,13 +144,13 @@ def test_a_slow_consumer_is_no_hang(long_clip: Path, every_frame: SourceConfig):
 
 
 def test_silent_work_is_no_hang_until_patience_ends(
-    clips: list[Path], every_frame: SourceConfig, monkeypatch: pytest.MonkeyPatch
+    clips: list[Path], every_frame: RgbStream, monkeypatch: pytest.MonkeyPatch
 ):
     """A worker that burns processor time without sending; patience bounds even that."""
     burn = "import sys; sys.argv[1]; exec('while True: pass')"
     monkeypatch.setattr(pool_module, "_start", lambda pipe, threads: _popen(pipe, _serving(burn)))
     started = time.monotonic()
-    pool = DecodingPool(every_frame, workers=1, hang_seconds=0.2)
+    pool = DecodingPool(every_frame, CPU, workers=1, hang_seconds=0.2)
     found = list(pool.results(jobs_of(clips[:1])))
     assert found == [(0, Finished(error="decoder hung: nothing for 0.2 s"))]
     assert time.monotonic() - started > pool_module.PATIENCE * 0.2
@@ -165,39 +171,39 @@ def _popen(pipe, code: str) -> subprocess.Popen[bytes]:
 
 
 def test_a_worker_that_cannot_start_is_no_fault_of_the_files(
-    clips: list[Path], every_frame: SourceConfig, monkeypatch: pytest.MonkeyPatch
+    clips: list[Path], every_frame: RgbStream, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(pool_module, "_start", lambda pipe, threads: _popen(pipe, "raise SystemExit(3)"))
     with pytest.raises(WorkError, match=r"could not start \(exit code 3\); run `kinema doctor`"):
-        list(DecodingPool(every_frame, workers=2).results(jobs_of(clips)))
+        list(DecodingPool(every_frame, CPU, workers=2).results(jobs_of(clips)))
 
 
-def test_no_process_to_be_had(clips: list[Path], every_frame: SourceConfig, monkeypatch: pytest.MonkeyPatch):
+def test_no_process_to_be_had(clips: list[Path], every_frame: RgbStream, monkeypatch: pytest.MonkeyPatch):
     def refuse(*_: object) -> None:
         raise OSError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(pool_module, "_start", refuse)
     with pytest.raises(WorkError, match="--workers"):
-        list(DecodingPool(every_frame, workers=2).results(jobs_of(clips)))
+        list(DecodingPool(every_frame, CPU, workers=2).results(jobs_of(clips)))
 
 
-def test_leaving_early_ends_the_processes(clips: list[Path], long_clip: Path, every_frame: SourceConfig):
-    results = DecodingPool(every_frame, workers=2, ahead=2).results(jobs_of([long_clip, *clips]))
+def test_leaving_early_ends_the_processes(clips: list[Path], long_clip: Path, every_frame: RgbStream):
+    results = DecodingPool(every_frame, CPU, workers=2, ahead=2).results(jobs_of([long_clip, *clips]))
     next(results)
     assert workers_of()
     results.close()
     assert workers_of() == []
 
 
-def test_jobs_that_nobody_needs_are_skipped(clips: list[Path], every_frame: SourceConfig):
-    results = DecodingPool(every_frame, workers=2).results(jobs_of(clips), lambda number: number == 2)
+def test_jobs_that_nobody_needs_are_skipped(clips: list[Path], every_frame: RgbStream):
+    results = DecodingPool(every_frame, CPU, workers=2).results(jobs_of(clips), lambda number: number == 2)
     found = sorted_by_job(results, len(clips))
     assert [f[-1] for f in found] == [Finished(skipped=n != 2) for n in range(4)]
     assert [len(f) > 1 for f in found] == [False, False, True, False]
 
 
-def test_the_queue_is_bounded(long_clip: Path, every_frame: SourceConfig):
-    pool = DecodingPool(every_frame, workers=1, ahead=3)
+def test_the_queue_is_bounded(long_clip: Path, every_frame: RgbStream):
+    pool = DecodingPool(every_frame, CPU, workers=1, ahead=3)
     with closing(pool.results(jobs_of([long_clip]))) as results:
         next(results)
         time.sleep(1.0)
@@ -230,11 +236,11 @@ time.sleep(60)
 
 
 def test_a_worker_imports_neither_torch_nor_modules_of_the_working_folder(
-    tmp_path: Path, clips: list[Path], every_frame: SourceConfig, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, clips: list[Path], every_frame: RgbStream, monkeypatch: pytest.MonkeyPatch
 ):
     for name in ("av", "queue", "numpy", "torch"):
         (tmp_path / f"{name}.py").write_text("raise RuntimeError('hijacked')")
     monkeypatch.chdir(tmp_path)
-    assert list(DecodingPool(every_frame, workers=1).results(jobs_of(clips[:1])))[-1] == (0, Finished())
+    assert list(DecodingPool(every_frame, CPU, workers=1).results(jobs_of(clips[:1])))[-1] == (0, Finished())
     code = "import sys, kinema.extraction.worker, kinema.streams.rgb; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-P", "-c", code], check=True)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.transforms.v2 import functional as tv
 
-from kinema.recipe import Augment
-from kinema.streams.images import Augmenter, fit
+from kinema.streams.augment import Augment, Augmenter
+from kinema.streams.images import fit, fit_flow, middle
 
 SHAPES = [(240, 320), (320, 240), (360, 480), (500, 334), (64, 48), (1080, 1920)]
 
@@ -161,3 +161,23 @@ def test_rotation_agrees_with_opencv():
     expected = cv2.warpAffine(frame, matrix, (160, 120), flags=cv2.INTER_LINEAR)
     inner = (slice(15, -15), slice(15, -15))
     assert difference(augmenter(frame)[inner], expected[inner]).mean() < 1.5
+
+
+@pytest.mark.parametrize("shape", [(240, 320), (320, 240), (256, 256), (1080, 1920), (224, 224)])
+def test_flow_is_computed_with_the_short_side_at_256(shape):
+    """As I3D's authors do: short side 256, 224 x 224 out of the middle."""
+    frame = picture(*shape)
+    fitted = fit_flow(frame, (224, 224), "center")
+    scale = 256 / min(shape)
+    assert fitted.shape[:2] == tuple(round(side * scale) for side in shape)
+    assert middle(np.zeros((2, *fitted.shape[:2])), (224, 224)).shape == (2, 224, 224)
+
+
+@pytest.mark.parametrize("shape", [(240, 320), (320, 240), (300, 300), (16, 4096), (4096, 16), (1, 50), (7, 1)])
+@pytest.mark.parametrize("size", [(240, 320), (224, 224), (80, 80)])
+def test_flow_of_any_shape_covers_the_wanted_size_in_bounded_memory(shape, size):
+    fitted = fit_flow(picture(*shape), size, "center")
+    assert all(have >= want * 8 / 7 - 1 for have, want in zip(fitted.shape, size, strict=False))
+    # Four times the wanted aspect at the most, and the margin on both sides.
+    assert fitted.shape[0] * fitted.shape[1] <= 4.2 * (8 / 7) ** 2 * size[0] * size[1]
+    assert middle(np.zeros((2, *fitted.shape[:2])), size).shape == (2, *size)

@@ -7,43 +7,33 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pydantic import TypeAdapter
 
-from kinema import recipe
-from kinema.errors import MediaError
+from kinema.errors import MediaError, UsageError
 from kinema.media.reader import VideoReader
-from kinema.media.writer import VideoWriter
+from kinema.recipe import load_recipe
 from kinema.sampling import first_n, jump, rate, segments, uniform, windows
-from kinema.streams import rgb as rgb_module
-from kinema.streams.images import Augmenter, fit
-from kinema.streams.rgb import RgbSource
-from kinema.streams.source import Job, SourceConfig, View, make_source
-from kinema.types import Clip, VideoRecord
+from kinema.streams import RgbStream, Task, View
+from kinema.streams.augment import Augment, Augmenter
+from kinema.streams.images import fit
+from kinema.types import Clip
 
-FPS = 12.5
-FRAME = View("frame", (32, 40), "stretch")
-CLIP = View("clip", (32, 40), "center")
+from support.streams import FPS, clips_and_notes, write_frames
 
-
-def sampling(**values: object) -> recipe.Sampling:
-    return TypeAdapter(recipe.Sampling).validate_python(values)
+# What the table says of the two backbones of these tests.
+FRAME = View("frame", (224, 224), "stretch")
+CLIP = View("clip", (80, 80), "center")
 
 
-@pytest.fixture(scope="module")
-def make(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
-    """A video of so many frames, made once."""
-    folder = tmp_path_factory.mktemp("videos")
+def frame_stream(**sampling: object) -> RgbStream:
+    return RgbStream(input="rgb", backbone="mobilenet_v2", crop="stretch", sampling=sampling)  # type: ignore[arg-type]
 
-    def make(frames: int) -> Path:
-        path = folder / f"{frames}.mp4"
-        if not path.exists():
-            picture = np.random.default_rng(frames).integers(0, 255, (48, 64, 3)).astype(np.uint8)
-            with VideoWriter(path, fps=FPS, width=64, height=48, preset="ultrafast") as writer:
-                for shift in range(frames):
-                    writer.write(np.roll(picture, 3 * shift, axis=1))
-        return path
 
-    return make
+def clip_stream(**sampling: object) -> RgbStream:
+    return RgbStream(input="rgb", backbone="small_cnn", crop="center", sampling=sampling)  # type: ignore[arg-type]
+
+
+def clips_of(stream: RgbStream, path: Path, **part: object) -> list[Clip]:
+    return clips_and_notes(stream, path, **part)[0]
 
 
 def everything(path: Path, **part: object) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -80,9 +70,8 @@ SINGLE = {
 @pytest.mark.parametrize("name", SINGLE)
 def test_single_frames(make: Callable[[int], Path], name: str, count: int):
     values, choose = SINGLE[name]
-    config = SourceConfig("rgb", (FRAME,), sampling(kind=name.split()[0], **values))
     pts, frames = everything(make(count))
-    clips = list(RgbSource(config).clips(Job(VideoRecord(make(count)), "k")))
+    clips = clips_of(frame_stream(kind=name.split()[0], **values), make(count))
     check(clips, choose(count, pts), pts, frames, FRAME)
 
 
@@ -96,8 +85,7 @@ def test_clips_of_frames(make: Callable[[int], Path], count: int, policy: str):
         ({"kind": "windows", "length": 8, "stride": 3}, windows(count, 8, 3, policy)),
         ({"kind": "windows", "length": 4, "stride": 9}, windows(count, 4, 9, policy)),
     ):
-        config = SourceConfig("rgb", (CLIP,), sampling(**values, policy=policy))
-        clips = list(RgbSource(config).clips(Job(VideoRecord(make(count)), "k")))
+        clips = clips_of(clip_stream(**values, policy=policy), make(count))
         check(clips, indices, pts, frames, CLIP)
 
 
@@ -106,8 +94,7 @@ def test_a_part_is_sampled_as_a_video_of_its_own(make: Callable[[int], Path]):
     for part in ({"frames": (7, 30)}, {"start_seconds": 1.0, "end_seconds": 2.5}):
         pts, frames = everything(path, **part)
         for kind in ("uniform", "first_n"):
-            config = SourceConfig("rgb", (FRAME,), sampling(kind=kind, frames=5))
-            clips = list(RgbSource(config).clips(Job(VideoRecord(path, **part), "k")))  # type: ignore[arg-type]
+            clips = clips_of(frame_stream(kind=kind, frames=5), path, **part)
             choose = uniform if kind == "uniform" else first_n
             check(clips, choose(len(frames), 5), pts, frames, FRAME)
 
@@ -116,42 +103,44 @@ def test_several_backbones_share_one_decoded_frame(
     make: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch
 ):
     opened, handed = [], []
+    read = VideoReader.read
 
-    class Counting(VideoReader):
-        def read(self, *args, **options):
-            opened.append(self.path)
-            for frame in super().read(*args, **options):
-                handed.append(frame.index)
-                yield frame
+    def counting(self: VideoReader, *args: object, **options: object):
+        opened.append(self.path)
+        for frame in read(self, *args, **options):  # type: ignore[arg-type]
+            handed.append(frame.index)
+            yield frame
 
-    monkeypatch.setattr(rgb_module, "open_record", lambda record: Counting(record.path))
-    views = (View("frame", (24, 24), "center"), View("frame", (30, 50), "stretch"))
-    config = SourceConfig("rgb", views, sampling(kind="jump", every=5))
-    clips = list(RgbSource(config).clips(Job(VideoRecord(make(41)), "k")))
+    monkeypatch.setattr(VideoReader, "read", counting)
+    both = ("googlenet", "inception_resnet_v2")
+    stream = RgbStream(input="rgb", backbone=both, sampling={"kind": "jump", "every": 5})  # type: ignore[arg-type]
+    clips = clips_of(stream, make(41))
+    monkeypatch.undo()
     assert len(opened) == 1
     assert handed == list(range(0, 41, 5))
+    assert [view.size for view in stream.views] == [(224, 224), (299, 299)]
     _, frames = everything(make(41))
     for clip, index in zip(clips, handed, strict=True):
-        for view, data in zip(views, clip.inputs, strict=True):
+        for view, data in zip(stream.views, clip.inputs, strict=True):
+            assert view.size is not None
             np.testing.assert_array_equal(data, fit(frames[index], view.size, view.crop))
 
 
 def test_augmented_versions(make: Callable[[int], Path]):
-    spec = recipe.Augment(rotate=5, crop="random", flip=0.5, copies=2)
-    config = SourceConfig("rgb", (FRAME,), sampling(kind="jump", every=10), augment=spec)
-    plain = SourceConfig("rgb", (FRAME,), sampling(kind="jump", every=10))
-    job = Job(VideoRecord(make(41)), "some key")
+    spec = Augment(rotate=5, crop="random", flip=0.5, copies=2)
+    plain = frame_stream(kind="jump", every=10)
+    stream = plain.model_copy(update={"augment": spec})
     _, frames = everything(make(41))
 
-    def clips(config: SourceConfig, variant: int) -> list[np.ndarray]:
-        again = Job(job.record, job.key, variant)
-        return [c.inputs[0] for c in RgbSource(config).clips(again)]
+    def clips(stream: RgbStream, variant: int) -> list[np.ndarray]:
+        found, _ = clips_and_notes(stream, make(41), Task("some key", variant))
+        return [c.inputs[0] for c in found]
 
-    np.testing.assert_array_equal(clips(config, 0), clips(plain, 0))
+    np.testing.assert_array_equal(clips(stream, 0), clips(plain, 0))
     for variant in (1, 2):
-        augment = Augmenter(spec, job.key, variant)
-        expected = [fit(augment(frames[i]), (32, 40), "stretch") for i in range(0, 41, 10)]
-        np.testing.assert_array_equal(clips(config, variant), expected)
+        augment = Augmenter(spec, "some key", variant)
+        expected = [fit(augment(frames[i]), (224, 224), "stretch") for i in range(0, 41, 10)]
+        np.testing.assert_array_equal(clips(stream, variant), expected)
 
 
 def cut_in_half(path: Path, target: Path) -> Path:
@@ -173,34 +162,48 @@ def cut_in_half(path: Path, target: Path) -> Path:
 def test_a_file_that_ends_early_is_an_error(tmp_path: Path, spec: dict[str, object]):
     whole = tmp_path / "whole.mkv"
     picture = np.random.default_rng(0).integers(0, 255, (48, 64, 3)).astype(np.uint8)
-    with VideoWriter(whole, fps=FPS, width=64, height=48, preset="ultrafast") as writer:
-        for shift in range(100):
-            writer.write(np.roll(picture, 3 * shift, axis=1))
-    config = SourceConfig("rgb", (FRAME,), sampling(**spec))
-    list(RgbSource(config).clips(Job(VideoRecord(whole), "k")))
+    write_frames(whole, [np.roll(picture, 3 * shift, axis=1) for shift in range(100)])
+    clips_of(frame_stream(**spec), whole)
     half = cut_in_half(whole, tmp_path / "half.mkv")
     with pytest.raises(MediaError, match=r"half\.mkv is damaged: .*; replace it"):
-        list(RgbSource(config).clips(Job(VideoRecord(half), "k")))
+        clips_of(frame_stream(**spec), half)
 
 
 def test_what_lies_behind_the_last_frame_wanted_does_not_matter(tmp_path: Path):
     whole = tmp_path / "whole.mkv"
-    with VideoWriter(whole, fps=FPS, width=64, height=48, preset="ultrafast") as writer:
-        for shift in range(100):
-            writer.write(np.full((48, 64, 3), shift, np.uint8))
+    write_frames(whole, [np.full((48, 64, 3), shift, np.uint8) for shift in range(100)])
     half = cut_in_half(whole, tmp_path / "half.mkv")
-    config = SourceConfig("rgb", (FRAME,), sampling(kind="first_n", frames=5))
-    clips = [list(RgbSource(config).clips(Job(VideoRecord(p), "k"))) for p in (whole, half)]
+    clips = [clips_of(frame_stream(kind="first_n", frames=5), p) for p in (whole, half)]
     for one, other in zip(*clips, strict=True):
         np.testing.assert_array_equal(one.inputs[0], other.inputs[0])
 
 
 def test_policy_error_refuses_a_short_video(make: Callable[[int], Path]):
-    config = SourceConfig("rgb", (FRAME,), sampling(kind="first_n", frames=10, policy="error"))
     with pytest.raises(MediaError, match="3 frames where 10"):
-        list(RgbSource(config).clips(Job(VideoRecord(make(3)), "k")))
+        clips_of(frame_stream(kind="first_n", frames=10, policy="error"), make(3))
 
 
-def test_make_source_gives_the_rgb_source():
-    config = SourceConfig("rgb", (FRAME,), sampling(kind="jump", every=1))
-    assert isinstance(make_source(config), RgbSource)
+def test_uniform_sees_the_first_seconds_only(make: Callable[[int], Path]):
+    pts, frames = everything(make(41))
+    clips = clips_of(frame_stream(kind="uniform", frames=4, seconds=2.0), make(41))
+    check(clips, uniform(int((pts < 2.0).sum()), 4), pts, frames, FRAME)
+
+
+def test_a_backbone_that_does_not_fit_the_sampling_is_refused():
+    with pytest.raises(UsageError, match=r"streams\.rgb: .*small_cnn takes clip input"):
+        load_recipe("lite", ["streams.rgb.backbone=small_cnn"])
+    with pytest.raises(UsageError, match="did you mean 'mobilenet_v2'"):
+        load_recipe("lite", ["streams.rgb.backbone=mobilenet_v3"])
+
+
+def test_the_fingerprint_follows_from_the_declared_keys():
+    first = frame_stream(kind="jump", every=2)
+    assert first.settings() != frame_stream(kind="jump", every=3).settings()
+    assert first.settings() != first.model_copy(update={"crop": "center"}).settings()
+    for unseen in ({"weights": "imagenet"}, {"train_blocks": 2}, {"standardize": True}):
+        assert first.model_copy(update=unseen).settings() == first.settings()
+    augmented = first.model_copy(update={"augment": Augment(flip=0.5, copies=2)})
+    assert augmented.settings() == first.settings()
+    assert augmented.settings(1) != first.settings(1)
+    more = first.model_copy(update={"augment": Augment(flip=0.5, copies=3)})
+    assert more.settings(1) == augmented.settings(1)

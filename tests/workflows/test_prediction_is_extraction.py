@@ -1,0 +1,82 @@
+"""What `predict` computes is what training stored, bit for bit: every recipe, any order, file or frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.lossless import SAMPLE_RATE, write_lossless
+
+from kinema.extraction.loaded import load_streams
+from kinema.media.reader import VideoReader
+from kinema.media.video import GivenFrames, VideoFile
+from kinema.recipe import load_recipe, recipe_names
+from kinema.resources import Resources
+from kinema.types import VideoRecord
+from kinema.workflows.context import Context
+from kinema.workflows.extract import extract_streams
+from kinema.workflows.resolve import resolve
+
+# Cheap backbones of the same kinds of input; budgets that forty seconds exceed, as a long video would.
+CHEAP = {
+    "corehar": ["streams.rgb.backbone=mobilenet_v2"],
+    "dual-cnn-gru": ["streams.rgb.backbone=[mobilenet_v2, googlenet]", "streams.rgb.sampling.frames=12"],
+    "i3d-gru": [],
+    "lite": ["streams.rgb.sampling.fps=1"],
+    "three-stream": [
+        "streams.rgb.backbone=mobilenet_v2",
+        "streams.rgb.sampling.frames=20",
+        "streams.rgb.sampling.motion=tvl1",
+        "streams.flow.method=tvl1",
+        "streams.flow.sampling.motion=tvl1",
+        "streams.flow.sampling.frames=6",
+        "streams.audio.backbone=yamnet",
+    ],
+    "tiny": [],
+    "vgg16-lstm": ["streams.rgb.backbone=mobilenet_v2", "streams.rgb.features=null", "streams.rgb.sampling.frames=12"],
+}
+FPS = 2
+
+
+def test_every_recipe_is_here():
+    assert sorted(CHEAP) == recipe_names()
+
+
+@pytest.fixture(scope="module")
+def long_and_short(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Forty seconds (eighty frames), and the first twelve of them, with sound."""
+    folder = tmp_path_factory.mktemp("videos")
+    random = np.random.default_rng(0)
+    picture = np.repeat(np.repeat(random.integers(0, 255, (12, 16, 3)), 4, axis=0), 4, axis=1).astype(np.uint8)
+    frames = [np.roll(picture, i * (i // 20), axis=1) for i in range(80)]
+    sound = (random.normal(size=40 * SAMPLE_RATE) * 2000).astype(np.int16)
+    return {
+        "long": write_lossless(folder / "long.mkv", frames, FPS, sound),
+        "short": write_lossless(folder / "short.mkv", frames[40:64], FPS, sound),
+    }
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_predictions_path_equals_the_store(name: str, long_and_short: dict[str, Path], tmp_path: Path):
+    # I3D costs a second a segment: twelve seconds hold two, and there is no budget to exceed.
+    path = long_and_short["short" if name == "i3d-gru" else "long"]
+    resources = Resources(weights="none", device="cpu", workers=1)
+    recipe = resolve(load_recipe(name, CHEAP[name]), (), resources)
+    streams = load_streams(recipe.streams, resources)
+    record = VideoRecord(path)
+    stored = []
+    for number, order in enumerate((list(streams), list(reversed(streams)))):
+        context = Context(Resources(weights="none", features=tmp_path / str(number)))
+        for stream in order:
+            extracted = extract_streams([record], {stream: streams[stream]}, context)
+            stored.append((stream, extracted.sequence(record, stream)))
+    with VideoReader(path) as reader:
+        frames = list(reader.read())
+    given = GivenFrames(frames, sound=(SAMPLE_RATE, list(VideoFile(path).sound(SAMPLE_RATE))))
+    for stream, sequence in stored:
+        assert len(sequence)
+        for video in (VideoFile(path), given):
+            computed = streams[stream].features(video)
+            np.testing.assert_array_equal(computed.data, sequence.data)
+            np.testing.assert_array_equal(computed.pts_seconds, sequence.pts_seconds)
