@@ -127,7 +127,7 @@ def _view(name: str, stream: Stream, backbone: str) -> View:
 def _flow_method(recipe: Recipe, stream: Stream) -> str | None:
     if stream.input == "flow":
         return stream.method
-    if isinstance(stream.sampling, Adaptive) and stream.sampling.motion == "flow":
+    if isinstance(stream.sampling, Adaptive) and stream.sampling.motion != "difference":
         methods = [s.method for s in recipe.streams.values() if s.method]
         return methods[0] if methods else "tvl1"
     return None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..audio.logmel import FRONT_ENDS
-from ..audio.track import audio_examples
+from ..audio.track import sound_examples
+from ..media.video import VideoFile
 from ..types import Clip
 from .source import Job, SourceConfig
 
@@ -22,13 +23,8 @@ class AudioSource:
         front_end = FRONT_ENDS[self.config.views[0].front_end or "vggish"]
         record = job.record
         count = 0
-        for pts_seconds, example in audio_examples(
-            record.path,
-            front_end,
-            start_seconds=record.start_seconds,
-            end_seconds=record.end_seconds,
-            max_seconds=self.config.max_seconds,
-        ):
+        blocks = VideoFile.of(record).sound(front_end.sample_rate)
+        for pts_seconds, example in sound_examples(blocks, front_end, self.config.max_seconds):
             count += 1
-            yield Clip(pts_seconds, (example,))
+            yield Clip((record.start_seconds or 0.0) + pts_seconds, (example,))
         self.notes = [] if count else ["no sound"]

@@ -97,7 +97,7 @@ class FlowSource:
         if spec is None:
             raise ValueError("flow input needs a sampling")
         sampler = online_sampler(spec)
-        if sampler is not None:
+        if not sampler.whole:
             return sampler
         with open_record(job.record) as reader:
             pairs = max(len(reader.timestamps()) - 1, 1)

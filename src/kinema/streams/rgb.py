@@ -57,7 +57,7 @@ class RgbSource:
         if spec is None:
             raise ValueError("rgb input needs a sampling")
         sampler = online_sampler(spec)
-        if sampler is not None:
+        if not sampler.whole:
             return sampler
         if isinstance(spec, Adaptive):
             from .motion import motion_profile  # optical flow is slow to import and seldom wanted
