@@ -68,23 +68,6 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class FrameBatch:
-    """Frames with their times: `data` uint8 [N, H, W, 3], `pts_seconds` float64 [N]."""
-
-    data: np.ndarray
-    pts_seconds: np.ndarray
-
-    def __post_init__(self) -> None:
-        if self.data.ndim != 4 or self.data.dtype != np.uint8:
-            raise ValueError(f"frames must be uint8 [N, H, W, C], got {self.data.dtype} {self.data.shape}")
-        if self.pts_seconds.shape != (len(self.data),):
-            raise ValueError("one pts_seconds per frame is needed")
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-
-@dataclass(frozen=True, slots=True)
 class Clip:
     """What a backbone is given for one step of the sequence.
 

@@ -1,18 +1,22 @@
-"""From files to examples: the outcome of every kind of sound track, times, parts, memory."""
+"""From files to examples: what becomes of every kind of sound track, times, parts, cuts, memory."""
 
 from __future__ import annotations
 
+import tracemalloc
 import wave
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kinema.audio.examples import log_mel_examples
 from kinema.audio.logmel import VGGISH, YAMNET
-from kinema.audio.track import PRESENT, audio_examples, sound_outcome, unless_silent
+from kinema.audio.track import SoundExamples, sound_examples
 from kinema.errors import MediaError
+from kinema.media.video import VideoFile
 
 TONE = np.round(8000 * np.sin(2 * np.pi * 440 * np.arange(16000 * 4) / 16000)) / 32768
 
@@ -27,58 +31,61 @@ def write_wav(path: Path, samples: np.ndarray, rate: int = 16000) -> Path:
     return path
 
 
-def collect(path: Path, **options: object) -> tuple[list[float], np.ndarray]:
-    found = list(audio_examples(path, **options))  # type: ignore[arg-type]
+def examples(path: Path, front_end=VGGISH, max_seconds=None, **part) -> list[tuple[float, np.ndarray]]:
+    return list(sound_examples(VideoFile(path, **part).sound(16000), front_end, max_seconds))
+
+
+def collect(path: Path, **part) -> tuple[list[float], np.ndarray]:
+    found = examples(path, **part)
     return [seconds for seconds, _ in found], np.array([example for _, example in found])
 
 
 def test_a_whole_track(tmp_path: Path) -> None:
     path = write_wav(tmp_path / "a.wav", TONE)
-    times, examples = collect(path, front_end=VGGISH)
+    times, found = collect(path)
     assert times == [0.0, 0.96, 1.92, 2.88]
-    np.testing.assert_allclose(examples, log_mel_examples(TONE.astype(np.float32), VGGISH), atol=1e-4)
-    assert sound_outcome(path) == "ok"
+    np.testing.assert_allclose(found, log_mel_examples(TONE.astype(np.float32), VGGISH), atol=1e-4)
 
 
 @pytest.mark.parametrize(
-    ("samples", "outcome", "count"),
+    ("samples", "count", "padded"),
     [
-        (TONE[:300], "too short", 0),
-        (TONE[:400], "padded", 1),
-        (TONE[:15599], "padded", 1),
-        (TONE[:15600], "ok", 1),
-        (np.zeros(64000), "silent", 0),
-        (np.zeros(1000), "silent", 0),
-        (np.zeros(100), "too short", 0),
-        (np.concatenate([np.zeros(32000), TONE[:100]]), "ok", 2),
+        (TONE[:300], 0, False),
+        (TONE[:400], 1, True),
+        (TONE[:15599], 1, True),
+        (TONE[:15600], 1, False),
+        (np.zeros(64000), 0, False),
+        (np.zeros(1000), 0, False),
+        (np.zeros(100), 0, False),
+        (np.concatenate([np.zeros(32000), TONE[:100]]), 2, False),
     ],
 )
-def test_outcomes(tmp_path: Path, samples: np.ndarray, outcome: str, count: int) -> None:
-    path = write_wav(tmp_path / "a.wav", samples)
-    assert sound_outcome(path) == outcome
-    assert len(list(audio_examples(path))) == count
-    assert (outcome in PRESENT) == (count > 0)
+def test_what_becomes_of_a_track(tmp_path: Path, samples: np.ndarray, count: int, padded: bool) -> None:
+    found = examples(write_wav(tmp_path / "a.wav", samples))
+    assert len(found) == count
+    if padded:
+        whole = np.pad(samples, (0, 15600 - len(samples))).astype(np.float32)
+        np.testing.assert_allclose(found[0][1], log_mel_examples(whole, VGGISH)[0], atol=1e-4)
 
 
 def test_a_silent_beginning_keeps_its_place_in_time(tmp_path: Path) -> None:
     samples = np.concatenate([np.zeros(15360 * 20), TONE])
-    times, examples = collect(write_wav(tmp_path / "a.wav", samples))
+    times, found = collect(write_wav(tmp_path / "a.wav", samples))
     assert times == pytest.approx([0.96 * i for i in range(24)])
-    assert (examples[:19] == np.float32(np.log(0.01))).all()
-    np.testing.assert_allclose(examples, log_mel_examples(samples.astype(np.float32), VGGISH), atol=1e-4)
+    assert (found[:19] == np.float32(np.log(0.01))).all()
+    np.testing.assert_allclose(found, log_mel_examples(samples.astype(np.float32), VGGISH), atol=1e-4)
 
 
-def test_a_part_starts_its_own_grid_in_video_time(tmp_path: Path) -> None:
+def test_a_part_starts_its_own_grid(tmp_path: Path) -> None:
     path = write_wav(tmp_path / "a.wav", TONE)
-    times, examples = collect(path, start_seconds=0.5, end_seconds=2.7)
+    times, found = collect(path, start_seconds=0.5, end_seconds=2.7)
     expected = log_mel_examples(TONE[8000:43200].astype(np.float32), VGGISH)
-    assert times == pytest.approx([0.5, 1.46])
-    np.testing.assert_allclose(examples, expected, atol=1e-4)
-    assert len(list(audio_examples(path, YAMNET, start_seconds=0.5, max_seconds=0.9))) == 1
-    assert len(list(audio_examples(path, start_seconds=0.5, end_seconds=3.9, max_seconds=1.0))) == 1
-    assert sound_outcome(path, end_seconds=0.5) == "padded"
-    assert sound_outcome(path, start_seconds=9.0) == "absent"
-    assert list(audio_examples(path, start_seconds=9.0)) == []
+    assert times == pytest.approx([0.0, 0.96])
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert len(examples(path, YAMNET, start_seconds=0.5, max_seconds=0.9)) == 1
+    assert len(examples(path, start_seconds=0.5, end_seconds=3.9, max_seconds=1.0)) == 1
+    assert len(examples(path, end_seconds=0.5)) == 1
+    assert examples(path, start_seconds=9.0) == []
 
 
 def test_stereo_and_other_rates_hear_the_same_tone(tmp_path: Path) -> None:
@@ -100,11 +107,12 @@ def test_no_sound_track_is_absent(tmp_path: Path) -> None:
         frame = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    assert sound_outcome(tmp_path / "v.mp4") == "absent"
-    assert list(audio_examples(tmp_path / "v.mp4")) == []
+    video = VideoFile(tmp_path / "v.mp4")
+    assert list(sound_examples(video.sound(16000))) == []
+    video.check()
 
 
-def test_a_track_that_cannot_be_decoded_is_corrupt(tmp_path: Path) -> None:
+def test_a_track_that_cannot_be_decoded_is_damage(tmp_path: Path) -> None:
     path = tmp_path / "a.avi"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mp3", rate=44100)
@@ -114,7 +122,7 @@ def test_a_track_that_cannot_be_decoded_is_corrupt(tmp_path: Path) -> None:
             frame.sample_rate = 44100
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    assert sound_outcome(path) == "padded"
+    assert len(examples(path)) == 1
     data = path.read_bytes()
     start, stop = data.index(b"movi") + 4, data.index(b"idx1")
     body = bytearray(data[start:stop])
@@ -124,47 +132,69 @@ def test_a_track_that_cannot_be_decoded_is_corrupt(tmp_path: Path) -> None:
         body[position + 8 : position + 8 + size] = bytes(size)
         position += 8 + size + size % 2
     path.write_bytes(data[:start] + bytes(body) + data[stop:])
-    assert sound_outcome(path) == "corrupt"
-    assert list(audio_examples(path)) == []
+    video = VideoFile(path)
+    assert list(sound_examples(video.sound(16000))) == []
+    with pytest.raises(MediaError, match="packets of sound cannot be decoded; replace it"):
+        video.check()
 
 
 def test_a_file_that_is_no_media_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("not a video")
-    for read in (sound_outcome, lambda path: list(audio_examples(path))):
-        with pytest.raises(MediaError):
-            read(tmp_path / "a.mp4")
+    with pytest.raises(MediaError):
+        examples(tmp_path / "a.mp4")
 
 
-def test_long_silence_is_held_back_as_a_count() -> None:
-    held = 0
+@pytest.mark.parametrize("front_end", [VGGISH, YAMNET])
+def test_long_silence_is_held_back_as_a_count(front_end) -> None:
+    hiss = np.full(160_000, 1e-5, np.float32)
+    stream = SoundExamples(front_end)
+    tracemalloc.start()
+    for _ in range(1000):  # 10,000 s, 640 MB
+        assert stream.push(hiss) == []
+    found = stream.push(np.ones(10, np.float32))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6
+    assert len(found) == (160_000_010 - front_end.example_samples) // front_end.example_hop + 1
+    assert found[-1][0] == (len(found) - 1) * front_end.example_hop / 16000
+    assert all((example == np.float32(np.log(front_end.log_offset))).all() for _, example in found[:5])
 
-    def blocks() -> object:
-        nonlocal held
-        for _ in range(1000):
-            held += 160_000
-            yield np.full(160_000, 1e-5, np.float32)
-        yield np.ones(10, np.float32)
 
-    passed = unless_silent(blocks())  # type: ignore[arg-type]
-    first = next(passed)
-    assert held == 160_000_000  # all of the silence was seen before the first block came out
-    assert not first.any()
-    assert len(first) < 100_000
-    sizes = [(len(block), bool(block.any())) for block in passed]
-    assert sum(size for size, _ in sizes) + len(first) == held + 10
-    assert sizes[-1] == (10, True)
+@settings(max_examples=40)
+@given(st.data(), st.sampled_from([VGGISH, YAMNET]), st.none() | st.sampled_from([0.5, 1.0, 2.7]))
+def test_the_cut_into_blocks_does_not_matter(data, front_end, limit) -> None:
+    """The reference takes the whole track at once: silence cleared up to the first audible sample."""
+    rng = np.random.default_rng(data.draw(st.integers(0, 9)))
+    lead, rest = data.draw(st.integers(0, 40_000)), data.draw(st.integers(0, 30_000))
+    samples = rng.normal(0, 0.1, lead + rest).astype(np.float32)
+    samples[:lead] = 1e-5
+    cuts = sorted(data.draw(st.lists(st.integers(0, lead + rest), max_size=8)))
+    found = list(sound_examples(np.split(samples, cuts), front_end, limit))
+    heard = samples[: None if limit is None else round(limit * 16000)].copy()
+    audible = np.flatnonzero(np.abs(heard) >= 1 / 32768)
+    heard[: audible[0] if len(audible) else len(heard)] = 0
+    expected = log_mel_examples(heard, front_end) if len(audible) else []
+    assert len(found) == len(expected)
+    for (_, example), reference in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(example, reference)
+
+
+def test_no_more_sound_is_asked_for_than_counts() -> None:
+    blocks = (np.ones(16000, np.float32) for _ in range(100))
+    assert len(list(sound_examples(blocks, max_seconds=2.5))) == 2
+    assert sum(1 for _ in blocks) == 97
 
 
 def test_real_clips(ucf_clips: Path, hockey_clips: Path) -> None:
     """Three of the six classes carry sound; the hockey clips have a track in which nothing is to be heard."""
 
-    def outcomes(folder: Path, count: int) -> set[str]:
+    def heard(folder: Path, count: int) -> set[bool]:
         files = sorted(path for path in folder.rglob("*") if path.suffix in {".avi", ".mp4"})
         assert files
-        return {sound_outcome(path) for path in files[:count]}
+        return {bool(examples(path)) for path in files[:count]}
 
     videos = ucf_clips / "videos"
-    assert outcomes(videos / "Surfing", 10) == {"ok"}
-    assert outcomes(hockey_clips / "train", 10) == {"silent"}
+    assert heard(videos / "Surfing", 10) == {True}
+    assert heard(hockey_clips / "train", 10) == {False}
     without = [f for f in videos.iterdir() if f.name not in {"Archery", "BasketballDunk", "Surfing"}]
-    assert {o for folder in without for o in outcomes(folder, 3)} == {"absent"}
+    assert {h for folder in without for h in heard(folder, 3)} == {False}

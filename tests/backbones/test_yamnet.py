@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from kinema.audio.logmel import YAMNET
-from kinema.audio.track import audio_examples
+from kinema.audio.track import sound_examples
 from kinema.backbones.load import load_backbone
 from kinema.backbones.weights import read_state
 from kinema.backbones.yamnet import FRONT_END, SPEC, convert
 from kinema.backbones.yamnet_net import Yamnet
+from kinema.media.audio import stream_audio
 
 FILE = "yamnet_audioset.safetensors"
 # The 521 classes that YAMNet scores, in its order: names from the AudioSet ontology (CC BY 4.0).
@@ -96,7 +97,8 @@ def test_shapes_and_frozen_classifier() -> None:
 
 def heard(yamnet: Yamnet, folder: Path, wanted: set[str], top: int = 3) -> float:
     """Part of the clips that are not silent of which a wanted name is among the best scores."""
-    tracks = [[e for _, e in audio_examples(clip, YAMNET)] for clip in sorted(folder.glob("*.avi"))[::4]]
+    clips = sorted(folder.glob("*.avi"))[::4]
+    tracks = [[e for _, e in sound_examples(stream_audio(clip), YAMNET)] for clip in clips]
     tracks = [examples for examples in tracks if examples]
     assert len(tracks) >= 10
     with torch.no_grad():

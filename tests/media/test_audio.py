@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kinema.errors import MediaError
-from kinema.media.audio import AudioReader, has_audio, stream_audio
+from kinema.media.audio import AudioReader, stream_audio
 
 
 def write_wav(path: Path, samples: np.ndarray, rate: int) -> Path:
@@ -185,12 +185,9 @@ def test_corrupt_packets_are_skipped_and_counted(tmp_path: Path) -> None:
 
 
 def test_no_sound_track_yields_nothing(twenty: Path) -> None:
-    assert not has_audio(twenty)
     assert list(stream_audio(twenty)) == []
 
 
 def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
-    with pytest.raises(MediaError):
-        has_audio(tmp_path / "absent.mp4")
     with pytest.raises(MediaError):
         list(stream_audio(tmp_path / "absent.mp4"))

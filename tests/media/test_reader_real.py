@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kinema.media.audio import AudioReader, has_audio, stream_audio
+from kinema.media.audio import AudioReader, stream_audio
 from kinema.media.probe import is_silent, probe
 from kinema.media.reader import VideoReader
 
@@ -56,7 +56,7 @@ def test_hockey(hockey_clips: Path, name: str) -> None:
     """The sound tracks of these clips are digital silence, and one packet of each is broken."""
     path = hockey_clips / "test" / name
     reader = compare(path)
-    assert has_audio(path)
+    assert reader.info.has_audio
     assert is_silent(path)
     with AudioReader(path) as sound:
         seconds = sum(len(block) for block in sound.blocks()) / 16000

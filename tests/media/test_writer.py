@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kinema.errors import UsageError, WorkError
-from kinema.media.audio import has_audio, stream_audio
+from kinema.media.audio import stream_audio
 from kinema.media.reader import VideoReader
 from kinema.media.writer import VideoWriter
 
@@ -62,7 +62,8 @@ def test_sound_keeps_its_place(tmp_path: Path, numbered) -> None:
     sound = np.zeros(32000, np.float32)
     sound[16000:17600] = 0.5 * np.sin(2 * np.pi * 440 * np.arange(1600) / 16000)
     path = write(tmp_path / "v.mp4", [numbered(0)] * 50, sound)
-    assert has_audio(path)
+    with VideoReader(path) as reader:
+        assert reader.info.has_audio
     back = np.concatenate(list(stream_audio(path)))
     assert len(back) == pytest.approx(32000, abs=1024)
     shift = np.argmax(np.correlate(back, sound[15000:19000], "valid")) - 15000

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import doctest
+import subprocess
+import sys
+from importlib import import_module
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +14,9 @@ from hypothesis import strategies as st
 
 from kinema.errors import MediaError
 from kinema.sampling import first_n, jump, rate, segments, specs, uniform, windows
-from kinema.sampling.online import IndexSampler, online_sampler, run
+from kinema.sampling.adaptive import adaptive
+from kinema.sampling.frames import count_within
+from kinema.sampling.online import IndexSampler, WholeVideo, online_sampler, run
 
 counts = st.integers(1, 90)
 small = st.integers(1, 25)
@@ -66,8 +73,8 @@ def test_uniform_is_sorted_within_bounds_and_evenly_spread(num_frames, frames):
         assert abs(chosen[0] - (num_frames - 1 - chosen[-1])) <= 1
 
 
-def streamed(spec, pts):
-    clips = run(online_sampler(spec), ((i, t, i) for i, t in enumerate(pts)))
+def streamed(spec, pts, total=None):
+    clips = run(online_sampler(spec, total), ((i, t, i) for i, t in enumerate(pts)))
     return [list(map(int, clip)) for clip in clips]
 
 
@@ -105,6 +112,77 @@ def test_streaming_segments(num_frames, length, policy, limit):
 def test_streaming_windows(num_frames, length, stride, policy):
     spec = specs.Windows(kind="windows", length=length, stride=stride, policy=policy)
     assert streamed(spec, np.arange(num_frames) / 25) == windows(num_frames, length, stride, policy).tolist()
+
+
+seconds = st.none() | st.floats(0.01, 5)
+times = st.lists(st.floats(0, 0.7), max_size=60).map(lambda gaps: np.concatenate([[0], np.cumsum(gaps)]))
+
+
+@given(times, small, seconds)
+def test_uniform_with_a_known_total_keeps_no_frame(pts, frames, seconds):
+    spec = specs.Uniform(kind="uniform", frames=frames, seconds=seconds)
+    count = count_within(pts, seconds)
+    assert streamed(spec, pts, total=count) == [[i] for i in uniform(count, frames).tolist()]
+
+
+def watched(spec, pts):
+    """The whole-video sampler after the video, and the frames that it wanted."""
+    sampler, kept = online_sampler(spec), []
+    assert isinstance(sampler, WholeVideo)
+    assert sampler.whole
+    for index, seconds in enumerate(pts):
+        if sampler.wants(index, seconds):
+            assert sampler.push(index, index, seconds) == []
+            kept.append(index)
+        if sampler.done:
+            break
+    assert sampler.finish() == []
+    return sampler, kept
+
+
+@given(times, small, seconds)
+def test_uniform_without_a_total_chooses_at_the_end(pts, frames, seconds):
+    spec = specs.Uniform(kind="uniform", frames=frames, seconds=seconds)
+    sampler, kept = watched(spec, pts)
+    before = [i for i, t in enumerate(pts) if i == 0 or seconds is None or t < seconds - 1e-4]
+    assert kept == before
+    assert sampler.done == (len(before) < len(pts))
+    assert not sampler.needs_motion
+    np.testing.assert_array_equal(sampler.choose(len(kept)), uniform(len(before), frames))
+
+
+@given(times, small, small, st.floats(0.01, 5), st.data())
+def test_adaptive_chooses_at_the_end(pts, frames, stretches, seconds, data):
+    spec = specs.Adaptive(kind="adaptive", frames=frames, seconds=seconds, stretches=stretches)
+    sampler, kept = watched(spec, pts)
+    count = count_within(pts, seconds)
+    assert kept == list(range(count))
+    motion = np.array(data.draw(st.lists(st.floats(0, 9), min_size=count - 1, max_size=count - 1)))
+    assert sampler.needs_motion
+    expected = adaptive(motion, count, frames=frames, stretches=stretches)
+    np.testing.assert_array_equal(sampler.choose(count, motion), expected)
+    with pytest.raises(ValueError, match="needs the motion"):
+        sampler.choose(count)
+
+
+def test_a_short_video_is_an_error_where_the_policy_says_so():
+    spec = specs.Uniform(kind="uniform", frames=5, policy="error")
+    with pytest.raises(MediaError, match="3 frames where 5"):
+        online_sampler(spec, total=3)
+    with pytest.raises(MediaError, match="3 frames where 5"):
+        online_sampler(spec).choose(3)
+
+
+def test_declaring_a_sampling_imports_nothing_heavy():
+    code = "import kinema.sampling.specs, sys; assert not {'torch', 'av', 'numba', 'PIL'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("module", ["adaptive", "clips", "frames"])
+def test_documented_examples(module):
+    result = doctest.testmod(import_module(f"kinema.sampling.{module}"))
+    assert result.failed == 0
+    assert result.attempted > 0
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=30))

@@ -42,6 +42,14 @@ class LogMelStream:
         self._pending = samples[len(starts) * hop :].copy()
         return examples
 
+    def push_zeros(self, count: int) -> list[tuple[float, np.ndarray]]:
+        """As `push` of `count` zeros at the start of the track; all examples are one and the same array."""
+        length, hop = self.front_end.example_samples, self.front_end.example_hop
+        whole = max((count - length) // hop + 1, 0)
+        silent = log_mel(np.zeros(length, np.float32), self.front_end)
+        self._pending = np.zeros(count - whole * hop, np.float32)
+        return [(self._next_start(), silent) for _ in range(whole)]
+
     def finish(self) -> list[tuple[float, np.ndarray]]:
         """Ends the track: the example made from its trailing samples, where there is one."""
         samples, self._pending = self._pending, np.zeros(0, np.float32)
@@ -55,9 +63,11 @@ class LogMelStream:
         return [self._example(np.pad(samples, (0, self.front_end.example_samples - len(samples))))]
 
     def _example(self, samples: np.ndarray) -> tuple[float, np.ndarray]:
-        start_seconds = self._count * self.front_end.example_hop / self.front_end.sample_rate
+        return self._next_start(), log_mel(samples, self.front_end)
+
+    def _next_start(self) -> float:
         self._count += 1
-        return start_seconds, log_mel(samples, self.front_end)
+        return (self._count - 1) * self.front_end.example_hop / self.front_end.sample_rate
 
 
 def stream_examples(blocks: Iterator[np.ndarray], front_end: FrontEnd) -> Iterator[tuple[float, np.ndarray]]:

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.packet import Packet
 
+from .clock import GAP_NOTE, GAP_SECONDS
 from .container import audio_stream, open_container, video_stream
 
 # Stamps jitter: a hole is filled only beyond this, FFmpeg's own limit in `aresample`.
-_GAP_SECONDS = 0.1
+_HOLE_SECONDS = 0.1
 _SILENCE_BLOCK = 1 << 16
-
-
-def has_audio(path: str | Path) -> bool:
-    """Whether the file has a sound track that can be decoded.
-
-    Raises:
-        MediaError: the file cannot be opened.
-    """
-    with open_container(path) as container:
-        return audio_stream(container) is not None
+_BLOCK_SECONDS = 10.0
+# Hz. Below, few samples claim hours of sound; above, the resampler's filter takes gigabytes.
+LOWEST_RATE, HIGHEST_RATE = 1000, 1_000_000
 
 
 def stream_audio(
@@ -38,7 +30,7 @@ def stream_audio(
     sample_rate: int = 16000,
     start_seconds: float | None = None,
     end_seconds: float | None = None,
-    block_seconds: float = 10.0,
+    block_seconds: float = _BLOCK_SECONDS,
 ) -> Iterator[np.ndarray]:
     """The first sound track, or a part of it, as blocks of mono samples; nothing where there is none.
 
@@ -60,8 +52,10 @@ class AudioReader:
     Mono is the plain mean of all channels, as in VGGish's and librosa's input. Sample 0 is the time
     of the video's first frame (of the first sound where there is no video): a track that starts later
     is preceded by zeros, one that starts earlier is cut. A hole of more than 0.1 s between stamps is
-    filled with zeros, so that sound stays in step with the picture. Packets that cannot be decoded
-    are skipped and counted in `skipped_packets`. Samples that are not finite become 0.
+    filled with zeros, so that sound stays in step with the picture. A hole of more than `GAP_SECONDS` is a
+    gap and no content: it is left out, and `note` says so. Packets that cannot be decoded are skipped and
+    counted in `skipped_packets`; more than half of `packets` is `damage`, and so is a rate outside 1 kHz to
+    1 MHz, which ends the track. Samples that are not finite become 0.
 
     Raises:
         MediaError: the file cannot be opened.
@@ -76,7 +70,9 @@ class AudioReader:
         end_seconds: float | None = None,
     ):
         self.sample_rate = sample_rate
-        self.skipped_packets = 0
+        self.packets = self.skipped_packets = 0
+        self.note: str | None = None
+        self._absurd_rate: int | None = None
         self._first = round((start_seconds or 0.0) * sample_rate)
         self._stop = None if end_seconds is None else round(end_seconds * sample_rate)
         self._container = open_container(path)
@@ -94,37 +90,19 @@ class AudioReader:
         """Free the file and the decoder; safe to call twice."""
         self._container.close()
 
-    def blocks(self, block_seconds: float = 10.0) -> Iterator[np.ndarray]:
+    @property
+    def damage(self) -> str | None:
+        """One line on the sound read so far where most of it is lost, or None."""
+        if self._absurd_rate is not None:
+            return f"its sound claims {self._absurd_rate} samples per second"
+        if 2 * self.skipped_packets <= self.packets:
+            return None
+        return f"{self.skipped_packets} of {self.packets} packets of sound cannot be decoded"
+
+    def blocks(self, block_seconds: float = _BLOCK_SECONDS) -> Iterator[np.ndarray]:
         """Blocks float32 [n] in [-1, 1], all of `block_seconds` but the last. Call once."""
-        size = max(1, round(block_seconds * self.sample_rate))
-        return _in_blocks(self._part(), size)
-
-    def _part(self) -> Iterator[np.ndarray]:
-        """The samples between the part's bounds; stops decoding at its end."""
-        position = 0
-        for samples in self._resampled():
-            low = max(self._first - position, 0)
-            high = len(samples) if self._stop is None else self._stop - position
-            if low < min(high, len(samples)):
-                yield np.clip(samples[low:high], -1.0, 1.0)
-            position += len(samples)
-            if self._stop is not None and position >= self._stop:
-                return
-
-    def _resampled(self) -> Iterator[np.ndarray]:
-        """Samples at `sample_rate`; a track may change its own rate on the way."""
-        resampler, rate = None, 0
-        for samples, own_rate in self._aligned():
-            if resampler is not None and own_rate != rate:
-                yield from _samples(resampler.resample(None))
-                resampler = None
-            if resampler is None:
-                resampler, rate = AudioResampler(format="flt", layout="mono", rate=self.sample_rate), own_rate
-            frame = AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
-            frame.sample_rate = rate
-            yield from _samples(resampler.resample(frame))
-        if resampler is not None:
-            yield from _samples(resampler.resample(None))
+        samples = _part(resampled(self._aligned(), self.sample_rate), self._first, self._stop)
+        return in_blocks(samples, self.sample_rate, block_seconds)
 
     def _aligned(self) -> Iterator[tuple[np.ndarray, int]]:
         """Mono samples at the track's own rate, put on the video's clock by silence and a first cut."""
@@ -133,21 +111,18 @@ class AudioReader:
             if stamp is not None:
                 origin = stamp if origin is None else origin
                 gap = stamp - origin - now
-                if gap > tolerance and stamp - origin <= self._longest:
+                if gap > GAP_SECONDS or (tolerance and gap < -GAP_SECONDS):
+                    origin += gap
+                    self.note = GAP_NOTE if gap > 0 else self.note
+                elif gap > tolerance:
                     yield from ((block, rate) for block in _silence(round(gap * rate)))
                     now += gap
                 elif gap < 0 and tolerance == 0:
                     samples = samples[round(-gap * rate) :]
             if len(samples):
                 now += len(samples) / rate
-                tolerance = _GAP_SECONDS
+                tolerance = _HOLE_SECONDS
                 yield samples, rate
-
-    @property
-    def _longest(self) -> float:
-        """Seconds after which a stamp is nonsense: it would fill the rest of the track with silence."""
-        duration = self._container.duration
-        return duration / av.time_base + 1.0 if duration and duration > 0 else math.inf
 
     def _video_start(self) -> float | None:
         video = video_stream(self._container)
@@ -160,12 +135,16 @@ class AudioReader:
         if self._stream is None:
             return
         for packet in self._packets(self._stream):
+            self.packets += packet is not None
             try:
                 frames = self._stream.decode(packet)
-            except av.FFmpegError:
+            except Exception:  # PyAV lets more than FFmpegError through
                 self.skipped_packets += 1
                 continue
             for frame in frames:
+                if not LOWEST_RATE <= frame.sample_rate <= HIGHEST_RATE:
+                    self._absurd_rate = frame.sample_rate
+                    return
                 stamp = None
                 if frame.pts is not None and frame.time_base is not None:
                     stamp = float(frame.pts * frame.time_base)
@@ -176,9 +155,38 @@ class AudioReader:
         try:
             # The decoder would take an empty packet for the end of the track.
             yield from (packet for packet in self._container.demux(stream) if packet.size)
-        except av.FFmpegError:
+        except Exception:
             self.skipped_packets += 1
         yield None
+
+
+def resampled(pieces: Iterable[tuple[np.ndarray, int]], sample_rate: int) -> Iterator[np.ndarray]:
+    """Mono samples float32 [n] with their rates, brought to `sample_rate`; the rate may change on the way."""
+    resampler, rate = None, 0
+    for samples, own_rate in pieces:
+        if resampler is not None and own_rate != rate:
+            yield from _samples(resampler.resample(None))
+            resampler = None
+        if resampler is None:
+            resampler, rate = AudioResampler(format="flt", layout="mono", rate=sample_rate), own_rate
+        frame = AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
+        frame.sample_rate = rate
+        yield from _samples(resampler.resample(frame))
+    if resampler is not None:
+        yield from _samples(resampler.resample(None))
+
+
+def _part(pieces: Iterable[np.ndarray], first: int, stop: int | None) -> Iterator[np.ndarray]:
+    """The samples `first` to `stop`; takes no more pieces than that needs."""
+    position = 0
+    for samples in pieces:
+        low = max(first - position, 0)
+        high = len(samples) if stop is None else stop - position
+        if low < min(high, len(samples)):
+            yield samples[low:high]
+        position += len(samples)
+        if stop is not None and position >= stop:
+            return
 
 
 def _mono(frame: AudioFrame) -> np.ndarray:
@@ -191,7 +199,12 @@ def _mono(frame: AudioFrame) -> np.ndarray:
         mean = (mean - 128) / 128
     elif samples.dtype.kind == "i":
         mean /= 2.0 ** (8 * samples.dtype.itemsize - 1)
-    return np.nan_to_num(mean, copy=False, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float32)
+    return finite(mean)
+
+
+def finite(samples: np.ndarray) -> np.ndarray:
+    """Samples as float32, with 0 for those that are not finite."""
+    return np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float32)
 
 
 def _samples(frames: list[AudioFrame]) -> Iterator[np.ndarray]:
@@ -203,13 +216,16 @@ def _silence(count: int) -> Iterator[np.ndarray]:
         yield np.zeros(min(_SILENCE_BLOCK, count - start), np.float32)
 
 
-def _in_blocks(pieces: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
-    """Cut and join pieces into arrays of `size` samples; the last one may be shorter."""
+def in_blocks(
+    pieces: Iterable[np.ndarray], sample_rate: int, block_seconds: float = _BLOCK_SECONDS
+) -> Iterator[np.ndarray]:
+    """Pieces clipped to [-1, 1], cut and joined into blocks of `block_seconds`; the last may be shorter."""
+    size = max(1, round(block_seconds * sample_rate))
     block, filled = np.empty(size, np.float32), 0
     for piece in pieces:
         while len(piece):
             taken = piece[: size - filled]
-            block[filled : filled + len(taken)] = taken
+            block[filled : filled + len(taken)] = np.clip(taken, -1.0, 1.0)
             filled += len(taken)
             piece = piece[len(taken) :]
             if filled == size:

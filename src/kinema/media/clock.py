@@ -9,6 +9,9 @@ from typing import Protocol, TypeVar
 
 # A step back by more than this is a new start of the clock (joined recordings), by less it is disorder.
 DISCONTINUITY_SECONDS = 1.0
+# A gap is not content: a step by more than this is left out, so that work is bounded by what a file holds.
+GAP_SECONDS = 10.0
+GAP_NOTE = "time stamps jump: a gap is left out"
 
 
 class Stamped(Protocol):
@@ -41,24 +44,40 @@ def with_sorted_stamps(frames: Iterable[T], lookahead: int) -> Iterator[tuple[T,
 
 
 class Clock:
-    """Seconds since the first frame, never NaN and never decreasing.
+    """Seconds since the first frame, never NaN, never decreasing, and at most `GAP_SECONDS` a frame.
 
     A missing stamp is the previous time plus one frame interval. A small step back is held at the
-    previous time; a large one starts the clock anew, one interval after the previous frame.
+    previous time; a large one starts the clock anew, one interval after the previous frame. So does a step
+    ahead of more than `GAP_SECONDS`, at most 1 s after it; `left_out` sums the seconds of such gaps.
+
+    Args:
+        interval_seconds: the usual distance of two frames; more than `GAP_SECONDS` is taken as 1 s.
+        shift: what makes a stamp a time; None for the first frame's being 0.
     """
 
-    def __init__(self, interval_seconds: float):
-        self.interval_seconds = interval_seconds
-        self._shift: float | None = None
+    def __init__(self, interval_seconds: float, shift: float | None = None):
+        self.interval_seconds = interval_seconds if interval_seconds <= GAP_SECONDS else 1.0
+        self.left_out = 0.0
+        self._shift = shift
         self._previous: float | None = None
+
+    @property
+    def note(self) -> str | None:
+        """That a gap was left out, where one was."""
+        return GAP_NOTE if self.left_out else None
 
     def seconds(self, stamp: float | None) -> float:
         """Time of the next frame, whose own stamp (in seconds, any origin) may be missing."""
         previous = 0.0 if self._previous is None else self._previous
         now = 0.0 if self._previous is None else previous + self.interval_seconds
         if stamp is not None:
-            if self._shift is None or stamp + self._shift < previous - DISCONTINUITY_SECONDS:
+            step = 0.0 if self._shift is None else stamp + self._shift - previous
+            if step > GAP_SECONDS:
+                now = min(now, previous + 1.0)
+                self.left_out += previous + step - now
+            if self._shift is None or not -DISCONTINUITY_SECONDS <= step <= GAP_SECONDS:
                 self._shift = now - stamp
-            now = max(stamp + self._shift, previous)
+            else:
+                now = max(stamp + self._shift, previous)
         self._previous = now
         return now

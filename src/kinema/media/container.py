@@ -15,6 +15,8 @@ from ..errors import MediaError
 
 # Lists of other files. A data folder's video never is one, and a text file that was renamed could be.
 _PLAYLISTS = frozenset({"concat", "dash", "hls", "imf"})
+# One picture of this size takes 200 MB as RGB. FFmpeg's decoders refuse larger ones before they allocate.
+MAX_PIXELS = 8192 * 8192
 
 
 def open_container(path: str | Path) -> InputContainer:
@@ -30,9 +32,10 @@ def open_container(path: str | Path) -> InputContainer:
     path = Path(path)
     _check_file(path)
     url = "file:" + os.path.abspath(path)
+    options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
     try:
-        container = av.open(url, metadata_errors="replace", options={"protocol_whitelist": "file"})
-    except (av.FFmpegError, OSError, ValueError) as error:
+        container = av.open(url, metadata_errors="replace", options=options)
+    except (av.FFmpegError, OSError, ValueError, IndexError, MemoryError) as error:
         raise MediaError(f"{shown(path)} is not readable media ({reason(error)}); replace it") from error
     if _PLAYLISTS & set(container.format.name.split(",")):
         container.close()
@@ -40,13 +43,18 @@ def open_container(path: str | Path) -> InputContainer:
     return container
 
 
+def check_regular(path: Path) -> None:
+    """Raise `MediaError` for a folder, and for a pipe or device, whose reader could wait for ever."""
+    if path.exists() and not path.is_file():
+        raise MediaError(f"{shown(path)} is not a file; give a video file")
+
+
 def _check_file(path: Path) -> None:
     """Raise the plain reason for which a file cannot be opened, which FFmpeg's messages hide."""
     try:
         if not path.exists():
             raise MediaError(f"{shown(path)} does not exist; check the path")
-        if not path.is_file():
-            raise MediaError(f"{shown(path)} is not a file; give a video file")
+        check_regular(path)
         with path.open("rb") as file:
             if not file.read(1):
                 raise MediaError(f"{shown(path)} is empty (0 bytes); replace it")

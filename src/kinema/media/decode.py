@@ -8,26 +8,31 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 from av.packet import Packet
+from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..errors import MediaError
 from .clock import Clock, with_sorted_stamps
-from .container import open_container, reason, shown, video_stream
+from .container import MAX_PIXELS, open_container, reason, shown, video_stream
 
 # Only AVI leaves the stamps to guesswork; H.264 pyramids inside it reach four frames back.
 _LOOKAHEAD = {"avi": 4}
 _USUAL_FPS = 25.0
+# Formats whose length is written by who made the file, over all its streams. Others are estimates.
+_LENGTH_IS_WRITTEN = frozenset({"matroska,webm", "flv"})
 
 
 class DecodePass:
     """Decodes the video stream of a file once, in order, from its first frame.
 
     A packet that cannot be decoded is skipped and a read error ends the pass; both are told in
-    `damage`, as is a file that ends well before its header says. Decoding stays on `threads` threads.
+    `damage`, as is a file that ends well before its header says. `note` tells that time stamps jump.
+    Decoding stays on `threads` threads.
 
     Raises:
-        MediaError: the file cannot be opened or has no video stream with a known codec.
+        MediaError: the file cannot be opened, has no video stream with a known codec, or pictures of more
+            than `MAX_PIXELS`.
     """
 
     def __init__(self, path: str | Path, threads: int = 1):
@@ -38,11 +43,19 @@ class DecodePass:
             what = "no video stream" if stream is None else "a video codec that cannot be decoded"
             raise MediaError(f"{shown(path)} has {what}; replace it or leave it out")
         self.stream: VideoStream = stream
+        size = stream.codec_context.width, stream.codec_context.height
+        if size[0] * size[1] > MAX_PIXELS:
+            self.container.close()
+            most = f"{MAX_PIXELS:,} pixels"
+            raise MediaError(f"{shown(path)} has pictures of {size[0]}x{size[1]}; scale it to at most {most}")
+        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         self.stream.thread_count = threads
         if threads != 1:
             self.stream.thread_type = "AUTO"  # type: ignore[assignment]
         self.fps = average_fps(stream)
         self.frames_decoded = 0
+        self._clock = Clock(1 / (self.fps or _USUAL_FPS))
+        self._packets_end = 0.0
         self._undelivered = 0
         self._first_fault: str | None = None
         self._ends_early: str | None = None
@@ -52,15 +65,19 @@ class DecodePass:
         """One line on what was found damaged so far, or None."""
         return self._first_fault or self._ends_early
 
+    @property
+    def note(self) -> str | None:
+        """What is worth counting of the frames so far, or None."""
+        return self._clock.note
+
     def frames(self) -> Iterator[tuple[VideoFrame, float]]:
         """Pairs of a decoded frame and its seconds since the first frame. Call once."""
-        clock = Clock(1 / (self.fps or _USUAL_FPS))
         lookahead = _LOOKAHEAD.get(self.container.format.name, 0)
         seconds = 0.0
         for frame, stamp in with_sorted_stamps(self._pictures(), lookahead):
-            seconds = clock.seconds(None if stamp is None else _in_seconds(stamp, frame, self.stream))
+            seconds = self._clock.seconds(None if stamp is None else _in_seconds(stamp, frame, self.stream))
             yield frame, seconds
-        self._note_early_end(seconds + clock.interval_seconds)
+        self._note_early_end(seconds + self._clock.left_out + self._clock.interval_seconds)
 
     def close(self) -> None:
         """Free the file and the decoder; safe to call twice."""
@@ -72,7 +89,7 @@ class DecodePass:
                 self._undelivered += 1
             try:
                 pictures = self.stream.decode(packet)
-            except av.FFmpegError as error:
+            except Exception as error:  # PyAV lets more than FFmpegError through
                 self._note(f"a packet after frame {self.frames_decoded} cannot be decoded ({reason(error)})")
                 continue
             for picture in pictures:
@@ -84,7 +101,10 @@ class DecodePass:
     def _packets(self) -> Iterator[Packet | None]:
         """The stream's packets, then None, which asks the decoder for what it still holds."""
         try:
-            for packet in self.container.demux(self.stream):
+            for packet in self.container.demux(*self._demuxed()):
+                self._packets_end = max(self._packets_end, _end_seconds(packet))
+                if packet.stream is not self.stream:
+                    continue
                 if packet.size:
                     if packet.is_corrupt:
                         self._note(f"a packet after frame {self.frames_decoded} is damaged")
@@ -92,9 +112,14 @@ class DecodePass:
                 elif packet.dts is not None:
                     # "Same picture again" in AVI. The decoder would take an empty packet for the end.
                     self._undelivered += 1
-        except av.FFmpegError as error:
+        except Exception as error:
             self._note(f"reading stops after frame {self.frames_decoded} ({reason(error)})")
         yield None
+
+    def _demuxed(self) -> list[Stream]:
+        """The streams to read: all where the file's length is a claim about the end of the last one."""
+        everything = self.container.format.name in _LENGTH_IS_WRITTEN and not self.stream.frames
+        return list(self.container.streams) if everything else [self.stream]
 
     def _note(self, fault: str) -> None:
         self._first_fault = self._first_fault or fault
@@ -104,11 +129,12 @@ class DecodePass:
         claimed, found = self.stream.frames, self.frames_decoded + self._undelivered
         if claimed - found > max(2, claimed // 100):
             self._ends_early = f"the file ends after {found} of {claimed} frames"
-        # A file's length is a claim about its pictures only where it holds nothing else.
-        alone = not claimed and len(self.container.streams) == 1
-        duration = (alone and duration_seconds(self.container, self.stream)) or 0.0
-        if duration - seconds > max(1.0, duration / 20):
-            self._ends_early = f"the file ends after {seconds:.1f} of {duration:.1f} seconds"
+        # A file's length is a claim about all its streams together, so it tells nothing if one was not read.
+        complete = not claimed and len(self._demuxed()) == len(self.container.streams)
+        duration = (complete and duration_seconds(self.container, self.stream)) or 0.0
+        end = max(seconds, self._packets_end)
+        if duration - end > max(1.0, duration / 20):
+            self._ends_early = f"the file ends after {end:.1f} of {duration:.1f} seconds"
 
 
 def average_fps(stream: VideoStream) -> float | None:
@@ -122,6 +148,12 @@ def duration_seconds(container: InputContainer, stream: VideoStream) -> float | 
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     return container.duration / av.time_base if container.duration and container.duration > 0 else None
+
+
+def _end_seconds(packet: Packet) -> float:
+    if packet.pts is None or packet.time_base is None:
+        return 0.0
+    return float((packet.pts + (packet.duration or 0)) * packet.time_base)
 
 
 def _in_seconds(stamp: int, frame: VideoFrame, stream: VideoStream) -> float:

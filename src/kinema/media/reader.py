@@ -53,7 +53,8 @@ class VideoReader:
     `frames`. Frame index and time restart at 0 at the part's start.
 
     Frames come upright (display rotation applied) and in the size of the file's first frame. A file
-    that is damaged after its first frame delivers what can be decoded and says so in `damage`.
+    that is damaged after its first frame delivers what can be decoded and says so in `damage`; `note` says
+    that its time stamps jump.
 
     Args:
         path: the file.
@@ -75,7 +76,7 @@ class VideoReader:
         if frames is not None and (start_seconds is not None or end_seconds is not None):
             raise ValueError("a part is given in seconds or in frames, not both")
         self.path = Path(path)
-        self.damage: str | None = None
+        self._past: tuple[str | None, str | None] = None, None
         self._start, self._end = start_seconds or 0.0, end_seconds
         self._frames = frames
         self._threads = threads
@@ -99,6 +100,16 @@ class VideoReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def damage(self) -> str | None:
+        """One line on what was found damaged so far, or None."""
+        return self._run.damage or self._past[0]
+
+    @property
+    def note(self) -> str | None:
+        """What is worth counting of the frames read so far, or None."""
+        return self._run.note or self._past[1]
 
     def close(self) -> None:
         """Free the file and the decoder; safe to call twice."""
@@ -153,6 +164,7 @@ class VideoReader:
         """Index, time and picture of each frame of the part; closes its pass over the file."""
         if self._pictures is None:
             self._run.close()
+            self._past = self.damage, self.note
             self._run = DecodePass(self.path, self._threads)
             self._pictures = self._run.frames()
         run, pictures, self._pictures = self._run, self._pictures, None
@@ -172,7 +184,6 @@ class VideoReader:
             if index == 0:
                 raise MediaError(f"{shown(self.path)} ends before the part asked for; correct its bounds")
         finally:
-            self.damage = run.damage or self.damage
             run.close()
 
     def _describe(self, picture: VideoFrame) -> VideoInfo:

@@ -26,7 +26,7 @@ def first_n(num_frames: int, frames: int, policy: str = "repeat_last") -> np.nda
 
 
 def uniform(num_frames: int, frames: int, policy: str = "repeat_last") -> np.ndarray:
-    """The middle frame of each of `frames` equal parts.
+    """The middle frame of each of `frames` equal parts; a shorter video is taken whole and filled up.
 
     >>> uniform(10, 4).tolist()
     [1, 3, 6, 8]
@@ -34,6 +34,20 @@ def uniform(num_frames: int, frames: int, policy: str = "repeat_last") -> np.nda
     if num_frames < frames:
         return fill(np.arange(num_frames), frames, policy)
     return (2 * np.arange(frames) + 1) * num_frames // (2 * frames)
+
+
+def within(pts_seconds: float, seconds: float | None) -> bool:
+    """Whether a frame at this time is one of the first `seconds`; None is without end."""
+    return seconds is None or pts_seconds < seconds - TICK_TOLERANCE
+
+
+def count_within(pts_seconds: np.ndarray, seconds: float | None) -> int:
+    """How many frames of a video, by their times [N], are among its first `seconds`; at least its first.
+
+    >>> count_within(np.arange(10) / 10, 0.4)
+    4
+    """
+    return max(sum(within(float(pts), seconds) for pts in pts_seconds), 1)
 
 
 def jump(num_frames: int, every: int, max_frames: int | None = None) -> np.ndarray:

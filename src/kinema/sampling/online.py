@@ -2,7 +2,8 @@
 
 An online sampler says of each arriving frame whether it is wanted at all (`wants`), takes the wanted
 ones (`push`) and hands out clips, lists of items, as soon as they are complete. What it hands out
-equals what the functions in `frames` and `clips` compute from the whole video.
+equals what the functions in `frames` and `clips` compute from the whole video. A `WholeVideo` chooses only at
+the end: the caller keeps the wanted items, and `choose` says which of them count.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from . import specs
-from .frames import TICK_TOLERANCE
+from .adaptive import adaptive
+from .frames import TICK_TOLERANCE, uniform, within
 from .policies import fill
 
 Item = TypeVar("Item")
@@ -22,6 +24,7 @@ Item = TypeVar("Item")
 class OnlineSampler(Generic[Item]):
     """Wants every frame and hands it out as a clip of one. Base of the others."""
 
+    whole = False
     done = False
 
     def wants(self, index: int, pts_seconds: float) -> bool:
@@ -142,9 +145,48 @@ class IndexSampler(OnlineSampler[Item]):
         return [[item]] * self.counts[index]
 
 
-def online_sampler(spec: specs.Sampling) -> OnlineSampler | None:
-    """The online form of a sampling, or None where the whole video must be known first."""
+class WholeVideo(OnlineSampler[Item]):
+    """Wants every frame of the first `seconds` and, when the last has been seen, chooses among them.
+
+    `needs_motion` says that `choose` must be told how much moves between one wanted frame and the next.
+    """
+
+    whole = True
+
+    def __init__(self, spec: specs.Uniform | specs.Adaptive):
+        self.spec = spec
+        self.needs_motion = isinstance(spec, specs.Adaptive)
+
+    def wants(self, index: int, pts_seconds: float) -> bool:
+        self.done = self.done or not (index == 0 or within(pts_seconds, self.spec.seconds))
+        return not self.done
+
+    def push(self, item: Item, index: int, pts_seconds: float) -> list[list[Item]]:
+        return []
+
+    def choose(self, count: int, motion: np.ndarray | None = None) -> np.ndarray:
+        """Indices int64 [T], not decreasing, among the `count` >= 1 wanted frames.
+
+        motion: float [count - 1], for adaptive sampling (see `adaptive`); others do without.
+        """
+        if isinstance(self.spec, specs.Uniform):
+            return uniform(count, self.spec.frames, self.spec.policy)
+        if motion is None:
+            raise ValueError("adaptive sampling needs the motion between the frames")
+        return adaptive(motion, count, frames=self.spec.frames, stretches=self.spec.stretches)
+
+
+def online_sampler(spec: specs.Sampling, total: int | None = None) -> OnlineSampler:
+    """The online form of a sampling.
+
+    total: how many frames the video, or its first `spec.seconds`, has, where that is known; `uniform` then
+    needs to keep none of them.
+    """
     match spec:
+        case specs.Uniform() if total is not None:
+            return IndexSampler(uniform(total, spec.frames, spec.policy))
+        case specs.Uniform() | specs.Adaptive():
+            return WholeVideo(spec)
         case specs.FirstN():
             return _First(spec.frames, spec.policy)
         case specs.Jump():
@@ -155,7 +197,6 @@ def online_sampler(spec: specs.Sampling) -> OnlineSampler | None:
             return _Clips(spec.length, spec.length, spec.policy, True, spec.max_segments)
         case specs.Windows():
             return _Clips(spec.length, spec.stride, spec.policy, False, None)
-    return None
 
 
 def run(sampler: OnlineSampler[Item], frames: Iterable[tuple[int, float, Item]]) -> Iterable[list[Item]]:

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from ..settings import Count, Settings
 
+Seconds = Annotated[float, Field(gt=0)]
+
 
 class FirstN(Settings):
     """The first `frames` frames; a shorter video is filled up by `policy`."""
@@ -18,10 +20,11 @@ class FirstN(Settings):
 
 
 class Uniform(Settings):
-    """`frames` frames at equal distances over the whole video."""
+    """`frames` frames at equal distances over the whole video, or over its first `seconds`."""
 
     kind: Literal["uniform"]
     frames: Count
+    seconds: Seconds | None = None
     policy: Literal["repeat_last", "error"] = "repeat_last"
 
 
@@ -34,7 +37,7 @@ class Jump(Settings):
 
 
 class Rate(Settings):
-    """`fps` frames per second of video time: a file and a camera mean the same."""
+    """`fps` frames per second of video time, independent of the source's frame rate."""
 
     kind: Literal["rate"]
     fps: Annotated[float, Field(gt=0)]
@@ -60,13 +63,18 @@ class Windows(Settings):
 
 
 class Adaptive(Settings):
-    """At most `frames` samples of the first `seconds`, more where `motion` is larger (three-stream paper)."""
+    """At most `frames` samples of the first `seconds`, more where `motion` is larger (three-stream paper).
+
+    `motion` is measured by an optical flow method, or by the difference of frames; `weights` are those of a
+    learned method.
+    """
 
     kind: Literal["adaptive"]
     frames: Count
-    seconds: Annotated[float, Field(gt=0)]
+    seconds: Seconds
     stretches: Count = 12
-    motion: Literal["flow", "difference"] = "flow"
+    motion: Literal["tvl1", "raft_small", "raft_large", "flownet2", "difference"] = "tvl1"
+    weights: Literal["published", "none"] = "published"
 
 
 Sampling = Annotated[
