@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .backbones.load import LoadedBackbone, load_backbone, state_digest
+from .backbones.load import LoadedBackbone, load_backbone
 from .backbones.module import Backbone
 from .backbones.runner import BackboneRunner
 from .backbones.table import backbone_spec, feature_dim
@@ -21,6 +21,7 @@ from .model.recognizer import Recognizer, trainable_parameters
 from .recipe import Recipe, Stream
 from .sampling.specs import Adaptive
 from .streams.source import SourceConfig, View
+from .weights.read import state_digest
 
 # Steps per batch, by what a step is: large enough to fill the processor, small enough for memory.
 BATCH_SIZES = {"frame": 8, "clip": 2, "flow_clip": 2, "flow_stack": 4, "logmel": 8}
@@ -161,13 +162,13 @@ def _load(
     backbone: str, config: SourceConfig, stream: Stream, hint: Path | None, download: bool
 ) -> LoadedBackbone:
     options: dict[str, Any] = {"features": stream.features, "weights": stream.weights, "stack": config.stack}
-    weights_dir = config.weights_dir
+    folder = Path(config.weights_dir) if config.weights_dir else None
     if stream.weights == "none" or hint is None or not hint.is_dir():
-        return load_backbone(backbone, weights_dir=weights_dir, download=download, **options)
+        return load_backbone(backbone, folder=folder, download=download, **options)
     try:
-        return load_backbone(backbone, weights_dir=weights_dir, download=False, **options)
+        return load_backbone(backbone, folder=folder, download=False, **options)
     except WeightsError:
-        return load_backbone(backbone, weights_dir=hint, download=download, **options)
+        return load_backbone(backbone, folder=hint, download=download, **options)
 
 
 def with_backbones(parts: StreamParts, modules: Sequence[Backbone]) -> StreamParts:

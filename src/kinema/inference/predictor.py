@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..backbones.load import state_digest
 from ..errors import UsageError
 from ..evaluation.score import score_batch
 from ..features.keys import fingerprint
@@ -23,6 +22,7 @@ from ..recipe import load_recipe
 from ..run import RunConfig, check_backbones, load_run, weight_hints
 from ..streams.source import Job, make_source
 from ..types import FeatureSequence, Prediction, VideoRecord
+from ..weights.read import state_digest
 from .windows import sliding_windows
 
 

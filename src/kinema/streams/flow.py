@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from ..flow.inputs import flow_for_i3d
-from ..flow.streaming import flow_fields
+from ..flow.methods import load_method
 from ..sampling.adaptive import adaptive
 from ..sampling.frames import uniform
 from ..sampling.online import IndexSampler, OnlineSampler, online_sampler, run
@@ -57,7 +56,8 @@ class FlowSource:
         count = 0
         method = self.config.method or "tvl1"
         frames = self._frames(job, times, seconds)
-        for field in flow_fields(frames, method, threads=self.threads, **self.config.flow_options()):
+        loaded = load_method(method, threads=self.threads, **self.config.flow_options())
+        for field in loaded.fields(frames):
             count += 1
             yield times.popleft(), self._scaled(field)
         if not count:
@@ -121,6 +121,16 @@ class FlowSource:
             for index in np.minimum(chosen, len(times) - 1).tolist():
                 part = fields[_stack_start(index, len(times), self._length()) :][: self._length()]
                 yield Clip(times[index], (stack_fields(list(part.astype(np.float32)), self._length()),))
+
+
+def flow_for_i3d(flow: np.ndarray, clip_px: float = 20.0) -> np.ndarray:
+    """Fields [..., 2, H, W] in pixels -> float32 [..., H, W, 2]: clipped at +-clip_px, scaled to [-1, 1].
+
+    20 pixels is what the authors of I3D trained on.
+    """
+    bound = np.float32(clip_px)
+    clipped = np.clip(np.asarray(flow, np.float32), -bound, bound) / bound
+    return np.ascontiguousarray(np.moveaxis(clipped, -3, -1))
 
 
 def stacks(sampler: OnlineSampler[int], fields: Iterable[Field], length: int) -> Iterator[Clip]:

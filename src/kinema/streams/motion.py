@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from ..atomic import atomic_open
-from ..flow.streaming import flow_fields
+from ..flow.methods import load_method
 from ..sampling.motion import motion_by_difference, motion_by_flow
 from .images import fit
 from .record import check_damage, open_record
@@ -48,7 +48,7 @@ def motion_profile(job: Job, seconds: float, config: SourceConfig, *, threads: i
         motion = motion_by_difference(frame for _, frame in flow_frames(job, None, seconds))
     else:
         frames = (fit(f, MOTION_SIZE, "stretch") for _, f in flow_frames(job, method, seconds))
-        motion = motion_by_flow(flow_fields(frames, method, threads=threads, **config.flow_options()))
+        motion = motion_by_flow(load_method(method, threads=threads, **config.flow_options()).fields(frames))
     save_motion(job, seconds, method, motion)
     return motion
 

@@ -46,7 +46,7 @@ class SourceConfig:
         """What a learned flow method needs to know of its weights."""
         if self.method in (None, "tvl1"):
             return {}
-        return {"weights": self.flow_weights, "weights_dir": self.weights_dir}
+        return {"weights": self.flow_weights, "folder": self.weights_dir and Path(self.weights_dir)}
 
     def settings(self, variant: int = 0) -> dict[str, Any]:
         """The settings as plain data, for the fingerprint."""
