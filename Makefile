@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+EXTRAS := .venv-extras
 # Tests run small matrices in many processes: more threads would only fight.
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: demo test install lint bench test-slow format clean
+.PHONY: demo test install lint bench test-slow test-extras format clean
 
 demo: $(VENV)/.installed
 	$(BIN)/kinema demo --out demo
@@ -17,6 +18,10 @@ install: $(VENV)/.installed
 
 test-slow: $(VENV)/.installed-dev
 	$(TEST_ENV) $(BIN)/python -m pytest -m slow
+
+# ptlflow's pins would hurt the core: an environment of its own, without constraints.txt.
+test-extras: $(EXTRAS)/.installed
+	$(TEST_ENV) $(EXTRAS)/bin/python -m pytest tests/backbones/test_runner.py tests/flow
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check src tests bench
@@ -40,5 +45,11 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,web]'
 	touch $@
 
+$(EXTRAS)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(EXTRAS)
+	$(EXTRAS)/bin/pip install --quiet --upgrade pip
+	$(EXTRAS)/bin/pip install --quiet -e '.[test,openvino,flownet2]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) demo build dist
+	rm -rf $(VENV) $(EXTRAS) demo build dist

@@ -29,7 +29,7 @@ from kinema.backbones.small_cnn import build
 from kinema.datasets import load_dataset
 from kinema.datasets.synthetic import CLASSES, make_synthetic
 from kinema.evaluation.metrics import confidence_interval
-from kinema.flow.streaming import flow_fields
+from kinema.flow.methods import load_method
 from kinema.media.reader import VideoReader
 from kinema.model.svm import fit
 from kinema.sampling.adaptive import adaptive
@@ -61,7 +61,8 @@ def motion_of(frames: np.ndarray, kind: str) -> np.ndarray:
     grey = (np.round(y).astype(np.uint8) for y in luma)
     if kind == "difference":
         return motion_by_difference(grey)
-    return motion_by_flow(flow_fields((resize(y, FLOW_SIZE, "stretch") for y in grey), "tvl1", threads=2))
+    method = load_method("tvl1", threads=2)
+    return motion_by_flow(method.fields(resize(y, FLOW_SIZE, "stretch") for y in grey))
 
 
 def train_network(records: list[VideoRecord], labels: tuple[str, ...], epochs: int = 20) -> nn.Module:

@@ -11,7 +11,8 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "kinema"
 
 # From the bottom to the top; docs/architecture.md shows the same list.
 LAYERS = [
-    {"errors", "types", "atomic", "settings", "resources"},
+    {"errors", "types", "atomic", "settings"},
+    {"resources", "weights"},
     {"media", "sampling"},
     {"audio"},
     {"recipe"},

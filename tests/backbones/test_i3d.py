@@ -10,9 +10,10 @@ import torch
 from torch.nn import functional as F
 from torchvision.models import googlenet
 
-from kinema.backbones.i3d import I3D, inflate, max_pool, same_padding
+from kinema.backbones.i3d_net import I3D, inflate, max_pool, same_padding
 from kinema.backbones.load import load_backbone
 from kinema.errors import WeightsError
+from kinema.weights.files import WeightFile
 
 # The table of the paper (its figure 3, with the widths of GoogLeNet's table 1): what stands in each line is
 # name, kernel and stride (time and space alike unless given as three), and the width or the branches' widths.
@@ -196,7 +197,7 @@ def test_same_padding_gives_ceil_of_size_over_stride(size, kernel, stride):
 def test_published_files_load_whole(tmp_path, name, file, channels):
     state = random_state(channels)
     torch.save(state, tmp_path / file)
-    backbone = load_backbone(name, weights="kinetics400", weights_dir=tmp_path, download=False)
+    backbone = load_backbone(name, weights="kinetics400", folder=tmp_path, download=False)
     assert backbone.source == str(tmp_path / file)
     own = {k: v for k, v in backbone.module.state_dict().items() if not k.endswith("num_batches_tracked")}
     assert own.keys() == {k for k in state if not k.startswith("logits")}
@@ -211,7 +212,7 @@ def test_published_files_load_whole(tmp_path, name, file, channels):
 def test_a_file_of_the_other_stream_is_refused(tmp_path):
     torch.save(random_state(2), tmp_path / "rgb_imagenet.pt")
     with pytest.raises(WeightsError, match=r"of another shape \(Conv3d_1a_7x7.conv3d.weight\)"):
-        load_backbone("i3d_rgb", weights="kinetics400", weights_dir=tmp_path, download=False)
+        load_backbone("i3d_rgb", weights="kinetics400", folder=tmp_path, download=False)
 
 
 @pytest.fixture(scope="module")
@@ -251,16 +252,18 @@ def test_inflated_filters_answer_a_still_clip_as_the_frame(image_network):
         assert torch.allclose(block, image_network.inception3a(single), atol=1e-4)
 
 
-def test_inflation_for_flow_and_through_the_loader(image_network, tmp_path):
+def test_inflation_for_flow_and_through_the_loader(image_network, tmp_path, monkeypatch):
     state = inflate(image_network.state_dict(), channels=2)
     first = state["Conv3d_1a_7x7.conv3d.weight"]
     assert first.shape == (64, 2, 7, 7, 7)
     assert torch.allclose(first.sum(dim=(1, 2)), image_network.conv1.conv.weight.sum(1), atol=1e-5)
     assert I3D(2).load_state_dict(state, strict=False).unexpected_keys == []
-    from kinema.backbones.i3d_flow import convert
-
     classified = {**image_network.state_dict(), "aux1.fc1.weight": torch.zeros(3, 3)}
-    assert convert(classified).keys() == state.keys()
+    torch.save(classified, tmp_path / "googlenet-1378be20.pth")
+    monkeypatch.setattr(WeightFile, "digest_of", lambda self, name: None)
+    loaded = load_backbone("i3d_flow", weights="imagenet", folder=tmp_path, download=False)
+    own = loaded.module.state_dict()
+    assert all(torch.equal(own[key], value) for key, value in state.items())
 
 
 def test_modes_hold_their_batch_norm():

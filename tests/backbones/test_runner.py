@@ -97,8 +97,10 @@ def test_wrong_use_is_refused(loaded, frames):
         BackboneRunner(loaded, runtime="tflite")
     with pytest.raises(UsageError, match="openvino works on the processor, not on cuda"):
         BackboneRunner(loaded, runtime="openvino", device="cuda")
-    with pytest.raises(UsageError, match="unknown device 'abacus'"):
+    with pytest.raises(UsageError, match="unknown device 'abacus'; use auto, cpu, cuda, cuda:N or mps"):
         BackboneRunner(loaded, device="abacus")
+    with pytest.raises(UsageError, match="device cuda:99 was asked for and there is no such GPU here"):
+        BackboneRunner(loaded, device="cuda:99")
     run = BackboneRunner(loaded, batch_size=2, device="cpu")
     with pytest.raises(ValueError, match=r"takes uint8 .*, got float32"):
         run([frames[0].astype(np.float32)])
@@ -117,7 +119,7 @@ def test_real_values_recognise_real_frames(shared_data, ucf_clips):
     """The file's own classifier, on our features, names what a person sees."""
     import av
 
-    loaded = load_backbone("mobilenet_v2", weights_dir=shared_data / "weights")
+    loaded = load_backbone("mobilenet_v2", folder=shared_data / "weights")
     file = shared_data / "weights" / "mobilenet_v2_imagenet_timm.safetensors"
     labels = json.loads(file.with_suffix(".json").read_text())["labels"]
     values = {key: value.numpy() for key, value in load_file(file).items() if key.startswith("classifier.")}

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from kinema.audio.logmel import VGGISH
-from kinema.backbones.load import fill, load_backbone
-from kinema.backbones.spec import WeightFile
+from kinema.backbones.load import load_backbone
 from kinema.backbones.vggish import FRONT_END, SPEC, build
 from kinema.backbones.vggish_net import Vggish
 from kinema.backbones.vggish_pca import Quantise, load_pca
-from kinema.backbones.weights import read_state
 from kinema.errors import WeightsError
+from kinema.weights.files import WeightFile
+from kinema.weights.read import fill, read_state
 
 # As in the published file.
 CHECKPOINT = {
@@ -131,7 +131,7 @@ def test_quantised_features_take_a_second_file(tmp_path: Path, monkeypatch: pyte
     torch.manual_seed(0)
     plain = build()
     torch.save(plain.state_dict(), tmp_path / first.files[0])
-    options = {"weights": "audioset", "weights_dir": tmp_path, "download": False}
+    options = {"weights": "audioset", "folder": tmp_path, "download": False}
     with pytest.raises(WeightsError, match="vggish_pca_params-970ea276"):
         load_backbone("vggish", features="quantised", **options)
     components, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(128, 128)))

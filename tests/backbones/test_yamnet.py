@@ -13,10 +13,10 @@ import torch
 from kinema.audio.logmel import YAMNET
 from kinema.audio.track import sound_examples
 from kinema.backbones.load import load_backbone
-from kinema.backbones.weights import read_state
-from kinema.backbones.yamnet import FRONT_END, SPEC, convert
+from kinema.backbones.yamnet import FRONT_END, SPEC
 from kinema.backbones.yamnet_net import Yamnet
 from kinema.media.audio import stream_audio
+from kinema.weights.read import read_state
 
 FILE = "yamnet_audioset.safetensors"
 # The 521 classes that YAMNet scores, in its order: names from the AudioSet ontology (CC BY 4.0).
@@ -25,7 +25,7 @@ CLASS_NAMES = Path(__file__).with_name("yamnet_classes.txt").read_text(encoding=
 
 @pytest.fixture(scope="module")
 def yamnet(shared_data: Path) -> Yamnet:
-    module = load_backbone("yamnet", weights="audioset", weights_dir=shared_data / "weights").module
+    module = load_backbone("yamnet", weights="audioset", folder=shared_data / "weights").module
     assert isinstance(module, Yamnet)
     return module
 
@@ -73,7 +73,7 @@ def test_scores_agree_with_keras_given_the_same_weights(yamnet: Yamnet, shared_d
 
 
 def test_the_checkpoint_fits_exactly(shared_data: Path) -> None:
-    state = convert(read_state(shared_data / "weights" / FILE))
+    state = Yamnet().converted(read_state(shared_data / "weights" / FILE))
     assert Yamnet().load_state_dict(state, strict=True)
     assert sum(value.numel() for value in state.values()) == sum(
         value.numel() for value in Yamnet().state_dict().values()

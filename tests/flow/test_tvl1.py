@@ -13,8 +13,9 @@ import pytest
 
 import kinema.flow
 from kinema.errors import UsageError
+from kinema.flow.methods import load_method
 from kinema.flow.tvl1_kernels import LANES, _median, resized
-from kinema.flow.tvl1_numba import tvl1, tvl1_fields
+from kinema.flow.tvl1_numba import tvl1
 from kinema.flow.tvl1_options import Tvl1Options, grey
 from kinema.media.reader import VideoReader
 
@@ -193,7 +194,7 @@ def test_what_cannot_be_is_refused(frames, options, message):
 
 def test_a_size_that_changes_is_refused():
     with pytest.raises(UsageError, match="resize the frames to one size"):
-        list(tvl1_fields([np.zeros((20, 30), np.uint8), np.zeros((20, 31), np.uint8)], threads=1))
+        list(load_method("tvl1").fields([np.zeros((20, 30), np.uint8), np.zeros((20, 31), np.uint8)]))
 
 
 def test_stream_holds_few_frames():
@@ -204,7 +205,7 @@ def test_stream_holds_few_frames():
             drawn.append(t)
             yield frame
 
-    for done, _ in enumerate(tvl1_fields(frames(), threads=2), start=1):
+    for done, _ in enumerate(load_method("tvl1", threads=2).fields(frames()), start=1):
         assert len(drawn) <= done + 5
     assert done == 49
 

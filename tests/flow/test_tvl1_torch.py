@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from kinema.errors import UsageError
+from kinema.flow.methods import load_method
 from kinema.flow.tvl1_numba import tvl1
-from kinema.flow.tvl1_torch import tvl1_torch, tvl1_torch_fields
+from kinema.flow.tvl1_torch import tvl1_torch
 
 
 def drifting(count: int, height: int = 44, width: int = 61) -> np.ndarray:
@@ -40,12 +41,13 @@ def test_agrees_with_numba_on_a_real_clip(ucf_clips):
     assert apart.mean() < 1e-2
 
 
-def test_pairs_do_not_depend_on_their_batch():
+def test_pairs_do_not_depend_on_their_batch(monkeypatch):
     frames = torch.from_numpy(drifting(5))
     together = tvl1_torch(frames, batch=8, warps=2)
     assert together.dtype == torch.float32
     torch.testing.assert_close(tvl1_torch(frames, batch=2, warps=2), together, atol=1e-3, rtol=0)
-    streamed = np.stack(list(tvl1_torch_fields(iter(drifting(5)), device="cpu", batch=3)))
+    monkeypatch.setattr("kinema.flow.tvl1_torch.BATCH", 3)
+    streamed = np.stack(list(load_method("tvl1", device="cpu:0").fields(iter(drifting(5)))))
     apart = np.hypot(*(streamed - tvl1_torch(frames).numpy()).transpose(1, 0, 2, 3))
     assert apart.mean() < 1e-3
 
@@ -55,7 +57,7 @@ def test_one_frame_none_and_changing_size():
     with pytest.raises(UsageError, match="give at least one"):
         tvl1_torch(np.zeros((0, 20, 30), np.uint8))
     with pytest.raises(UsageError, match="frame size changes"):
-        list(tvl1_torch_fields([np.zeros((20, 30), np.uint8), np.zeros((20, 31), np.uint8)], device="cpu"))
+        list(load_method("tvl1", device="cpu:0").fields([np.zeros((20, 30 + t), np.uint8) for t in range(2)]))
 
 
 def test_constant_frames_give_zero():

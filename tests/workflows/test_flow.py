@@ -10,9 +10,12 @@ import pytest
 from safetensors import safe_open
 
 from kinema.errors import MediaError, UsageError, WorkError
+from kinema.flow.methods import FlowMethod
+from kinema.flow.pairs import Pairs
 from kinema.flow.tvl1_numba import tvl1
 from kinema.media.reader import VideoReader
 from kinema.media.writer import VideoWriter
+from kinema.resources import Resources
 from kinema.workflows import flow as workflow
 from kinema.workflows.flow import write_flow
 
@@ -87,7 +90,7 @@ def test_one_frame_gives_one_zero_field(tmp_path):
 
 
 def test_learned_methods_see_colour(video, tmp_path):
-    write_flow(video, tmp_path / "flow.npy", "raft_small", weights="none", updates=1)
+    write_flow(video, tmp_path / "flow.npy", "raft_small", resources=Resources(weights="none"), updates=1)
     assert np.load(tmp_path / "flow.npy").shape == (4, 2, 48, 64)
 
 
@@ -99,14 +102,14 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(video, tmp_path, monkeypat
     with pytest.raises(MediaError):
         write_flow(tmp_path / "absent.mp4", tmp_path / "flow.npy")
 
-    def broken(*_args, **_options):
-        def fields(_frames):
-            yield np.zeros((2, 48, 64), np.float32)
+    class Broken(Pairs):
+        def _add(self, _frame):
+            return [np.zeros((2, 48, 64), np.float32)]
+
+        def finish(self):
             raise WorkError("not finite")
 
-        return fields
-
-    monkeypatch.setattr(workflow, "field_stream", broken)
+    monkeypatch.setattr(workflow, "load_method", lambda *_args, **_options: FlowMethod("broken", Broken))
     for name in ("flow.npy", "flow.safetensors", "flow.mp4"):
         with pytest.raises(WorkError, match="not finite"):
             write_flow(video, tmp_path / name)

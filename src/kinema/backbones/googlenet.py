@@ -9,27 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .spec import BackboneSpec, InputSpec, WeightFile
+from ..weights.files import torchvision_file
+from .spec import BackboneSpec, InputSpec
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from .module import Backbone
 
 SPEC = BackboneSpec(
     name="googlenet",
     input=InputSpec("frame", size=(224, 224)),
     features={"pool": 1024},
-    weights={
-        "imagenet": (
-            WeightFile(
-                files=("googlenet-1378be20.pth",),
-                url="https://download.pytorch.org/models/googlenet-1378be20.pth",
-                sha256="1378be20",
-                licence="BSD-3-Clause (torchvision); trained on ImageNet-1k, whose terms are for research",
-            ),
-        )
-    },
+    weights={"imagenet": (torchvision_file("googlenet-1378be20.pth"),)},
+    classifier=("aux1.", "aux2.", "fc."),
     summary="nine inception blocks; one half of `dual-cnn-gru`",
 )
 
@@ -39,7 +30,7 @@ def build(features: str | None = None) -> Backbone:
     from torch import nn
     from torchvision.models import googlenet
 
-    from .image import ImageBackbone
+    from .image import HALF, ImageBackbone
 
     SPEC.features_name(features)
     net = googlenet(weights=None, aux_logits=False, transform_input=False, init_weights=False)
@@ -48,11 +39,4 @@ def build(features: str | None = None) -> Backbone:
     third = [net.inception3a, net.inception3b]
     fourth = [net.inception4a, net.inception4b, net.inception4c, net.inception4d, net.inception4e]
     fifth = [net.inception5a, net.inception5b]
-    return ImageBackbone(net, [*stem, *third, *fourth, *fifth], mean=(0.5,) * 3, std=(0.5,) * 3)
-
-
-def convert(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """torchvision's key names without the three classifiers."""
-    from .image import without
-
-    return without(state, "aux1.", "aux2.", "fc.")
+    return ImageBackbone(net, [*stem, *third, *fourth, *fifth], mean=HALF, std=HALF)

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from .module import Backbone, normalised
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# From [0, 1] to [-1, 1].
+HALF = (0.5, 0.5, 0.5)
 
 
 class ImageBackbone(Backbone):
@@ -34,16 +36,15 @@ class ImageBackbone(Backbone):
         """The network's blocks, from input to output."""
         return self._blocks
 
+    def converted(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The library's names, with `net.` in front."""
+        return {f"net.{key}": value for key, value in state.items()}
+
     def forward(self, x: Tensor) -> Tensor:
         """Frames uint8 [N, H, W, 3], RGB -> features float32 [N, D]."""
         # permute of a channels-last array is a view that torch already sees as channels_last.
         features: Tensor = self.net(self.cast(normalised(x, self.mean, self.std)).permute(0, 3, 1, 2))
         return features.float()
-
-
-def without(state: dict[str, Tensor], *prefixes: str) -> dict[str, Tensor]:
-    """A published state dict as an `ImageBackbone`'s: named parts (a classifier) dropped, `net.` in front."""
-    return {f"net.{key}": value for key, value in state.items() if not key.startswith(prefixes)}
 
 
 def parts(*modules: nn.Module) -> nn.Module:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .spec import BackboneSpec, InputSpec, WeightFile
+from ..weights.files import WeightFile
+from .spec import BackboneSpec, InputSpec
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from .module import Backbone
 
 SPEC = BackboneSpec(
@@ -24,13 +23,13 @@ SPEC = BackboneSpec(
                 files=("inception_resnet_v2-940b1cd6.pth", "inception_resnet_v2.tf_in1k.safetensors"),
                 url="https://github.com/rwightman/pytorch-image-models/releases/download/"
                 "v0.1-weights/inception_resnet_v2-940b1cd6.pth",
-                sha256="940b1cd6",
                 licence="Apache-2.0 (TensorFlow, timm); trained on ImageNet-1k, whose terms are for research",
                 notes="On the Hugging Face hub as timm/inception_resnet_v2.tf_in1k, file model.safetensors: "
                 "rename it to the second name.",
             ),
         )
     },
+    classifier=("classif.", "last_linear."),
     summary="40 residual inception blocks; the backbone of `three-stream`, one half of `dual-cnn-gru`",
 )
 
@@ -39,18 +38,11 @@ def build(features: str | None = None) -> Backbone:
     """Inception-ResNet-v2 with random values, without its classifier."""
     import timm
 
-    from .image import ImageBackbone
+    from .image import HALF, ImageBackbone
 
     SPEC.features_name(features)
     net: Any = timm.create_model("inception_resnet_v2", num_classes=0)
     stem = [net.conv2d_1a, net.conv2d_2a, net.conv2d_2b, net.conv2d_3b, net.conv2d_4a, net.mixed_5b]
     middle = [*net.repeat, net.mixed_6a, *net.repeat_1, net.mixed_7a]
     last = [*net.repeat_2, net.block8, net.conv2d_7b]
-    return ImageBackbone(net, [*stem, *middle, *last], mean=(0.5,) * 3, std=(0.5,) * 3)
-
-
-def convert(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """timm's key names, old or new, without the classifier."""
-    from .image import without
-
-    return without(state, "classif.", "last_linear.")
+    return ImageBackbone(net, [*stem, *middle, *last], mean=HALF, std=HALF)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .spec import BackboneSpec, InputSpec, WeightFile
+from ..weights.files import WeightFile
+from .spec import BackboneSpec, InputSpec
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from .module import Backbone
 
 SPEC = BackboneSpec(
@@ -28,13 +27,13 @@ SPEC = BackboneSpec(
                 files=("mobilenetv2_100_ra-b33bc2c4.pth", "mobilenetv2_100.ra_in1k.safetensors"),
                 url="https://github.com/rwightman/pytorch-image-models/releases/download/"
                 "v0.1-weights/mobilenetv2_100_ra-b33bc2c4.pth",
-                sha256="b33bc2c4",
                 licence="Apache-2.0; trained on ImageNet-1k",
                 notes="timm's own training: symmetric padding, ImageNet mean and standard deviation.",
                 variant="symmetric",
             ),
         )
     },
+    classifier=("classifier.",),
     summary="small and fast; the backbone of `lite`",
 )
 
@@ -53,10 +52,3 @@ def build(features: str | None = None, variant: str | None = None) -> Backbone:
     if symmetric:
         return ImageBackbone(net, blocks)
     return ImageBackbone(net, blocks, mean=(128 / 255,) * 3, std=(128 / 255,) * 3)
-
-
-def convert(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """timm's key names without the classifier."""
-    from .image import without
-
-    return without(state, "classifier.")

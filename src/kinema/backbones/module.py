@@ -1,4 +1,4 @@
-"""What all backbones share as torch modules: ordered blocks, freezing, and batch norm that stays put."""
+"""What all backbones share as torch modules: ordered blocks, freezing, fixed batch norm."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ class Backbone(nn.Module):
 
     A backbone is in evaluation mode whatever `train()` says, except for the blocks that `unfreeze`
     released. `forward` normalises its raw input itself, casts it to the dtype of its parameters
-    (`cast`), and returns float32. Subclasses give `blocks`.
+    (`cast`), and returns float32. Subclasses give `blocks` and, where published values have other names
+    than their own, `converted`.
     """
 
     def __init__(self) -> None:
@@ -28,6 +29,10 @@ class Backbone(nn.Module):
     def blocks(self) -> list[nn.Module]:
         """The blocks from input to output; together they hold every parameter once."""
         raise NotImplementedError
+
+    def converted(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Published values, by their published names, as this module's own."""
+        return state
 
     def unfreeze(self, blocks: int, batch_norm: Literal["eval", "train"] = "eval") -> list[nn.Parameter]:
         """Freeze all but the last `blocks` blocks; the parameters that now train, in order.

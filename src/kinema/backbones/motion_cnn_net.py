@@ -11,7 +11,7 @@ from .module import Backbone, check_stack
 FEATURES = 2048
 # What 240 x 320 leaves after the last pooling.
 GRID = (6, 8)
-# What leaves the last pooling something to work on.
+# The smallest side at which the last pooling still has an output.
 LEAST_SIDE = 67
 
 
@@ -22,8 +22,6 @@ class MotionCnn(Backbone):
     2014 that it follows) and writes "pooling; norm": ReLU, max pooling (3x3, stride 2), then batch norm,
     which stands in for local response norm. Dropout is 0.5. 240 x 320 gives full6 its 6 x 8 x 512 inputs;
     other sizes are averaged to that grid.
-
-    For training from scratch, `head` makes the classifier and `classify` applies both.
     """
 
     def __init__(self, stack: int = 10, dropout: float = 0.5) -> None:
@@ -70,15 +68,6 @@ class MotionCnn(Backbone):
         x = self._dropped(torch.relu(self.full6(x.flatten(1))), self.full6)
         return self._dropped(torch.relu(self.full7(x)), self.full7).float()
 
-    def head(self, classes: int) -> nn.Linear:
-        """A new classifier on the features; its softmax is part of the loss."""
-        return nn.Linear(FEATURES, classes)
-
-    def classify(self, x: Tensor, head: nn.Module) -> Tensor:
-        """Stacks [N, H, W, C] -> class scores before softmax [N, classes]."""
-        scores: Tensor = head(self(x))
-        return scores
-
     def _dropped(self, x: Tensor, layer: nn.Module) -> Tensor:
-        # The layer decides: `Backbone` keeps what it froze in evaluation mode, and the whole in none.
+        # Check the layer's mode, not the module's: `Backbone` keeps what it froze in evaluation mode.
         return nn.functional.dropout(x, self.dropout, training=layer.training)

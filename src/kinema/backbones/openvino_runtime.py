@@ -10,12 +10,13 @@ import shutil
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 
 from ..errors import UsageError
+from ..resources import Precision
 from .load import LoadedBackbone
 
 
@@ -31,7 +32,7 @@ class OpenVINOForward:
         self,
         loaded: LoadedBackbone,
         *,
-        precision: Literal["fp32", "bf16"] = "fp32",
+        precision: Precision = "fp32",
         threads: int | None = None,
         cache: Path | None = None,
     ) -> None:

@@ -117,7 +117,7 @@ def _unit_variance(layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor
 def _smooth_noise(random: np.random.Generator, shape: tuple[int, ...]) -> Tensor:
     """Noise in [0, 1], [N, C, H, W], with about the 1/f spectrum of natural images.
 
-    Made in double precision: what is rounded to 8 bits later must not hang on the number of threads.
+    Made in double precision: what is rounded to 8 bits later must not depend on the number of threads.
     """
     count, channels, height, width = shape
     noise = torch.zeros(shape, dtype=torch.float64)

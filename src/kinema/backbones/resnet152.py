@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .spec import BackboneSpec, InputSpec, WeightFile
+from ..weights.files import torchvision_file
+from .spec import BackboneSpec, InputSpec
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from .module import Backbone
-
-_LICENCE = "BSD-3-Clause (torchvision); trained on ImageNet-1k, whose terms are for research"
 
 SPEC = BackboneSpec(
     name="resnet152",
@@ -23,24 +20,18 @@ SPEC = BackboneSpec(
     features={"pool": 2048},
     weights={
         "imagenet": (
-            WeightFile(
-                files=("resnet152-394f9c45.pth",),
-                url="https://download.pytorch.org/models/resnet152-394f9c45.pth",
-                sha256="394f9c45",
-                licence=_LICENCE,
-                notes="torchvision's first version, trained as in the paper.",
+            torchvision_file(
+                "resnet152-394f9c45.pth", notes="torchvision's first version, trained as in the paper."
             ),
         ),
         "imagenet_v2": (
-            WeightFile(
-                files=("resnet152-f82ba261.pth",),
-                url="https://download.pytorch.org/models/resnet152-f82ba261.pth",
-                sha256="f82ba261",
-                licence=_LICENCE,
+            torchvision_file(
+                "resnet152-f82ba261.pth",
                 notes="torchvision's newer training; better on ImageNet, published after the papers.",
             ),
         ),
     },
+    classifier=("fc.",),
     summary="fifty bottleneck blocks; the backbone of `corehar`",
 )
 
@@ -59,10 +50,3 @@ def build(features: str | None = None) -> Backbone:
     for block in bottlenecks:  # fifty full-size random residuals would magnify every rounding error
         nn.init.constant_(block.bn3.weight, 0.2)
     return ImageBackbone(net, [parts(net.conv1, net.bn1), *bottlenecks])
-
-
-def convert(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """torchvision's key names without the classifier."""
-    from .image import without
-
-    return without(state, "fc.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import get_args
 
 import numpy as np
 import torch
@@ -12,11 +12,10 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from ..errors import UsageError, WorkError
+from ..resources import Precision, Runtime
+from .device import torch_device
 from .load import LoadedBackbone
 from .module import Backbone
-
-Precision = Literal["fp32", "bf16"]
-Runtime = Literal["torch", "openvino"]
 
 
 class BackboneRunner:
@@ -24,7 +23,7 @@ class BackboneRunner:
 
     Every batch has exactly `batch_size` samples, filled up with zeros, so that a sample's features depend
     neither on its place in the batch nor on its neighbours: extraction gives the same bytes however videos
-    are interleaved. `device="auto"` takes a GPU where there is one. `threads` sets torch's threads for the
+    are interleaved. `device`: see `torch_device`. `threads` sets torch's threads for the
     whole process; None leaves them alone. `precision="bf16"` halves the time where the processor or GPU
     has it; features then differ by a few per cent (4 % for MobileNetV2 with ImageNet values).
     `runtime="openvino"` needs the extra of that name; it is the fastest on processors.
@@ -43,7 +42,7 @@ class BackboneRunner:
         if batch_size < 1:
             raise UsageError(f"batch size must be 1 or more, got {batch_size}")
         self.loaded, self.batch_size, self.dim = loaded, batch_size, loaded.dim
-        if precision not in ("fp32", "bf16"):
+        if precision not in get_args(Precision):
             raise UsageError(f"unknown precision '{precision}'; use fp32 or bf16")
         if threads is not None:
             torch.set_num_threads(threads)
@@ -94,7 +93,7 @@ def _forward(
     loaded: LoadedBackbone, device: str, precision: Precision, threads: int | None, runtime: Runtime
 ) -> Callable[[np.ndarray], np.ndarray]:
     if runtime == "torch":
-        return _TorchForward(loaded, _device(device), precision)
+        return _TorchForward(loaded, torch_device(device), precision)
     if runtime != "openvino":
         raise UsageError(f"unknown runtime '{runtime}'; use torch or openvino")
     if device not in ("auto", "cpu"):
@@ -102,18 +101,6 @@ def _forward(
     from .openvino_runtime import OpenVINOForward
 
     return OpenVINOForward(loaded, precision=precision, threads=threads)
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UsageError(f"unknown device '{name}'; use auto, cpu or cuda") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"device {name} was asked for and there is no GPU here; use --device cpu")
-    return device
 
 
 def _prepared(module: Backbone, precision: Precision) -> nn.Module:

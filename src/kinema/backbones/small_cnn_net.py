@@ -33,14 +33,14 @@ class SmallCnn(Backbone):
         return list(self.layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """What is seen of each clip, through the convolutions."""
+        """Features of what `seen` gives."""
         maps = self.cast(self.seen(x)).contiguous(memory_format=torch.channels_last)
         for layer in self.layers:
             maps = layer(maps)
         return self.pool(maps).flatten(1).float()
 
     def seen(self, x: Tensor) -> Tensor:
-        """Colours and motion energy, in training in other colours."""
+        """Colours and motion energy; in training with `jittered` values."""
         maps = colour_and_motion(x)
         return jittered(maps) if self.training else maps
 
@@ -53,7 +53,7 @@ class SmallFlowCnn(SmallCnn):
         self.stack = stack
 
     def seen(self, x: Tensor) -> Tensor:
-        """Every field less its mean, in pixels; in training all of it slower or faster."""
+        """Every field less its mean, in pixels; in training scaled by 0.6 to 1.4."""
         check_stack(x, self.stack)
         maps = FLOW_GAIN * (x - x.mean((1, 2), keepdim=True)).permute(0, 3, 1, 2)
         return maps * maps.new_empty(()).uniform_(0.6, 1.4) if self.training else maps

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from ..errors import UsageError
+from ..weights.files import WeightFile
 
 InputKind = Literal["frame", "clip", "flow_clip", "flow_stack", "logmel"]
 
@@ -57,36 +57,12 @@ class InputSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class WeightFile:
-    """One published set of values for a backbone.
-
-    `files` are the accepted file names, the published one first. `sha256` is that file's digest or the
-    start of it; other names are checked where they carry one, as torch hub's `name-<digest>.pth` do.
-    `variant` is passed to the backbone's `build` where a file needs another padding or normalisation.
-    `licence` speaks of the values and of the data they were trained on.
-    """
-
-    files: tuple[str, ...]
-    url: str | None = None
-    sha256: str | None = None
-    licence: str = ""
-    notes: str = ""
-    variant: str | None = None
-
-    def digest_of(self, file_name: str) -> str | None:
-        """The known start of the sha256 of `file_name`, lower-case hex, or None."""
-        if file_name == self.files[0] and self.sha256:
-            return self.sha256.lower()
-        found = re.search(r"-([0-9a-f]{8,64})\.\w+$", file_name)
-        return found.group(1) if found else None
-
-
-@dataclass(frozen=True, slots=True)
 class BackboneSpec:
     """A backbone's contract: what goes in, what comes out, where its values come from.
 
     `features` maps a variant's name to its dimension, the default first. `weights` maps a name that a
     recipe may use to the files that serve it, in order of preference; `none` is understood by all.
+    `classifier` holds how the keys of published values begin that the features do not need.
     `second_files` names the variants of the features that need one more file.
     """
 
@@ -94,6 +70,7 @@ class BackboneSpec:
     input: InputSpec
     features: Mapping[str, int]
     weights: Mapping[str, tuple[WeightFile, ...]] = field(default_factory=dict)
+    classifier: tuple[str, ...] = ()
     second_files: Mapping[str, WeightFile] = field(default_factory=dict)
     summary: str = ""
 

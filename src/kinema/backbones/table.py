@@ -9,8 +9,8 @@ from types import ModuleType
 from ..errors import UsageError
 from .spec import BackboneSpec
 
-# A module holds SPEC, build(features) and, where published key names differ from its own, convert(state);
-# where a variant of the features needs a second file, second_state(path).
+# A module holds SPEC and build(features); where a variant of the features needs a second file, also
+# second_state(path).
 BACKBONES: dict[str, str] = {
     "vgg16": "kinema.backbones.vgg16",
     "mobilenet_v2": "kinema.backbones.mobilenet_v2",

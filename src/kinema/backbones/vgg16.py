@@ -10,27 +10,18 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from .spec import BackboneSpec, InputSpec, WeightFile
+from ..weights.files import torchvision_file
+from .spec import BackboneSpec, InputSpec
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from .module import Backbone
 
 SPEC = BackboneSpec(
     name="vgg16",
     input=InputSpec("frame", size=(224, 224)),
     features={"flatten": 25088, "pool": 512},
-    weights={
-        "imagenet": (
-            WeightFile(
-                files=("vgg16-397923af.pth",),
-                url="https://download.pytorch.org/models/vgg16-397923af.pth",
-                sha256="397923af",
-                licence="BSD-3-Clause (torchvision); trained on ImageNet-1k, whose terms are for research",
-            ),
-        )
-    },
+    weights={"imagenet": (torchvision_file("vgg16-397923af.pth"),)},
+    classifier=("classifier.",),
     summary="13 convolutions in five blocks; the backbone of `vgg16-lstm`",
 )
 
@@ -54,10 +45,3 @@ def build(features: str | None = None) -> Backbone:
     net.avgpool = nn.AdaptiveAvgPool2d(1 if SPEC.features_name(features) == "pool" else 7)
     ends = [0, *(i + 1 for i, layer in enumerate(layers) if isinstance(layer, nn.MaxPool2d))]
     return ImageBackbone(net, [parts(*layers[start:stop]) for start, stop in pairwise(ends)])
-
-
-def convert(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """torchvision's key names without the classifier."""
-    from .image import without
-
-    return without(state, "classifier.")

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..audio.logmel import VGGISH
-from .spec import BackboneSpec, InputSpec, WeightFile
+from ..weights.files import WeightFile
+from .spec import BackboneSpec, InputSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +24,6 @@ FRONT_END = VGGISH
 PCA_FILE = WeightFile(
     files=("vggish_pca_params-970ea276.pth",),
     url="https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish_pca_params-970ea276.pth",
-    sha256="970ea276",
     licence="Apache-2.0; fitted on YouTube-8M sound by Google",
 )
 
@@ -36,7 +36,6 @@ SPEC = BackboneSpec(
             WeightFile(
                 files=("vggish-10086976.pth",),
                 url="https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth",
-                sha256="10086976",
                 licence="Apache-2.0; trained on YouTube-8M sound by Google, ported to PyTorch",
             ),
         )
@@ -47,7 +46,7 @@ SPEC = BackboneSpec(
 
 
 def build(features: str | None = None) -> Backbone:
-    """VGGish with random values; its principal components are none yet."""
+    """VGGish with random values; its PCA not loaded yet."""
     from .vggish_net import Vggish
 
     return Vggish(quantised=SPEC.features_name(features) == "quantised")

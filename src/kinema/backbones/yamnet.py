@@ -10,11 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..audio.logmel import YAMNET
-from .spec import BackboneSpec, InputSpec, WeightFile
+from ..weights.files import WeightFile
+from .spec import BackboneSpec, InputSpec
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from .module import Backbone
 
 FRONT_END = YAMNET
@@ -43,8 +42,3 @@ def build(features: str | None = None) -> Backbone:
 
     SPEC.features_name(features)
     return Yamnet()
-
-
-def convert(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The file's key names as the module's: `blocks.N` is `body.N` here."""
-    return {f"body.{key[7:]}" if key.startswith("blocks.") else key: value for key, value in state.items()}

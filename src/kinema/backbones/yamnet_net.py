@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 import torch
@@ -33,6 +34,10 @@ class Yamnet(Backbone):
     def blocks(self) -> list[nn.Module]:
         """The stem and the 13 separable blocks; the AudioSet classifier is fixed and no block."""
         return [self.stem, *self.body]
+
+    def converted(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The file's names as ours: `blocks.N` is `body.N` here."""
+        return {re.sub(r"^blocks\.", "body.", key): value for key, value in state.items()}
 
     def forward(self, x: Tensor) -> Tensor:
         """float32 [N, 96, 64] -> float32 [N, 1024]."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ..errors import UsageError
+from ..resources import Resources
 from .console import ConsoleEvents, print_json
-from .options import JsonOption, WeightsOption
+from .options import DeviceOption, JsonOption, WeightsOption
 
 NAME = "flow"
 HELP = """Write the optical flow of a video: .mp4 in colour-wheel colours, .npy or .safetensors as raw fields.
@@ -28,6 +29,7 @@ def command(
         int | None, typer.Option(help="Resize the shorter side to this first.", min=16)
     ] = None,
     weights: WeightsOption = None,
+    device: DeviceOption = "auto",
     json: JsonOption = False,
 ) -> None:
     """See HELP."""
@@ -36,7 +38,7 @@ def command(
 
     if not video.exists():
         raise UsageError(f"no file {video}; check the path")
-    random: dict[str, Any] = {"weights": "none"} if weights == "none" and method != "tvl1" else {}
+    resources = Resources(weights=weights, device=device)
     with ConsoleEvents() as events:
         events.step(f"optical flow of {video.name} by {method}")
         with VideoReader(video) as reader:
@@ -47,9 +49,8 @@ def command(
             method,
             max_px=max_px,
             short_side=short_side,
-            weights_dir=None if weights == "none" else weights,
+            resources=resources,
             progress=lambda done: events.progress(done, max(done, claimed - 1)),
-            **random,
         )
     if json:
         facts = {"path": str(summary.path), "fields": summary.fields, "height": summary.height}

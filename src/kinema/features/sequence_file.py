@@ -7,12 +7,13 @@ writer is ours, because the number of steps is known at the end and the header s
 from __future__ import annotations
 
 import json
+import math
 import os
 import struct
 from array import array
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -61,7 +62,8 @@ class SequenceWriter:
             raise ValueError("the sequence is already finished")
         self._file.write(self._pts.tobytes())
         self._file.seek(0)
-        self._file.write(_header(self.steps, self.dim))
+        shapes = {"data": ("F32", [self.steps, self.dim]), "pts_seconds": ("F64", [self.steps])}
+        self._file.write(safetensors_header({"magic": MAGIC, "version": str(FORMAT_VERSION)}, **shapes))
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
@@ -77,13 +79,13 @@ class SequenceWriter:
             self.temporary.unlink(missing_ok=True)
 
 
-def _header(steps: int, dim: int) -> bytes:
-    data_end = steps * dim * 4
-    header = {
-        "__metadata__": {"magic": MAGIC, "version": str(FORMAT_VERSION)},
-        "data": {"dtype": "F32", "shape": [steps, dim], "data_offsets": [0, data_end]},
-        "pts_seconds": {"dtype": "F64", "shape": [steps], "data_offsets": [data_end, data_end + steps * 8]},
-    }
+def safetensors_header(metadata: dict[str, str], **tensors: tuple[str, list[int]]) -> bytes:
+    """8 + HEADER_BYTES bytes for `tensors`, each (dtype as "F32", shape), which follow in this order."""
+    header: dict[str, Any] = {"__metadata__": metadata}
+    end = 0
+    for name, (dtype, shape) in tensors.items():
+        start, end = end, end + math.prod(shape) * int(dtype[1:]) // 8
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [start, end]}
     return struct.pack("<Q", HEADER_BYTES) + json.dumps(header).encode().ljust(HEADER_BYTES)
 
 

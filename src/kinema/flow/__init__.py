@@ -8,12 +8,11 @@ from typing import Any
 _WHERE = {
     "tvl1": "tvl1_numba",
     "Tvl1Options": "tvl1_options",
-    "StreamingFlow": "streaming",
-    "flow_fields": "streaming",
-    "flow_method": "methods",
+    "METHODS": "methods",
+    "FlowMethod": "methods",
+    "Pairs": "pairs",
+    "load_method": "methods",
     "describe_method": "methods",
-    "flow_for_i3d": "inputs",
-    "stack_flow": "inputs",
     "flow_to_color": "color",
 }
 __all__ = sorted(_WHERE)

@@ -7,17 +7,17 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ..errors import UsageError
+from .pairs import Pairs
 from .tvl1_kernels import LANES, PLANES, resized, solve_level, with_gradients
-from .tvl1_options import Tvl1Options, check_frames
+from .tvl1_options import Tvl1Options, check_frames, luma
 
 _CACHE_LINE = 64
 _scratch = threading.local()
@@ -47,47 +47,56 @@ def tvl1(
     out = np.empty((len(grey) - 1, 2, *grey.shape[1:]), np.float32)
     if initial is not None and np.shape(initial) != out.shape:
         raise UsageError(f"initial fields must be {list(out.shape)}, got {list(np.shape(initial))}")
-    for t, field in enumerate(tvl1_fields(grey, options, threads=threads, initial=initial)):
-        out[t] = field
+    workers = threads or os.cpu_count() or 1
+    with ThreadPoolExecutor(workers, thread_name_prefix="tvl1") as pool:
+        pairs = Tvl1Pairs(options, pool if workers > 1 else None, workers, initial)
+        for t, field in enumerate(pairs.fields(grey)):
+            out[t] = field
     return out
 
 
-def tvl1_fields(
-    frames: Iterable[np.ndarray],
-    options: Tvl1Options | None = None,
-    *,
-    threads: int | None = None,
-    initial: np.ndarray | None = None,
-) -> Iterator[np.ndarray]:
-    """The same in streaming form: grey frames uint8 [H, W] in, fields float32 [2, H, W] out, in order.
+class Tvl1Pairs(Pairs):
+    """TV-L1 along one video; each frame's pyramid serves both of its pairs.
 
-    Holds a few frames for each thread, whatever the length.
+    Without `pool` each frame gives its field at once. With it up to `threads` pairs are in flight; the fields
+    are the same. `initial` gives the field from which the search of each pair begins.
     """
-    options = options or Tvl1Options()
-    workers = threads or os.cpu_count() or 1
-    pairs = pairwise(Pyramid(frame, options) for frame in frames)
-    starts = iter(initial) if initial is not None else None
-    if workers == 1:
-        for first, second in pairs:
-            yield pair_field(first, second, options, None if starts is None else next(starts))
-        return
-    with ThreadPoolExecutor(workers, thread_name_prefix="tvl1") as pool:
-        waiting: deque[Future[np.ndarray]] = deque()
-        for first, second in pairs:
-            start = None if starts is None else next(starts)
-            waiting.append(pool.submit(pair_field, first, second, options, start))
-            if len(waiting) > workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+
+    def __init__(
+        self,
+        options: Tvl1Options,
+        pool: ThreadPoolExecutor | None = None,
+        threads: int = 1,
+        initial: Iterable[np.ndarray] | None = None,
+    ) -> None:
+        super().__init__()
+        self._options, self._pool, self._threads = options, pool, threads
+        self._starts = None if initial is None else iter(initial)
+        self._last: Pyramid | None = None
+        self._waiting: deque[Future[np.ndarray]] = deque()
+
+    def finish(self) -> list[np.ndarray]:
+        """The fields still in flight."""
+        return [self._waiting.popleft().result() for _ in range(len(self._waiting))]
+
+    def _add(self, frame: np.ndarray) -> list[np.ndarray]:
+        first, self._last = self._last, Pyramid(luma(frame), self._options)
+        if first is None:
+            return []
+        pair = first, self._last, self._options, None if self._starts is None else next(self._starts)
+        if self._pool is None:
+            return [pair_field(*pair)]
+        self._waiting.append(self._pool.submit(pair_field, *pair))
+        ready = []
+        while len(self._waiting) > self._threads or (self._waiting and self._waiting[0].done()):
+            ready.append(self._waiting.popleft().result())
+        return ready
 
 
 class Pyramid:
     """One frame at all levels, finest first; the parts that only a second frame needs are made on demand."""
 
     def __init__(self, frame: np.ndarray, options: Tvl1Options):
-        if frame.ndim != 2 or min(frame.shape) < 1:
-            raise UsageError(f"optical flow takes grey frames [H, W], got {list(frame.shape)}")
         self.sizes = options.sizes(*frame.shape)
         self.levels = [np.ascontiguousarray(frame, np.float32)]
         step = 1 / options.scale_step
@@ -108,15 +117,9 @@ def pair_field(
     second: Pyramid,
     options: Tvl1Options,
     initial: np.ndarray | None = None,
-    levels: int | None = None,
 ) -> np.ndarray:
-    """The field float32 [2, H, W] from one frame to the next, coarse to fine.
-
-    initial: a field to start from. levels: only so many of the finest are visited.
-    """
-    if first.sizes != second.sizes:
-        raise UsageError("the frame size changes inside the video; resize the frames to one size first")
-    sizes = first.sizes[:levels]
+    """The field float32 [2, H, W] from one frame to the next, coarse to fine. initial: where to start."""
+    sizes = first.sizes
     field = _coarsest_start(sizes, options, initial)
     for level in reversed(range(len(sizes))):
         height, width = sizes[level]
@@ -137,8 +140,6 @@ def _coarsest_start(
     if initial is None:
         return np.zeros((2, *sizes[-1]), np.float32)
     field = np.array(initial, np.float32, order="C")
-    if field.shape != (2, *sizes[0]):
-        raise UsageError(f"an initial field must be {[2, *sizes[0]]}, got {list(field.shape)}")
     step = 1 / options.scale_step
     for height, width in sizes[1:]:
         field = np.stack([resized(part, height, width, step, step) for part in field])

@@ -75,6 +75,11 @@ def check_frames(frames: np.ndarray) -> np.ndarray:
     return frames
 
 
+def luma(frame: np.ndarray) -> np.ndarray:
+    """A frame, uint8 [H, W] or RGB [H, W, 3], as grey [H, W]."""
+    return frame if frame.ndim == 2 else grey(frame)
+
+
 def grey(frame: np.ndarray) -> np.ndarray:
     """RGB uint8 [..., 3] -> grey uint8 [...]: 0.299 R + 0.587 G + 0.114 B in 15-bit fixed point.
 

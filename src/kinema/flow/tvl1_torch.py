@@ -5,9 +5,7 @@ The same algorithm as `tvl1_numba`, which is the faster one on processors.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -49,23 +47,6 @@ def tvl1_torch(
     firsts, seconds = images[:-1].split(batch), images[1:].split(batch)
     fields = [_fields_of_pairs(a, b, options) for a, b in zip(firsts, seconds, strict=True) if len(a)]
     return torch.cat(fields) if fields else images.new_empty((0, 2, *images.shape[1:]))
-
-
-def tvl1_torch_fields(
-    frames: Iterable[np.ndarray],
-    options: Tvl1Options | None = None,
-    *,
-    device: str | torch.device = "cuda",
-    batch: int = BATCH,
-) -> Iterator[np.ndarray]:
-    """The same in streaming form: grey frames uint8 [H, W] in, fields float32 [2, H, W] out, in order."""
-    stream = iter(frames)
-    held = list(islice(stream, 1))
-    while more := list(islice(stream, batch)):
-        if any(frame.shape != held[0].shape for frame in more):
-            raise UsageError("the frame size changes inside the video; resize the frames to one size first")
-        yield from tvl1_torch(np.stack(held + more), options, device=device, batch=batch).cpu().numpy()
-        held = more[-1:]
 
 
 def _fields_of_pairs(first: Tensor, second: Tensor, options: Tvl1Options) -> Tensor:

@@ -12,6 +12,7 @@ from pydantic import model_validator
 
 from ..flow.methods import describe_method
 from ..keys import fingerprint
+from ..sampling.frames import within
 from ..sampling.online import OnlineSampler, online_sampler
 from ..sampling.specs import Adaptive, Sampling, Segments, Uniform, Windows
 from ..settings import APART, Count
@@ -111,7 +112,7 @@ class FlowMaker(FrameMaker):
 
     def push(self, item: Frame) -> Iterable[Clip]:
         """Take one frame."""
-        if self.limit is not None and item.pts_seconds >= self.limit:
+        if item.index and not within(item.pts_seconds, self.limit):
             self.done = True
             return []
         self._waiting.append(item.pts_seconds)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import model_validator
 
+from ..sampling.frames import count_within
 from ..sampling.online import IndexSampler, OnlineSampler, online_sampler
 from ..sampling.specs import Adaptive, Sampling, Segments, Uniform, Windows
 from ..settings import APART
@@ -141,10 +142,8 @@ class RgbMaker(FrameMaker):
 
 def total_frames(sampling: Sampling, times: np.ndarray | None) -> int | None:
     """How many frames a sampling chooses from, where the times of all frames are known."""
-    if times is None:
-        return None
     limit = sampling.seconds if isinstance(sampling, Uniform | Adaptive) else None
-    return len(times) if limit is None else int((times < limit).sum())
+    return None if times is None else count_within(times, limit)
 
 
 def sampling_flow(sampling: Sampling) -> tuple[tuple[str, str], ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..resources import Resources, has_cuda
+from ..resources import Resources
 
 if TYPE_CHECKING:
     from ..flow.methods import FlowMethod
@@ -28,12 +28,7 @@ class Tools:
                 weights=weights,
                 folder=self.resources.folder,
                 download=not self.resources.offline,
-                device=self._device(),
+                device=self.resources.device,
                 threads=self.threads,
             )
         return found
-
-    def _device(self) -> str:
-        if self.resources.device != "auto":
-            return self.resources.device
-        return "cuda" if has_cuda() else "cpu"

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from ..backbones.table import BACKBONES, backbone_spec
-from ..backbones.weights import find_weights
 from ..errors import KinemaError
+from ..weights.find import find_weights
 from .prepare import default_features
 
 CORE = ("torch", "torchvision", "timm", "av", "numba", "scikit-learn", "lightning", "safetensors", "pyarrow")
@@ -96,7 +96,7 @@ def _weights(weights: str | Path | None) -> Iterator[Check]:
     for name in BACKBONES:
         for kind, files in backbone_spec(name).weights.items():
             try:
-                path, _ = find_weights(name, files, weights, download=False)
+                path, _ = find_weights(name, files, Path(weights) if weights else None, download=False)
                 yield Check(f"weights {name}/{kind}", "ok", str(path))
             except KinemaError:
                 where = "fetched on first use" if any(f.url for f in files) else "put into KINEMA_WEIGHTS"

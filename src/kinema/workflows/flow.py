@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,10 +13,12 @@ import numpy as np
 
 from ..atomic import atomic_open
 from ..errors import UsageError
+from ..features.sequence_file import HEADER_BYTES, safetensors_header
 from ..flow.color import flow_to_color
-from ..flow.methods import FieldStream, describe_method, field_stream
+from ..flow.methods import FlowMethod, describe_method, load_method
 from ..media.reader import VideoReader
 from ..media.writer import VideoWriter
+from ..resources import Resources
 from ..streams.images import fit
 
 VIDEO_ENDINGS = (".mp4", ".mkv", ".mov", ".avi")
@@ -25,7 +26,6 @@ RAW_ENDINGS = (".npy", ".safetensors")
 # Full colour in the video, as a part of the picture's width: 10 pixels at 320.
 _FULL_COLOR = 1 / 32
 _DEFAULT_FPS = 25.0
-_HEADER_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ def write_flow(
     max_px: float | None = None,
     short_side: int | None = None,
     threads: int | None = None,
-    weights_dir: str | Path | None = None,
+    resources: Resources | None = None,
     progress: Callable[[int], None] | None = None,
-    **options: Any,
+    **parameters: Any,
 ) -> FlowSummary:
     """Compute the flow between consecutive frames of `video` and write it to `out`.
 
@@ -57,7 +57,9 @@ def write_flow(
     32nd of the width); .npy for float16 [T - 1, 2, H, W] in pixels, channel 0 right and 1 down;
     .safetensors for the same under `flow`, with the method described in its metadata.
     short_side: shrink larger frames to this short side first, as I3D does with 256; pixels are then those
-    of the smaller frames. progress: called with the number of fields done. options: of the method.
+    of the smaller frames. threads: as for `load_method`, all cores by default. resources: device, and
+    weights and offline for the learned methods. progress: called with the number of fields done.
+    parameters: of the method.
     A video of one frame gives one zero field. Frames and fields are held a few at a time.
     Raises `UsageError`, `MediaError`, `WorkError`.
     """
@@ -65,17 +67,23 @@ def write_flow(
     if target.suffix.lower() not in VIDEO_ENDINGS + RAW_ENDINGS:
         known = ", ".join(VIDEO_ENDINGS + RAW_ENDINGS)
         raise UsageError(f"cannot write flow to '{target.name}'; give it one of the endings {known}")
-    stream = field_stream(method, weights_dir, threads=threads, **options)
+    use = resources or Resources()
+    weights = "none" if use.random else "published"
+    loaded = load_method(
+        method, weights=weights, folder=use.folder, download=not use.offline, device=use.device,
+        threads=threads or os.cpu_count() or 1, **parameters,
+    )  # fmt: skip
     with VideoReader(video) as reader:
         size = _size(reader.info.height, reader.info.width, short_side)
-        fields = _fields(reader, stream, size, "gray8" if method == "tvl1" else "rgb24")
+        fields = _fields(reader, loaded, size, "gray8" if method == "tvl1" else "rgb24")
         counted = _Counted(fields, progress)
         if target.suffix.lower() in VIDEO_ENDINGS:
             _write_video(target, counted, reader.info.average_fps or _DEFAULT_FPS, size, max_px)
         elif target.suffix.lower() == ".npy":
             _write_npy(target, counted, size)
         else:
-            _write_safetensors(target, counted, size, describe_method(method, **options))
+            described = describe_method(method, weights=weights, **parameters)
+            _write_safetensors(target, counted, size, described)
         note = reader.damage or ("one frame: a zero field" if counted.still else "")
     return FlowSummary(target, counted.count, *size, note)
 
@@ -111,10 +119,10 @@ def _size(height: int, width: int, short_side: int | None) -> tuple[int, int]:
 
 
 def _fields(
-    reader: VideoReader, stream: FieldStream, size: tuple[int, int], pixel_format: Any
+    reader: VideoReader, method: FlowMethod, size: tuple[int, int], pixel_format: Any
 ) -> Iterator[np.ndarray]:
     with closing(reader.read(pixel_format=pixel_format)) as frames:  # type: ignore[type-var]
-        yield from stream(
+        yield from method.fields(
             frame.data if frame.data.shape[:2] == size else fit(frame.data, size, "stretch")
             for frame in frames
         )
@@ -147,14 +155,11 @@ def _write_safetensors(
     path: Path, fields: _Counted, size: tuple[int, int], description: dict[str, Any]
 ) -> None:
     with atomic_open(path, "wb") as file:
-        file.write(b" " * (8 + _HEADER_BYTES))
+        file.write(b" " * (8 + HEADER_BYTES))
         _write_halves(file, fields, size)
-        shape = [fields.count, 2, *size]
-        entry = {"dtype": "F16", "shape": shape, "data_offsets": [0, 2 * math.prod(shape)]}
-        metadata = {name: str(value) for name, value in description.items()}
-        text = json.dumps({"__metadata__": {"units": "pixels", **metadata}, "flow": entry})
+        metadata = {"units": "pixels", **{name: str(value) for name, value in description.items()}}
         file.seek(0)
-        file.write(_HEADER_BYTES.to_bytes(8, "little") + text.encode().ljust(_HEADER_BYTES))
+        file.write(safetensors_header(metadata, flow=("F16", [fields.count, 2, *size])))
 
 
 def _write_halves(file: IO[bytes], fields: _Counted, size: tuple[int, int]) -> None:

@@ -1,0 +1,45 @@
+"""The learned flow methods: where their published values are, and their parameters. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..weights.files import WeightFile, torchvision_file
+
+_RAFT = "BSD-3-Clause; trained on FlyingChairs, FlyingThings3D and others"
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A learned method: its published file, the module that builds it, its parameters with their defaults.
+
+    The module holds build(name), the network with random values, and pair_fields(net, first, second,
+    **parameters): RGB float32 [N, 3, H, W] in 0..255, twice, -> fields [N, 2, H, W] in pixels.
+    """
+
+    weights: WeightFile
+    module: str
+    parameters: Mapping[str, int] = field(default_factory=dict)
+
+
+NETWORKS = {
+    "raft_small": Network(
+        torchvision_file("raft_small_C_T_V2-01064c6d.pth", licence=_RAFT), "raft", {"updates": 12}
+    ),
+    "raft_large": Network(
+        torchvision_file(
+            "raft_large_C_T_SKHT_V2-ff5fadd5.pth", "raft_large_C_T_V2-1bb1363a.pth", licence=_RAFT
+        ),
+        "raft",
+        {"updates": 12},
+    ),
+    "flownet2": Network(
+        WeightFile(
+            files=("flownet2-things-d63b53a7.ckpt",),
+            url="https://github.com/hmorimitsu/ptlflow/releases/download/weights1/flownet2-things-d63b53a7.ckpt",
+            licence="research only; trained on FlyingChairs and FlyingThings3D by the authors of FlowNet 2.0",
+        ),
+        "flownet2",
+    ),
+}
