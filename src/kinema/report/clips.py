@@ -13,7 +13,7 @@ from .data import FilmStrip, Sample
 
 def surest_and_worst(
     scores: np.ndarray, truth: np.ndarray, hits: int = 6, misses: int = 12
-) -> tuple[list, list]:
+) -> tuple[list[int], list[int]]:
     """Rows of `scores` [N, C] to show, given `truth` [N] class indices: (surest hits, worst misses).
 
     Hits are the highest-scored right answers, one per class before any class gets a second one. Misses are

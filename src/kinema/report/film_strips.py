@@ -18,12 +18,9 @@ from .data import FilmStrip
 _GAP = 3  # px between frames, black like the film's own bars
 
 
-def spread(times: Sequence[float], wanted: int = 6) -> list[float]:
-    """At most `wanted` of `times` (such as the steps of a feature sequence), evenly spread over them."""
-    if not len(times):
-        return []
-    picks = np.linspace(0, len(times) - 1, min(wanted, len(times))).round().astype(int)
-    return [float(times[pick]) for pick in picks]
+def spread(count: int, wanted: int = 6) -> list[int]:
+    """At most `wanted` of the numbers 0 to `count` - 1, such as steps of a sequence, evenly spread."""
+    return np.linspace(0, count - 1, min(wanted, count)).round().astype(int).tolist()
 
 
 def strip_from_frames(

@@ -96,6 +96,31 @@ def warning_list(data: ReportData) -> str:
     return f'<aside class="warnings" aria-label="Warnings"><h2>{title}</h2><ul>{"".join(items)}</ul></aside>'
 
 
+def comparisons(metrics: Mapping[str, Any]) -> tuple[Comparison, ...]:
+    """The run, the run on shuffled frames, and the answer that needs no model; columns for each subset.
+
+    `metrics` is metrics.json's content. A subset without test videos has no column.
+    """
+    subsets = {k: v for k, v in metrics.get("subsets", {}).items() if v["n_test"]}
+
+    def row(name: str, key: str, note: str) -> Comparison:
+        accuracy = {"all": metrics[key]}
+        for subset, own in subsets.items():
+            accuracy |= {subset: own[key], f"{subset}, among themselves": own[f"{key}_among"]}
+        return Comparison(name, accuracy, note, ours=key == "accuracy")
+
+    chance = {f"{subset}, among themselves": own["chance_among"] for subset, own in subsets.items()}
+    return (
+        row("this run", "accuracy", "frames in order"),
+        row("frames shuffled", "shuffled_accuracy", "the same model, steps of each video in random order"),
+        Comparison(
+            "always the largest class",
+            {"all": metrics["majority_baseline"]} | chance,
+            f"«{metrics['majority_class']}»; among themselves: chance",
+        ),
+    )
+
+
 def comparison_section(comparisons: tuple[Comparison, ...]) -> str:
     """Accuracy of the run and of simpler answers, over all clips and over subsets of them."""
     if not comparisons:

@@ -16,7 +16,6 @@ from ..anomaly.roc import auroc, auroc_interval
 from ..anomaly.threshold import choose_threshold
 from ..datasets.balance import choose_units
 from ..errors import UsageError
-from ..features.sequence_file import read_sequence
 from ..inference.predictor import LoadedRun
 from ..types import VideoRecord
 from .embed import embeddings
@@ -164,9 +163,8 @@ def _fits(normal: list[VideoRecord], options: AnomalyOptions) -> list[bool]:
 
 def _median_seconds(extracted: Extracted, records: Iterable[VideoRecord]) -> float:
     """Median span of the feature sequences, at least a tenth of a second."""
-    shelves = [part.shelf(extracted.store) for part in extracted.parts.values()]
     spans = []
     for record in records:
-        ends = [read_sequence(shelf.path(extracted.key(record))).pts_seconds for shelf in shelves]
+        ends = [extracted.sequence(record, name).pts_seconds for name in extracted.parts]
         spans.append(max((float(pts[-1]) for pts in ends if len(pts)), default=0.0))
     return max(float(np.median(spans)), 0.1)

@@ -10,10 +10,11 @@ from pathlib import Path
 from ..errors import WorkError
 from ..extraction.engine import ExtractReport, digest_records, extract, items_of
 from ..features.keys import video_key
+from ..features.sequence_file import read_sequence
 from ..features.store import FeatureStore
 from ..model.batch import FeatureItem
 from ..pipeline import StreamParts, default_workers
-from ..types import VideoRecord
+from ..types import FeatureSequence, VideoRecord
 from .events import SILENT, Events
 
 
@@ -34,6 +35,10 @@ class Extracted:
     def key(self, record: VideoRecord, variant: int = 0) -> str:
         """The store key of a record."""
         return video_key(self.digests[record.path], record, variant)
+
+    def sequence(self, record: VideoRecord, stream: str) -> FeatureSequence:
+        """The stored features of one stream of a record. Raises `WorkError` where the file is damaged."""
+        return read_sequence(self.items([record], ())[0].files[stream])
 
     def items(
         self, records: Sequence[VideoRecord], labels: Sequence[str], variants: int = 0
