@@ -75,20 +75,17 @@ class WeightsSource:
 class DatasetFacts:
     """The data as `scan` and extraction saw it. `root` is the folder's name, not a machine's path.
 
-    `counts` is label -> split -> videos; `seconds` the videos' lengths; `sound` the number of videos
-    with a sound track out of those counted, None where nobody looked.
+    `counts` is label -> split -> videos.
     """
 
     root: str
     layout: str
     split_source: str
     counts: Mapping[str, Mapping[str, int]]
-    seconds: Sequence[float] = ()
     absent: Sequence[str] = ()
     quarantined: Sequence[tuple[str, str]] = ()
     duplicates: Sequence[str] = ()
     leaks: Sequence[str] = ()
-    sound: int | None = None
 
     @property
     def total(self) -> int:
@@ -167,14 +164,7 @@ class Strips:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Html:
-    """Ready markup. It is put into the page as it is: whoever makes it escapes the names in it."""
-
-    markup: str
-
-
-Figure = Lines | Table | Strips | Html
+Figure = Lines | Table | Strips
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +194,6 @@ class ReportData:
     recipe_yaml: str = ""
     paper_title: str = ""
     paper_doi: str = ""
-    license: str = ""
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     dataset: DatasetFacts | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from statistics import median
 from typing import Any
 from urllib.parse import quote
 
@@ -76,10 +75,6 @@ def dataset_section(facts: DatasetFacts | None) -> str:
         ("videos", f"{markup.count(facts.total)} in {markup.plural(len(facts.counts), 'class', 'classes')}"),
         ("split", markup.escape(facts.split_source)),
     ]  # fmt: skip
-    if facts.sound is not None:
-        pairs.append(
-            ("sound", f"{markup.count(facts.sound)} of {markup.count(facts.total)} have a sound track")
-        )
     listings = (
         _listing("listed file is absent", "listed files are absent", facts.absent)
         + _listing(
@@ -88,10 +83,7 @@ def dataset_section(facts: DatasetFacts | None) -> str:
         + _listing("duplicate", "duplicates", facts.duplicates)
         + _listing("leak between splits", "leaks between splits", facts.leaks)
     )
-    return (
-        f'<section id="data"><h2>The videos</h2>{definitions(pairs)}{_counts(facts)}'
-        f"{_lengths(facts.seconds)}{listings}</section>"
-    )
+    return f'<section id="data"><h2>The videos</h2>{definitions(pairs)}{_counts(facts)}{listings}</section>'
 
 
 def definitions(pairs: Sequence[tuple[str, str]]) -> str:
@@ -127,24 +119,6 @@ def _count_row(label: str, row: Mapping[str, int], splits: Sequence[str], most: 
     return (
         f'<li><span class="label">{markup.name(label)}</span>'
         f'<span class="bar" aria-hidden="true">{parts}</span><span class="num">{numbers}</span></li>'
-    )
-
-
-def _lengths(seconds: Sequence[float], bins: int = 24) -> str:
-    """A histogram of the videos' lengths with shortest, median and longest in words."""
-    values = sorted(value for value in map(markup.finite, seconds) if value is not None)
-    if len(values) < 2:
-        return ""
-    low, high = values[0], values[-1]
-    width = (high - low) / bins or 1.0
-    heights = [0] * bins
-    for value in values:
-        heights[min(bins - 1, int((value - low) / width))] += 1
-    columns = "".join(f'<i style="height:{100 * height / max(heights):.1f}%"></i>' for height in heights)
-    return (
-        f'<h3>Lengths</h3><div class="histogram" aria-hidden="true">{columns}</div><p class="ends">'
-        f"<span>shortest {markup.duration(low)}</span><span>median {markup.duration(median(values))}</span>"
-        f"<span>longest {markup.duration(high)}</span></p>"
     )
 
 

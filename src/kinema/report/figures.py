@@ -10,7 +10,7 @@ from typing import Any
 
 from . import markup
 from .clips import clip_cards
-from .data import Figure, Html, Lines, Series, Strips, Table
+from .data import Figure, Lines, Series, Strips, Table
 
 _COLOURS = 6
 
@@ -23,8 +23,6 @@ def figure(item: Figure) -> str:
         return table(item)
     if isinstance(item, Strips):
         return f"<h3>{markup.escape(item.title)}</h3>{_note(item.note)}{clip_cards(item.samples)}"
-    if isinstance(item, Html):
-        return item.markup
     raise TypeError(f"unknown figure {type(item).__name__}")
 
 

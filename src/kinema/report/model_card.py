@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from . import markup
 from .data import DatasetFacts, ReportData
-from .render import write_text
 
 
 def model_card(data: ReportData) -> str:
@@ -20,11 +18,6 @@ def model_card(data: ReportData) -> str:
         _warnings(data), _usage(data), _classes(data), _training(data), _limits(data), _citation(data),
     ]  # fmt: skip
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def write_model_card(path: Path, data: ReportData) -> None:
-    """Write `model_card(data)` to `path` in one step."""
-    write_text(path, model_card(data))
 
 
 def _inline(value: object) -> str:
@@ -51,8 +44,6 @@ def _front_matter(data: ReportData) -> str:
         ],
         "metrics": ["accuracy"],
     }
-    if data.license:
-        entries["license"] = data.license
     if markup.finite(data.metrics.get("accuracy")) is not None:
         entries["model-index"] = [_index_entry(data)]
     return f"---\n{yaml.safe_dump(entries, sort_keys=False, allow_unicode=True)}---"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import tempfile
 from importlib import resources
 from pathlib import Path
 from string import Template
 
+from ..atomic import write_text
 from . import markup
 from .classes import class_section
 from .clips import clip_cards
@@ -53,19 +52,6 @@ def render_report(run: ReportData) -> str:
 def write_report(path: Path, run: ReportData) -> None:
     """Write `render_report(run)` to `path` in one step: a reader sees the old file or the whole new one."""
     write_text(path, render_report(run))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace the file at `path` by `text` (UTF-8) atomically."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _asset(name: str) -> str:

@@ -18,7 +18,7 @@ from ..errors import KinemaError
 from .prepare import default_features
 
 CORE = ("torch", "torchvision", "timm", "av", "numba", "scikit-learn", "lightning", "safetensors", "pyarrow")
-EXTRAS = {"openvino": "openvino", "flownet2": "ptlflow", "web": "fastapi", "onnx": "onnx"}
+EXTRAS = {"openvino": "openvino", "flownet2": "ptlflow"}
 
 
 class Check(NamedTuple):
