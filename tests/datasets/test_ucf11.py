@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from kinema.datasets import leave_one_group_out, load_dataset
+from kinema.datasets import load_dataset
+from kinema.datasets.splits import leave_one_group_out
 from kinema.errors import UsageError
 
 # The names of the published folders: class folder, and what its clips are called.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import torch
 import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
@@ -101,8 +100,3 @@ def load_detector(folder: str | Path) -> Detector:
         float(raw["seconds"]),
         tuple(str(label) for label in raw["normal"]),
     )
-
-
-def errors_of(autoencoder: Autoencoder, vectors: Tensor) -> Tensor:
-    """Reconstruction errors of embeddings [N, E], float32 [N]; none for none."""
-    return reconstruction_error(autoencoder, vectors) if len(vectors) else torch.zeros(0)

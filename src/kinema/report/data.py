@@ -92,6 +92,10 @@ class DatasetFacts:
         """Number of videos over all classes and splits."""
         return sum(sum(splits.values()) for splits in self.counts.values())
 
+    def count(self, split: str) -> int:
+        """Number of videos of one split."""
+        return sum(row.get(split, 0) for row in self.counts.values())
+
     @property
     def splits(self) -> list[str]:
         """The splits that occur: train, val, test first, then any other in order of appearance."""
@@ -211,6 +215,11 @@ class ReportData:
             raise ValueError(
                 f"confusion must be {classes} x {classes}, one row and column per `per_class` entry"
             )
+
+    @property
+    def random_backbones(self) -> list[str]:
+        """The backbones whose weights were never trained."""
+        return [source.backbone for source in (self.cost.weights if self.cost else ()) if source.random]
 
     @property
     def tested(self) -> int:

@@ -68,11 +68,9 @@ def ruler(metrics: Mapping[str, Any]) -> str:
 def _tiles(data: ReportData) -> str:
     metrics, classes = data.metrics, len(data.labels)
     tiles = [("mean over classes", markup.percent(metrics.get("mean_class_accuracy")))]
-    tiles += [
-        (f"right answer in the top {k}", markup.percent(metrics.get(f"top{k}")))
-        for k in (3, 5)
-        if classes > k
-    ]
+    for k in (3, 5):
+        if classes > k:
+            tiles.append((f"right answer in the top {k}", markup.percent(metrics.get(f"top{k}"))))
     if classes:
         tiles.append(("classes", markup.count(classes)))
     if data.cost is not None and data.cost.stages:
@@ -83,11 +81,10 @@ def _tiles(data: ReportData) -> str:
 
 def warning_list(data: ReportData) -> str:
     """The warnings, first of all random weights, in words that cannot be missed."""
-    random = [source.backbone for source in (data.cost.weights if data.cost else ()) if source.random]
     items = [
         f"<li><b>Random weights:</b> {markup.name(backbone)} was never trained on anything. "
         "These scores say nothing about what the recipe can do with pretrained weights.</li>"
-        for backbone in random
+        for backbone in data.random_backbones
     ]
     items += [f"<li>{markup.escape(text)}</li>" for text in data.warnings]
     if not items:

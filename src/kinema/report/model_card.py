@@ -37,11 +37,7 @@ def _front_matter(data: ReportData) -> str:
     entries: dict[str, Any] = {
         "library_name": "kinema",
         "pipeline_tag": "video-classification",
-        "tags": [
-            "action-recognition",
-            "video-classification",
-            *([markup.clean(data.recipe)] if data.recipe else []),
-        ],
+        "tags": ["action-recognition", "video-classification", *filter(None, [markup.clean(data.recipe)])],
         "metrics": ["accuracy"],
     }
     if markup.finite(data.metrics.get("accuracy")) is not None:
@@ -50,10 +46,8 @@ def _front_matter(data: ReportData) -> str:
 
 
 def _index_entry(data: ReportData) -> dict[str, Any]:
-    values = [
-        (key, markup.finite(data.metrics.get(key)))
-        for key in ("accuracy", "mean_class_accuracy", "top3", "top5")
-    ]
+    keys = ("accuracy", "mean_class_accuracy", "top3", "top5")
+    values = [(key, markup.finite(data.metrics.get(key))) for key in keys]
     dataset = markup.clean(data.dataset.root) if data.dataset else "unnamed"
     result = {
         "task": {"type": "video-classification"},
@@ -86,8 +80,10 @@ def _percent(value: Any) -> str:
 
 
 def _warnings(data: ReportData) -> str:
-    random = [source.backbone for source in (data.cost.weights if data.cost else ()) if source.random]
-    items = [f"- **Random weights:** the backbone {_code(name)} was never trained." for name in random]
+    items = [
+        f"- **Random weights:** the backbone {_code(name)} was never trained."
+        for name in data.random_backbones
+    ]
     items += [f"- {_inline(text)}" for text in data.warnings]
     return "## Before you trust the numbers\n\n" + "\n".join(items) if items else ""
 
@@ -116,18 +112,12 @@ def _training(data: ReportData) -> str:
     if data.history:
         lines.append(f"- {markup.plural(len(data.history), 'epoch')} of training.")
     if data.cost:
-        lines += [
-            f"- Weights of {_code(source.backbone)}: {_inline(source.source)}."
-            for source in data.cost.weights
-        ]
+        lines += [f"- Weights of {_code(w.backbone)}: {_inline(w.source)}." for w in data.cost.weights]
     return "## What it was trained on\n\n" + "\n".join(lines) if lines else ""
 
 
 def _dataset(facts: DatasetFacts) -> list[str]:
-    totals = [
-        f"{sum(row.get(split, 0) for row in facts.counts.values())} {_inline(split)}"
-        for split in facts.splits
-    ]
+    totals = [f"{facts.count(split)} {_inline(split)}" for split in facts.splits]
     lines = [
         f"- Videos: {_code(facts.root)} (layout {_inline(facts.layout)}), {', '.join(totals)}.",
         f"- Split: {_inline(facts.split_source)}.",

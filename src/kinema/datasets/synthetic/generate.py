@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ...atomic import write_text
 from ...errors import UsageError, WorkError
 from ...media.writer import VideoWriter
 from .actions import CLASSES
@@ -69,10 +70,10 @@ def make_synthetic(
     ]
     try:
         out.mkdir(parents=True, exist_ok=True)
-        _write_text(out / MARKER, _json({**wanted, "complete": False}))
+        _write_marker(out, {**wanted, "complete": False})
         _write_clips(out, jobs, settings, workers, progress)
-        _write_text(out / ANNOTATIONS, _annotations(jobs, actors))
-        _write_text(out / MARKER, _json({**wanted, "complete": True}))
+        write_text(out / ANNOTATIONS, _annotations(jobs, actors))
+        _write_marker(out, {**wanted, "complete": True})
     except OSError as error:
         raise WorkError(
             f"cannot write the synthetic set to {out}: {error.strerror or error};"
@@ -196,11 +197,5 @@ def _annotations(jobs: list[tuple[str, int, int]], actors: int) -> str:
     return text.getvalue()
 
 
-def _json(value: dict[str, Any]) -> str:
-    return json.dumps(value, indent=2) + "\n"
-
-
-def _write_text(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+def _write_marker(out: Path, value: dict[str, Any]) -> None:
+    write_text(out / MARKER, json.dumps(value, indent=2) + "\n")
