@@ -47,7 +47,7 @@ def test_whole_dataset(whole):
     assert len(dataset.records) == 1600
     assert dataset.groups == tuple(f"g{n:02d}" for n in range(1, 26))
     assert not dataset.has_split
-    assert dataset.warnings == ("ignored 275 files that are no videos: 275 .xgtf",)
+    assert dataset.warnings == ("ignored 275 files that are not videos: 275 .xgtf",)
     assert all(r.path.parent.name.endswith(r.group[1:]) for r in dataset.records)
 
 

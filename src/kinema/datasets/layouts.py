@@ -29,7 +29,7 @@ class Layout:
     splits: int = 0
 
 
-# In the order of detection: the most telling first, any folder last.
+# In the order of detection: the most specific first, any folder last.
 LAYOUTS: dict[str, Layout] = {
     "csv": Layout(csv_file.scan, lambda path: path.is_file()),
     "ucf101": Layout(ucf101.scan, ucf101.detect, splits=ucf101.SPLITS),

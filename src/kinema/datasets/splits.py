@@ -1,7 +1,7 @@
 """Splits as pure functions on records: by group, at random, leave one group out, k folds, by people.
 
-A group is what two clips must not share across train and test: an actor, a source video, a camera
-session. A random split leaks it, so a split is made by group wherever groups are known.
+Clips of one group (an actor, a source video, a camera session) must not be in train and in test. A random
+split does not heed this, so a split is made by group wherever groups are known.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KTH_PEOPLE: Mapping[str, tuple[int, ...]] = {
 
 
 def infer_group(name: str) -> str | None:
-    """The group a file name gives away: `v_Surfing_g07_c02.avi` -> `g07`, `person03_a.avi` -> `person03`."""
+    """The group that a file name holds: `v_Surfing_g07_c02.avi` -> `g07`, `person03_a.avi` -> `person03`."""
     found = _GROUP.search(re.split(r"[/\\]", name)[-1])
     return found[1].lower().replace("_", "") if found else None
 

@@ -1,4 +1,4 @@
-"""Protocols: which rounds of training and testing an accuracy is made of, and how they become one figure.
+"""Protocols: the rounds of training and testing behind an accuracy, and how they are averaged.
 
 Pure functions on datasets and on the metrics of finished rounds.
 """
@@ -115,7 +115,7 @@ def _people(dataset: Dataset, validation: bool) -> Dataset:
 def _random_and_group(dataset: Dataset, fraction: float, seed: int) -> list[tuple[str, Dataset]]:
     if not dataset.groups:
         raise UsageError(
-            f"no groups are known in {dataset.root}, so a split by group cannot stand beside a random one;"
+            f"no groups are known in {dataset.root}, so none can be made by group;"
             " give a CSV with a group column, or --set protocol.kind=split"
         )
     share = f"{fraction:.0%} test, seed {seed}"

@@ -1,4 +1,4 @@
-"""A recogniser at work on stored features: class scores and embeddings of many videos."""
+"""Class scores of videos from their stored features."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Film-strip cards: a video's frames, what it is, and what the model said."""
+"""Film-strip cards: a video's frames, its class and the model's scores."""
 
 from __future__ import annotations
 
@@ -99,5 +99,5 @@ def _scores(sample: Sample) -> str:
 
 
 def _width(score: float) -> str:
-    """A score as a bar's length; scores that are no probabilities (SVM margins) are cut to 0..1."""
+    """A score as a bar's length; scores that are not probabilities (SVM margins) are clipped to 0..1."""
     return f"{100 * min(1.0, max(0.0, markup.finite(score) or 0.0)):.1f}"

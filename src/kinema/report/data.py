@@ -64,7 +64,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class WeightsSource:
-    """Where a backbone's weights come from; `random` ones are called out loudly."""
+    """Where a backbone's weights come from; `random` ones get a warning."""
 
     backbone: str
     source: str
@@ -151,7 +151,7 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of plain values; numbers are set to the right."""
+    """A table of plain values; numbers are aligned to the right."""
 
     title: str
     columns: tuple[str, ...]

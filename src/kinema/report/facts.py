@@ -1,4 +1,4 @@
-"""The data's facts, the training curves, the recipe and what it all cost."""
+"""Sections on the data, the training curves, the recipe and the cost of a run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CURVES = (("train_{}", "training"), ("val_{}", "validation"))
 
 
 def training_section(history: Sequence[Mapping[str, Any]]) -> str:
-    """Loss and accuracy over the epochs, with all numbers folded away beneath."""
+    """Loss and accuracy over the epochs, with all numbers in a folded table."""
     if not history:
         return ""
     steps, axis = _epochs(history)
@@ -68,7 +68,7 @@ def _number(value: Any) -> Any:
 
 
 def dataset_section(facts: DatasetFacts | None) -> str:
-    """Where the videos come from, how they were split, and which of them are missing, broken or doubled."""
+    """Where the videos come from, how they were split, and which are absent, unreadable or duplicated."""
     if facts is None:
         return ""
     pairs = [

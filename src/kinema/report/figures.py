@@ -1,5 +1,5 @@
 """Typed figures -> HTML. Charts are SVG stretched to the page's width, with their text as HTML around it,
-so that letters stay sharp and readable from a phone to a wall. Without JavaScript only the readouts are lost.
+so that letters are not stretched. Without JavaScript only the values under the cursor are missing.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class _Frame:
 
 
 def _path(series: Series, frame: _Frame, index: int) -> str:
-    """One curve, lifted off the paper at every gap. A lone point gets a short dash to be seen at all."""
+    """One curve, interrupted at every gap. A single point gets a short dash, or it would be invisible."""
     parts: list[list[str]] = [[]]
     for x, y in zip(series.x, map(markup.finite, series.y), strict=True):
         if y is None:

@@ -93,8 +93,8 @@ def film_strip(
 class _Around:
     """Wants the frames up to `gap` seconds before each time, the first at or after it, all after the last.
 
-    What comes after the last time lets the strip see that the nearest frame has gone by, and stop reading.
-    The first frame is wanted always: there is something to show even if every time lies past the end.
+    A frame after the last time shows that the nearest one has passed, so that reading can stop. The first
+    frame is always wanted, so that there is one even if every time lies past the end.
     """
 
     def __init__(self, times: Sequence[float], gap: float):

@@ -1,4 +1,4 @@
-"""The top of the report: the one number, how sure it is, what it has to beat, and what to be wary of."""
+"""The top of the report: accuracy with its interval, the baselines, and the warnings."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _tiles(data: ReportData) -> str:
 
 
 def warning_list(data: ReportData) -> str:
-    """The warnings, first of all random weights, in words that cannot be missed."""
+    """The warnings, random weights first."""
     items = [
         f"<li><b>Random weights:</b> {markup.name(backbone)} was never trained on anything. "
         "These scores say nothing about what the recipe can do with pretrained weights.</li>"
@@ -119,15 +119,15 @@ def comparisons(metrics: Mapping[str, Any]) -> tuple[Comparison, ...]:
 
 
 def comparison_section(comparisons: tuple[Comparison, ...]) -> str:
-    """Accuracy of the run and of simpler answers, over all clips and over subsets of them."""
+    """Accuracy of the run and of the baselines, over all clips and over subsets of them."""
     if not comparisons:
         return ""
     columns = list(dict.fromkeys(column for row in comparisons for column in row.accuracy))
     head = "".join(f'<th scope="col">{markup.name(column)}</th>' for column in columns)
     body = "".join(_comparison_row(row, columns) for row in comparisons)
     return (
-        '<section id="baselines"><h2>Against simpler answers</h2>'
-        '<p class="intro">The run beside simpler answers to the same question. What a simpler answer reaches '
+        '<section id="baselines"><h2>Compared with baselines</h2>'
+        '<p class="intro">The run beside baselines. Accuracy that a baseline reaches '
         "too was not learned from motion or order.</p>"
         f'<div class="scroll"><table class="compare"><thead><tr><th scope="col">answer</th>{head}'
         f"</tr></thead><tbody>{body}</tbody></table></div></section>"

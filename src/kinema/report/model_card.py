@@ -21,7 +21,7 @@ def model_card(data: ReportData) -> str:
 
 
 def _inline(value: object) -> str:
-    """Text without meaning to Markdown or HTML: one line, special characters escaped."""
+    """One line of text with the special characters of Markdown and HTML escaped."""
     return re.sub(r"([\\`*_{}\[\]<>#|!~$&])", r"\\\1", markup.clean(value)).strip()
 
 
@@ -133,8 +133,8 @@ def _limits(data: ReportData) -> str:
     count = len(data.labels)
     known = f"one of its {count} classes" if count else "one of its classes"
     lines = [
-        f"- It answers with {known}, whatever it is shown; a low score is all it has for not knowing.",
-        "- The figures hold for videos like those of its test: other cameras, places or people may do worse.",
+        f"- It answers with {known}, whatever it is shown; a low score is its only sign of not knowing.",
+        "- The figures hold for videos like its test videos: other cameras, places or people may do worse.",
         "- It was not tested for decisions about people, and should not make them.",
     ]
     lines += [f"- {_inline(note)}" for note in data.notes]

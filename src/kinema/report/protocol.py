@@ -1,4 +1,4 @@
-"""The protocol's section of a report: every round, mean and spread, and what the split was worth."""
+"""The protocol's section of a report: every round, mean and spread, and random against grouped."""
 
 from __future__ import annotations
 

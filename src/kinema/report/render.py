@@ -88,8 +88,8 @@ def _clips_section(run: ReportData) -> str:
     groups = "".join(
         f'<div class="group"><h3>{title}</h3><p class="note">{note}</p>{clip_cards(samples, index)}</div>'
         for title, note, samples in (
-            ("Worst misses", "Wrong, and the surest of it first.", misses),
-            ("Surest hits", "Right, with the highest scores.", hits),
+            ("Worst misses", "Wrong answers; those furthest above the true class first.", misses),
+            ("Surest hits", "Right answers with the highest scores.", hits),
         )
         if samples
     )

@@ -1,4 +1,4 @@
-"""report.html of an anomaly detector: how well it tells, where the threshold lies, what stands out most."""
+"""report.html of an anomaly detector: the threshold, the ROC curve and the most anomalous videos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is everything here that Kinema needs? Facts about the installation, each with the cure."""
+"""Checks of the installation: packages, codecs, processor, folders, weights; each with its cure."""
 
 from __future__ import annotations
 

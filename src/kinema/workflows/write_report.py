@@ -1,4 +1,4 @@
-"""What a training found out, as report.html and as the model card README.md of the run."""
+"""The results of a training, as report.html and as the model card README.md of the run."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def report_data(facts: RunFacts, evaluation: Evaluation) -> ReportData:
 
 
 def data_warnings(dataset: Dataset, extracted: Extracted, parts: Mapping[str, StreamParts]) -> list[str]:
-    """What may spoil the result: random weights, leaks, duplicates across splits, imbalance, lost files."""
+    """What may distort the result: random weights, leaks, duplicates across splits, imbalance, lost files."""
     warnings = [
         f"{b.spec.name} has random weights ({b.source}): its features are not those of a trained network"
         for part in parts.values()
@@ -118,7 +118,7 @@ def data_warnings(dataset: Dataset, extracted: Extracted, parts: Mapping[str, St
 
 
 def _absent_streams(dataset: Dataset, extracted: Extracted) -> list[str]:
-    """How many videos have nothing for a stream, such as sound; counted in the store, whoever filled it."""
+    """How many videos have nothing for a stream, such as sound; counted over the stored features."""
     items = extracted.items(dataset.records, dataset.labels)
     absent = {name: len(items) - len(with_stream(items, name)) for name in extracted.parts}
     return [

@@ -38,8 +38,8 @@ class SyntheticClass:
 
     `subset` is what separates the class from its neighbours: "visual" (a single frame is enough),
     "order" (frame for frame the same pictures as its partner, played backwards) or "sound" (the very
-    same pictures as its partner). "tempo" is what lies between two visual classes and is told by its
-    pace as much as by its pose: in no pair, and best left out where one frame must be enough.
+    same pictures as its partner). "tempo" lies between two visual classes and differs from them in pace
+    as much as in pose; it has no partner, and is best left out where one frame must be enough.
     """
 
     subset: str
@@ -50,7 +50,7 @@ class SyntheticClass:
 
     @property
     def can_be_brief(self) -> bool:
-        """Whether nothing about the still actor gives the class away: no prop, and it ends as it began."""
+        """Whether the actor at rest does not show the class: no prop, and the action ends as it began."""
         return ACTIONS[self.action].cyclic and ACTIONS[self.action].prop is None
 
 

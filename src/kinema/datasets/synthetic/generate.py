@@ -46,7 +46,7 @@ def make_synthetic(
     Files are `out/<class>/<class>_gNN_cMM.mp4` (NN the actor, MM the clip); the CSV has
     `file_name,label,split,group`, every third actor in the test split. `classes` are names of
     `CLASSES` (default: all; with `brief`, those that can be). `brief` is the part of the clip (0..1) that
-    holds the action; the actor stands still for the rest of it, and nothing there gives the class away.
+    holds the action; the actor stands still for the rest of it, which does not show the class.
 
     A clip depends on its own label, actor, clip number and the common settings only, so a set can
     grow in place: what is there is kept, what is missing is written. A finished set is left alone.
@@ -140,7 +140,7 @@ def _read_marker(out: Path) -> dict[str, Any] | None:
 
 
 def _check_fits(out: Path, found: dict[str, Any] | None, wanted: dict[str, Any]) -> None:
-    """A set grows in place, and nothing else: files of another set must not mix with this one's."""
+    """A set may grow in place; files of another set must not mix with it."""
     if found is None:
         return
     other = {k: v for k, v in found["settings"].items() if wanted["settings"].get(k) != v}

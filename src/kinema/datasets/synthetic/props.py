@@ -22,7 +22,7 @@ def draw_stool(draw: ImageDraw.ImageDraw, view: View, seat: float) -> None:
 
 
 def draw_drum(draw: ImageDraw.ImageDraw, view: View) -> None:
-    """A covered drum in front of the figure: what is under the cloth can only be heard."""
+    """A drum under a cloth in front of the figure: only its sound tells a bell from a drum."""
     cloth: RGB = (128, 74, 92)
     x, top, _ = view.project(np.array([-0.1, 0.44, 0.44]))
     _, bottom, _ = view.project(np.array([-0.1, 0.0, 0.44]))

@@ -1,4 +1,4 @@
-"""Where it happens: four kinds of painted places, each in many variations."""
+"""Backgrounds: four kinds of painted places, each with random variations."""
 
 from __future__ import annotations
 
