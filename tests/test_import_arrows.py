@@ -26,7 +26,7 @@ LAYERS = [
     {"evaluation", "training", "report"},
     {"inference"},
     {"workflows"},
-    {"cli", "web"},
+    {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

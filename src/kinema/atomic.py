@@ -39,6 +39,6 @@ def atomic_open(path: Path, mode: str = "w", **options: Any) -> Iterator[IO[Any]
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace `path` by a UTF-8 text file."""
-    with atomic_open(path) as file:
+    """Replace `path` by a UTF-8 text file with Unix line ends."""
+    with atomic_open(path, newline="\n") as file:
         file.write(text)

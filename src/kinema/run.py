@@ -1,4 +1,4 @@
-"""A run: a trained recipe in a folder. It predicts with nothing else but the backbone weights.
+"""A run: a trained recipe in a folder. Prediction needs it and the backbone weights, nothing else.
 
 Loading executes no code: YAML, JSON and safetensors only.
 """
@@ -28,7 +28,7 @@ class RunConfig:
     """What `config.yaml` holds.
 
     `backbones` lists, per stream, what was used: name, features, weights digest, source. `data` holds facts
-    of the training data that prediction needs (mean frame rate) or that people want to know.
+    of the training data that prediction needs or that people want to know.
     """
 
     recipe: Recipe

@@ -56,7 +56,7 @@ def test_other_files_are_counted_not_read(tmp_path):
     dataset = load_dataset(tmp_path)
     assert sorted(by_name(dataset)) == ["a/1.mp4", "b/2.mp4"]
     text = "\n".join(dataset.warnings)
-    assert "ignored 4 files that are no videos: 2 .txt, 1 hidden, 1 without suffix" in text
+    assert "ignored 4 files that are not videos: 2 .txt, 1 hidden, 1 without suffix" in text
     assert "outside any class folder are left out: loose.mp4" in text
     assert "without videos, left out: empty" in text
 

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from kinema.datasets import load_dataset, merge_validation
+from kinema.datasets import load_dataset
+from kinema.datasets.splits import merge_validation
 from kinema.errors import UsageError
 
 ACTIONS = ("boxing", "handclapping", "handwaving", "jogging", "running", "walking")

@@ -7,14 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinema.datasets import (
-    Dataset,
+from kinema.datasets import Dataset, load_dataset
+from kinema.datasets.splits import (
     carve_validation,
     ensure_split,
     group_folds,
     infer_group,
     leave_one_group_out,
-    load_dataset,
     merge_validation,
     split_by_group,
     split_people,

@@ -192,7 +192,7 @@ def test_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     def full(self: Path, *args, **kwargs) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(WorkError, match="No space left on device; make room") as caught:
         _make(tmp_path / "set")
     assert "\n" not in str(caught.value)

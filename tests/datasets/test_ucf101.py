@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from kinema.datasets import load_dataset, official_splits
+from kinema.datasets import load_dataset
 from kinema.errors import UsageError
 
 # Clips of each official split, as published with the dataset.
@@ -68,8 +68,8 @@ def test_six_real_classes(ucf_clips):
 
 def test_whole_dataset_all_splits(whole):
     found = {}
-    for number, (title, dataset) in enumerate(official_splits(whole), 1):
-        assert title == f"split {number}"
+    for number in (1, 2, 3):
+        dataset = load_dataset(whole, split=number)
         assert len(dataset.labels) == 101
         assert (dataset.absent, dataset.warnings) == ((), ())
         assert set(dataset.groups) == {f"g{n:02d}" for n in range(1, 26)}

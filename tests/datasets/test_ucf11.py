@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from kinema.datasets import leave_one_group_out, load_dataset
+from kinema.datasets import load_dataset
+from kinema.datasets.splits import leave_one_group_out
 from kinema.errors import UsageError
 
 # The names of the published folders: class folder, and what its clips are called.
@@ -46,7 +47,7 @@ def test_whole_dataset(whole):
     assert len(dataset.records) == 1600
     assert dataset.groups == tuple(f"g{n:02d}" for n in range(1, 26))
     assert not dataset.has_split
-    assert dataset.warnings == ("ignored 275 files that are no videos: 275 .xgtf",)
+    assert dataset.warnings == ("ignored 275 files that are not videos: 275 .xgtf",)
     assert all(r.path.parent.name.endswith(r.group[1:]) for r in dataset.records)
 
 

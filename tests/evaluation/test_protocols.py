@@ -12,6 +12,7 @@ from kinema.errors import UsageError
 from kinema.evaluation.metrics import classification_metrics
 from kinema.evaluation.protocols import differ, pooled_confusion, rounds, summarise
 from kinema.recipe import Protocol
+from kinema.report.headline import comparisons
 from kinema.types import VideoRecord
 
 LABELS = ("run", "walk")
@@ -236,3 +237,25 @@ def test_pooling_goes_by_label_and_not_by_position():
     )
     assert labels == ["a", "b", "c"]
     assert pooled.tolist() == [[1, 2, 0], [3, 14, 20], [0, 30, 40]]
+
+
+def test_subsets_keep_every_figure_and_weigh_rounds_by_their_videos():
+    """Two rounds of 1 and 9 videos of a subset: 1 of 1 and 3 of 9 right are 4 of 10, not two thirds."""
+
+    def row(n_test, accuracy):
+        named = {"accuracy": accuracy, "shuffled_accuracy": accuracy / 2, "accuracy_among": accuracy}
+        return {"n_test": n_test, **named, "shuffled_accuracy_among": 0.25, "chance_among": 0.5}
+
+    load = loader("g1", "g2", per_group=5, layout="hmdb51", splits={"g1": "train", "g2": "test"})
+    protocol = Protocol(kind="official_splits")
+    made = rounds(load, protocol, seed=0)
+    empty = {"n_test": 0, "accuracy": None, "shuffled_accuracy": None}
+    subsets = [{"pair": s, "none": empty} for s in (row(1, 1.0), row(9, 1 / 3), empty)]
+    found = [measured(r, 10) | {"subsets": s} for r, s in zip(made, subsets, strict=True)]
+    whole = summarise(protocol, made, found)
+    assert whole["subsets"]["pair"] == pytest.approx(row(10, 0.4))
+    assert whole["subsets"]["none"] == empty
+    run, shuffled, majority = comparisons(whole)
+    assert run.accuracy == pytest.approx({"all": 1.0, "pair": 0.4, "pair, among themselves": 0.4})
+    assert shuffled.accuracy == pytest.approx({"all": 0.5, "pair": 0.2, "pair, among themselves": 0.25})
+    assert majority.accuracy["pair, among themselves"] == 0.5

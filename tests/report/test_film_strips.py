@@ -84,9 +84,9 @@ def test_nothing_to_show_is_an_error_with_its_cure(frames, times):
 
 
 def test_spread_covers_both_ends():
-    assert spread([0.0, 1.0, 2.0, 3.0, 4.0], 3) == [0.0, 2.0, 4.0]
-    assert spread(np.arange(2.0), 6) == [0.0, 1.0]
-    assert spread([], 6) == []
+    assert spread(5, 3) == [0, 2, 4]
+    assert spread(2, 6) == [0, 1]
+    assert spread(0, 6) == []
 
 
 @pytest.fixture

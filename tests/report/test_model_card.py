@@ -5,7 +5,7 @@ from __future__ import annotations
 import yaml
 
 from kinema.report.data import Cost, DatasetFacts, ReportData, WeightsSource
-from kinema.report.model_card import model_card, write_model_card
+from kinema.report.model_card import model_card
 
 PER_CLASS = [{"label": label, "recall": 0.9, "support": 10} for label in ("walk", "sit | `down`\n# up")]
 METRICS = {
@@ -26,12 +26,9 @@ def front_matter(card: str) -> dict:
 
 def test_front_matter():
     facts = DatasetFacts("clips", "folder", "by group", {"walk": {"train": 3, "test": 1}})
-    head = front_matter(
-        model_card(ReportData("T: x", recipe="lite", license="mit", metrics=METRICS, dataset=facts))
-    )
+    head = front_matter(model_card(ReportData("T: x", recipe="lite", metrics=METRICS, dataset=facts)))
     assert head["library_name"] == "kinema"
     assert head["pipeline_tag"] == "video-classification"
-    assert head["license"] == "mit"
     (entry,) = head["model-index"]
     assert entry["name"] == "T: x"
     assert {"type": "accuracy", "value": 0.9658} in entry["results"][0]["metrics"]
@@ -72,9 +69,7 @@ def test_names_cannot_leave_their_place():
     assert "\\[x\\](javascript:y)␊\\# no" in card
 
 
-def test_without_results(tmp_path):
-    path = tmp_path / "README.md"
-    write_model_card(path, ReportData("Bare"))
-    text = path.read_text(encoding="utf-8")
+def test_without_results():
+    text = model_card(ReportData("Bare"))
     assert "not been evaluated" in text
     assert "model-index" not in front_matter(text)

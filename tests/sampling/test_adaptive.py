@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-from importlib import import_module
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -94,11 +91,6 @@ def test_allotments_worked_out_by_hand(
     weights: list[float], limits: list[int], total: int, expected: list[int]
 ) -> None:
     assert allot(np.array(weights, float), np.array(limits), total).tolist() == expected
-
-
-def test_the_documented_example() -> None:
-    result = doctest.testmod(import_module("kinema.sampling.adaptive"))
-    assert (result.failed, result.attempted) == (0, 1)
 
 
 def test_a_still_video_is_sampled_uniformly() -> None:

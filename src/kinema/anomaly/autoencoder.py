@@ -65,8 +65,8 @@ def fit_autoencoder(
     """Fit on embeddings of normal videos, float [N, E]: mean squared error, AdamW, cosine schedule.
 
     `hidden` defaults to the geometric mean of E and the bottleneck. Equal inputs and seed give equal models.
-    Raises UsageError for fewer than two videos or a bottleneck that is none, WorkError for values that are
-    not finite.
+    Raises UsageError for fewer than two videos or a bottleneck that does not fit, WorkError for values that
+    are not finite.
     """
     train = _finite(train).float()
     count, size = train.shape

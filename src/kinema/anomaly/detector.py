@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import torch
 import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
@@ -36,7 +35,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """An autoencoder with its threshold, and the run whose embeddings it knows.
+    """An autoencoder with its threshold, and the run whose embeddings it was fitted on.
 
     `held_out` are the errors of held-out normal videos, ascending, float32 [n]. `run` is the folder of the
     run when this was fitted, `fingerprint` the digest of what makes its embeddings. `seconds` is the median
@@ -75,16 +74,16 @@ def save_detector(folder: Path, detector: Detector) -> None:
 
 
 def load_detector(folder: str | Path) -> Detector:
-    """Read a folder of `save_detector`. Raises `UsageError` where it is none, damaged or newer than this."""
+    """Read what `save_detector` wrote. Raises `UsageError` where there is none, or a damaged or newer one."""
     folder = Path(folder)
     try:
         raw = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError):
         raise UsageError(
-            f"{folder} is no anomaly detector (no readable {CONFIG}); make one with `kinema anomaly fit`"
+            f"{folder} is not an anomaly detector (no readable {CONFIG}); make one with `kinema anomaly fit`"
         ) from None
     if not isinstance(raw, dict) or "kinema_anomaly" not in raw:
-        raise UsageError(f"{folder / CONFIG} is no anomaly detector's; make one with `kinema anomaly fit`")
+        raise UsageError(f"{folder / CONFIG} is not a detector's; make one with `kinema anomaly fit`")
     if raw["kinema_anomaly"] > DETECTOR_VERSION:
         raise UsageError(f"{folder} was made by a newer Kinema; update Kinema to use it")
     try:
@@ -101,8 +100,3 @@ def load_detector(folder: str | Path) -> Detector:
         float(raw["seconds"]),
         tuple(str(label) for label in raw["normal"]),
     )
-
-
-def errors_of(autoencoder: Autoencoder, vectors: Tensor) -> Tensor:
-    """Reconstruction errors of embeddings [N, E], float32 [N]; none for none."""
-    return reconstruction_error(autoencoder, vectors) if len(vectors) else torch.zeros(0)

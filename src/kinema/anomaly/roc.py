@@ -1,4 +1,4 @@
-"""How well errors tell anomalous from normal videos: ROC curve, its area, and how sure the area is."""
+"""How well errors separate anomalous from normal videos: ROC curve, its area and the area's interval."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def auroc_interval(area: float, normal: int, anomalous: int, confidence: float =
 
     Newcombe's method 5 (Statistics in Medicine 25, 2006, 559-573): Hanley and McNeil's variance at the
     limits themselves, with both counts replaced by their mean, solved for the limits. It stays inside [0, 1]
-    and keeps its width where the area is 0 or 1.
+    and has a width even where the area is 0 or 1.
     """
     z = float(norm.ppf(0.5 + confidence / 2))
     extra = (normal + anomalous) / 2 - 1
@@ -45,7 +45,7 @@ def auroc_interval(area: float, normal: int, anomalous: int, confidence: float =
     def high_side(theta: float) -> float:
         return theta - deviation(theta) - area
 
-    # Where the area is 0 or 1, that value itself solves the equation beside the limit that is wanted.
+    # Where the area is 0 or 1, that value itself is a spurious root.
     tiny = 1e-9
     low = 0.0 if area < tiny else brentq(low_side, 0.0, min(area, 1 - tiny))
     high = 1.0 if area > 1 - tiny else brentq(high_side, max(area, tiny), 1.0)

@@ -1,4 +1,4 @@
-"""From reconstruction errors of held-out normal videos to a threshold, and how sure it can be."""
+"""From reconstruction errors of held-out normal videos to a threshold and the certainty of its rate."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Threshold:
 
 
 def needed(rate: float) -> int:
-    """The smallest number of held-out normal videos with which `rate` can be promised on average."""
+    """The smallest number of held-out normal videos with which `rate` can be reached on average."""
     return math.ceil(round(1 / rate - 1, 9))
 
 

@@ -54,7 +54,7 @@ def fit(
     *,
     resources: Resources,
 ) -> None:
-    """Fit on normal videos: a folder of them is enough. Other classes, where --normal picks some, give a ROC.
+    """Fit a detector on normal videos, all or those of the classes --normal; other classes give a ROC curve.
 
     Example: kinema anomaly fit run normal_videos --out detector --false-alarms 0.05
     """

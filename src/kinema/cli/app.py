@@ -11,7 +11,7 @@ from ..errors import KinemaError, UsageError
 from . import anomaly, demo, doctor, embed, evaluate, extract, flow, predict, recipes, scan, search, train
 from .console import error_console
 
-# What typer makes of an interruption by the keyboard.
+# Typer's exit code after Ctrl-C.
 INTERRUPTED = 130
 
 app = typer.Typer(
@@ -39,7 +39,7 @@ def main() -> None:
             error_console().print("stopped; what was finished is kept, start again to go on", soft_wrap=True)
         raise
     except OSError as error:
-        # A full disk or a lost folder, wherever it strikes.
+        # A full disk or a lost folder, wherever it occurs.
         where = f" ({error.filename})" if error.filename else ""
         _show_error(f"{error.strerror or error}{where}; free space or choose another folder")
         sys.exit(1)

@@ -40,7 +40,7 @@ class ConsoleEvents(Events):
         self.task: Any = None
 
     def __enter__(self) -> ConsoleEvents:
-        if self.console.is_interactive:  # elsewhere its end would be an empty line
+        if self.console.is_interactive:  # elsewhere closing it would print an empty line
             self.bar.start()
         return self
 
@@ -73,7 +73,7 @@ class ConsoleEvents(Events):
         self.console.print(f"  {escape(text)}", soft_wrap=True, highlight=False)
 
     def warn(self, text: str) -> None:
-        """A line that stands out."""
+        """A highlighted line."""
         self.console.print(f"[yellow]![/] {escape(text)}", soft_wrap=True, highlight=False)
 
     def _clear(self) -> None:

@@ -1,4 +1,4 @@
-"""`kinema demo`: the whole way on a synthetic set, without network."""
+"""`kinema demo`: every step from videos to report on a synthetic set, without network."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def command(
     if json:
         print_json(facts)
         return
-    # Not through a console: lines broken at the terminal's width would be another YAML, or none.
+    # Not through a console, which would break lines at the terminal's width and so change the YAML.
     typer.echo(recipe.to_yaml(), nl=False)
     typer.echo(f"# trainable parameters: {facts['trainable_parameters']:,}")
     if facts["paper_trainable_parameters"]:

@@ -12,7 +12,7 @@ SHOWN = 8
 
 
 def show_scan(report: ScanReport) -> None:
-    """Counts per class first, then the facts, then everything that wants attention."""
+    """Counts per class first, then the facts, then everything that needs attention."""
     console = Console()
     splits = [s for s in ("train", "val", "test", "unsplit") if any(row[s] for row in report.counts.values())]
     table = Table("class", *splits, box=None, header_style="bold")

@@ -13,9 +13,9 @@ _RESTART_UNITS = 4000  # units tried over all starts: with many units the first 
 def choose_units(units: Sequence[str], labels: Sequence[str], fraction: float, seed: int) -> list[bool]:
     """Which items belong to the chosen part: about `fraction` of every class, never half a unit.
 
-    `units` and `labels` hold one entry per item. A class never loses its last unit to the chosen part,
-    and is in it if that can be. Random start, then single moves as long as one brings the class shares
-    nearer; more starts while a class is missing on a side.
+    `units` and `labels` hold one entry per item. Every class keeps a unit outside the chosen
+    part, and has one inside it where that is possible. From a random start single units are moved as long
+    as this improves the class shares; more starts follow while a class is missing on one side.
     """
     if not 0 <= fraction < 1:
         raise ValueError(f"fraction must be from 0 to below 1, got {fraction}")
@@ -28,7 +28,7 @@ def choose_units(units: Sequence[str], labels: Sequence[str], fraction: float, s
         chosen, cost = _descend(counts, start, fraction)
         if cost < best_cost - 1e-12:
             best, best_cost = chosen, cost
-        if best_cost < 1:  # no class is missing anywhere; a first fit also keeps seeds apart
+        if best_cost < 1:  # no class is missing; stop here, so that seeds give different splits
             break
     return best[unit_of].tolist()
 
@@ -72,7 +72,7 @@ def _fair_start(counts: np.ndarray, fraction: float, rng: np.random.Generator) -
 
 
 def _any_start(counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Any units at all: what is left to try where whole units fit the shares badly."""
+    """Units at random, for data whose units do not fit the shares."""
     return rng.random(len(counts)) < rng.random()
 
 

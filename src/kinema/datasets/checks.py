@@ -1,4 +1,4 @@
-"""Is this dataset fit to train on? Refusals with a cure; leaks and duplicates that flatter a score."""
+"""Checks before training: datasets that cannot be used, and leaks and duplicates that raise a score."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """Files of identical content, by name; what they do not agree on makes it worse."""
+    """Files of identical content, by name, with all splits and labels that they have."""
 
     names: tuple[str, ...]
     splits: tuple[str, ...]
@@ -117,7 +117,7 @@ def find_leaks(records: Iterable[VideoRecord]) -> list[Leak]:
 def find_duplicates(records: Sequence[VideoRecord], digests: Mapping[str, str]) -> list[Duplicate]:
     """Files of identical content; `digests` maps a record's `name` to the digest of its file.
 
-    Parts of one file are no duplicates of each other. Files without a digest are passed over.
+    Parts of one file are not duplicates of each other. Files without a digest are skipped.
     """
     same: dict[str, list[VideoRecord]] = {}
     for record in records:

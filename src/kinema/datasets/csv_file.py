@@ -23,8 +23,8 @@ def scan(root: Path, *, split: int | None = None) -> Dataset:
     """Reads the CSV file `root`; `split` has no meaning here.
 
     `file_name` is relative to the CSV's folder, or absolute. `split` is train, val or test; a row
-    without one, where others have one, is left out. `group` falls back to what the file name gives
-    away. `start` and `end` are seconds of video time; either may be blank. UTF-8, with or without a
+    without one, where others have one, is left out. A blank `group` is taken from the file
+    name. `start` and `end` are seconds of video time; either may be blank. UTF-8, with or without a
     byte order mark; quoted fields may hold commas and newlines. Raises `UsageError` that names the
     column or the line. Rows whose file is not there are counted in `absent`.
     """

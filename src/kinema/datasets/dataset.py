@@ -1,4 +1,4 @@
-"""What a layout on disk is read into: labelled records and everything that was odd about them."""
+"""The result of reading a layout: labelled records, and remarks on what was unusual."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..types import SPLITS, VideoRecord
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """The videos of one data folder or CSV, and the facts a bare list of records would lose.
+    """The videos of one data folder or CSV, with the facts that a list of records cannot hold.
 
     `labels` is in the dataset's official order where there is one, else sorted, and holds only classes
     with at least one record. `absent` names the videos that a list, a CSV or a sequence file mentions
@@ -81,7 +81,7 @@ def natural(text: str) -> list[tuple[int, str]]:
 def shown_name(path: Path, root: Path) -> str:
     """`path` relative to `root` with POSIX separators; absolute where it lies outside.
 
-    Bytes that are no valid text are shown as escapes, so that a name can always be written as UTF-8.
+    Bytes that are not valid text are shown as escapes, so that a name can always be written as UTF-8.
     """
     try:
         text = path.relative_to(root).as_posix()

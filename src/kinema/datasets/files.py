@@ -34,18 +34,18 @@ class Listing:
         self.unreadable += other.unreadable
 
     def warnings(self) -> list[str]:
-        """What was passed over, at most one line per kind."""
+        """What was skipped, at most one line per kind."""
         lines = []
         if self.others:
             kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(self.others.items()))
-            lines.append(f"ignored {counted(self.others.total(), 'file')} that are no videos: {kinds}")
+            lines.append(f"ignored {counted(self.others.total(), 'file')} that are not videos: {kinds}")
         if self.unreadable:
             lines.append(f"cannot read {counted(len(self.unreadable), 'folder')}: {some(self.unreadable)}")
         return lines
 
 
 def list_videos(folder: Path, passed_over: Collection[str] = ()) -> Listing:
-    """All videos below `folder`, by suffix alone: what is inside is for the decoder to judge.
+    """All videos below `folder`, by suffix alone: their content is left to the decoder.
 
     Sub-folders and symbolic links are followed (a link back to a parent is not); hidden files are
     counted among the others. Hidden folders, `__MACOSX` and files of the names `passed_over` are not.
@@ -106,7 +106,7 @@ def find_beside(root: Path, pattern: str) -> Path | None:
 def find_class_folders(root: Path, classes: Iterable[str]) -> dict[str, Path]:
     """The class folders with videos in `root`, or in the one of its sub-folders that has most of them.
 
-    The second choice is a folder of class folders without videos: extracted frames, say.
+    Class folders without videos, such as those of extracted frames, are taken where there are no others.
     """
     wanted = {c.casefold(): c for c in classes}
     best: dict[str, Path] = {}
@@ -120,7 +120,7 @@ def find_class_folders(root: Path, classes: Iterable[str]) -> dict[str, Path]:
 
 
 def _holds_video(folder: Path) -> bool:
-    """A quick look: in the folder itself, and where an archive was unpacked into a folder of its name."""
+    """Whether a video lies in the folder, or in a sub-folder of the same name (an unpacked archive)."""
     return any(
         entry.suffix.lower() in VIDEO_SUFFIXES
         for place in (folder, folder / folder.name)

@@ -25,8 +25,8 @@ def scan(root: Path, *, split: int | None = None) -> Dataset:
     """Reads a folder of class folders; `split` has no meaning here.
 
     A class is the name of a folder directly below `root` (or below its split folders); videos may lie
-    in deeper folders. Files that are no videos by their suffix, and hidden files, are counted and
-    passed over. Groups are taken from file names (`_g07_`, `person03_`). A folder that holds videos
+    in deeper folders. Files whose suffix is not a video's, and hidden files, are counted and
+    skipped. Groups are taken from file names (`_g07_`, `person03_`). A folder that holds videos
     and no class folders gives unlabelled records. Raises `UsageError` where there is nothing to read.
     """
     warnings: list[str] = []

@@ -23,7 +23,7 @@ def detect(root: Path) -> bool:
 def scan(root: Path, *, split: int | None = 1) -> Dataset:
     """Reads `CLASS_test_splitN.txt` (1 train, 2 test, 0 unused), in `root` or a folder of it.
 
-    Videos lie in one folder per class in `root` or any sub-folder. Unused clips are no records of that
+    Videos lie in one folder per class in `root` or any sub-folder. Unused clips give no records of that
     split; with `split=None` all clips are, without a split. The group of a clip is the source video it
     was cut from: its file name up to the class, which stands before the clip's tags
     (`April_09_brush_hair_u_nm_np1_ba_goo_0.avi` -> `April_09`).

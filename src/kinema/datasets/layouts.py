@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ class Layout:
     splits: int = 0
 
 
-# In the order of detection: the most telling first, any folder last.
+# In the order of detection: the most specific first, any folder last.
 LAYOUTS: dict[str, Layout] = {
     "csv": Layout(csv_file.scan, lambda path: path.is_file()),
     "ucf101": Layout(ucf101.scan, ucf101.detect, splits=ucf101.SPLITS),
@@ -60,20 +60,6 @@ def load_dataset(data: str | Path, *, layout: str = "auto", split: int | None = 
 def detect_layout(root: Path) -> str:
     """The name of the first layout that recognises the path."""
     return next(name for name, layout in LAYOUTS.items() if layout.detect(root))
-
-
-def official_splits(data: str | Path, *, layout: str = "auto") -> Iterator[tuple[str, Dataset]]:
-    """("split N", dataset) for every official split of a layout; `UsageError` where there are none."""
-    first = load_dataset(data, layout=layout)
-    count = LAYOUTS[first.layout].splits
-    if count == 0:
-        raise UsageError(
-            f"layout {first.layout} has no official splits; choose another protocol, for example"
-            " protocol.kind=leave_one_group_out"
-        )
-    yield "split 1", first
-    for number in range(2, count + 1):
-        yield f"split {number}", load_dataset(data, layout=first.layout, split=number)
 
 
 def _check_path(root: Path, layout: str) -> None:

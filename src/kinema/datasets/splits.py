@@ -1,7 +1,7 @@
 """Splits as pure functions on records: by group, at random, leave one group out, k folds, by people.
 
-A group is what two clips must not share across train and test: an actor, a source video, a camera
-session. A random split leaks it, so a split is made by group wherever groups are known.
+Clips of one group (an actor, a source video, a camera session) must not be in train and in test. A random
+split does not heed this, so a split is made by group wherever groups are known.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KTH_PEOPLE: Mapping[str, tuple[int, ...]] = {
 
 
 def infer_group(name: str) -> str | None:
-    """The group a file name gives away: `v_Surfing_g07_c02.avi` -> `g07`, `person03_a.avi` -> `person03`."""
+    """The group that a file name holds: `v_Surfing_g07_c02.avi` -> `g07`, `person03_a.avi` -> `person03`."""
     found = _GROUP.search(re.split(r"[/\\]", name)[-1])
     return found[1].lower().replace("_", "") if found else None
 
@@ -42,8 +42,7 @@ def split_by_group(
     """
     _refuse_single_groups(records)
     chosen = choose_units(_groups(records), _labels(records), test_fraction, seed)
-    split = [replace(r, split="test" if c else "train") for r, c in zip(records, chosen, strict=True)]
-    return carve_validation(split, val_fraction / (1 - test_fraction), seed)
+    return carve_validation(_tested(records, chosen), val_fraction / (1 - test_fraction), seed)
 
 
 def split_randomly(
@@ -55,7 +54,7 @@ def split_randomly(
     by how much, or where no groups are known.
     """
     chosen = choose_units([str(r.path) for r in records], _labels(records), test_fraction, seed)
-    return [replace(r, split="test" if c else "train") for r, c in zip(records, chosen, strict=True)]
+    return _tested(records, chosen)
 
 
 def carve_validation(records: Sequence[VideoRecord], fraction: float, seed: int = 0) -> list[VideoRecord]:
@@ -79,7 +78,7 @@ def leave_one_group_out(records: Sequence[VideoRecord]) -> Iterator[tuple[str, l
     _refuse_ungrouped(records, "leave-one-group-out")
     _refuse_single_groups(records)
     for group in sorted({r.group for r in records if r.group}, key=natural):
-        yield group, [replace(r, split="test" if r.group == group else "train") for r in records]
+        yield group, _tested(records, [r.group == group for r in records])
 
 
 def group_folds(
@@ -95,10 +94,7 @@ def group_folds(
         )
     fold_of = assign_folds(groups, _labels(records), folds, seed)
     for k in range(folds):
-        yield (
-            f"fold {k + 1} of {folds}",
-            [replace(r, split="test" if f == k else "train") for r, f in zip(records, fold_of, strict=True)],
-        )
+        yield f"fold {k + 1} of {folds}", _tested(records, [fold == k for fold in fold_of])
 
 
 def split_people(records: Sequence[VideoRecord], *, validation: bool = True) -> list[VideoRecord]:
@@ -147,6 +143,11 @@ def ensure_split(dataset: Dataset, seed: int = 0, test_fraction: float = 0.25) -
     )
     records = split_by_group(dataset.records, test_fraction, seed=seed)
     return dataset.with_split(records, f"made by group ({len(dataset.groups)} groups, {share})", warnings)
+
+
+def _tested(records: Sequence[VideoRecord], chosen: Iterable[bool]) -> list[VideoRecord]:
+    """The chosen records as test, the others as train."""
+    return [replace(r, split="test" if c else "train") for r, c in zip(records, chosen, strict=True)]
 
 
 def _groups(records: Sequence[VideoRecord]) -> list[str]:

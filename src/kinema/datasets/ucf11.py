@@ -22,7 +22,7 @@ def scan(root: Path, *, split: int | None = None) -> Dataset:
     """Reads `CLASS/v_NAME_NN/v_NAME_NN_MM.mpg` (or .avi), in `root` or a folder of it.
 
     The class is the name of the outer folder, the group g01 to g25 is the number of the inner one; the
-    `Annotation` folders are passed over. There is no official split: the protocol is
+    `Annotation` folders are skipped. There is no official split: the protocol is
     leave-one-group-out, so records have none.
     """
     records: list[VideoRecord] = []

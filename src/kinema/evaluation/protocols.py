@@ -1,4 +1,4 @@
-"""Protocols: which rounds of training and testing an accuracy is made of, and how they become one figure.
+"""Protocols: the rounds of training and testing behind an accuracy, and how they are averaged.
 
 Pure functions on datasets and on the metrics of finished rounds.
 """
@@ -115,7 +115,7 @@ def _people(dataset: Dataset, validation: bool) -> Dataset:
 def _random_and_group(dataset: Dataset, fraction: float, seed: int) -> list[tuple[str, Dataset]]:
     if not dataset.groups:
         raise UsageError(
-            f"no groups are known in {dataset.root}, so a split by group cannot stand beside a random one;"
+            f"no groups are known in {dataset.root}, so none can be made by group;"
             " give a CSV with a group column, or --set protocol.kind=split"
         )
     share = f"{fraction:.0%} test, seed {seed}"
@@ -176,7 +176,7 @@ def summarise(
         "split": _words(protocol, chosen, counted),
         "confusion": confusion.tolist(),
         "per_class": classes,
-        "subsets": _subsets(counted),
+        "subsets": _subsets(counted, protocol.seeds),
         "protocol": report,
     }
 
@@ -250,13 +250,15 @@ def _compare(made: Sequence[Round], metrics: Sequence[Mapping[str, Any]]) -> dic
     return {"compared": sides, "differ": differ(sides[RANDOM], sides[BY_GROUP])}
 
 
-def _subsets(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _subsets(metrics: Sequence[Mapping[str, Any]], seeds: int) -> dict[str, Any]:
+    """Figures of each subset of classes: means over its test videos, however they are spread over rounds."""
     out: dict[str, Any] = {}
     for name in metrics[0].get("subsets", {}):
         own = [m["subsets"][name] for m in metrics if m["subsets"][name]["n_test"]]
-        out[name] = {"n_test": sum(s["n_test"] for s in own)} | {
-            key: fmean(s[key] for s in own) if own else None for key in ("accuracy", "shuffled_accuracy")
-        }
+        counts = [s["n_test"] for s in own]
+        keys = [k for k in own[0] if k != "n_test"] if own else ["accuracy", "shuffled_accuracy"]
+        means = {key: fmean([s[key] for s in own], counts) if own else None for key in keys}
+        out[name] = {"n_test": round(sum(counts) / seeds)} | means
     return out
 
 

@@ -1,4 +1,4 @@
-"""A recogniser at work on stored features: class scores and embeddings of many videos."""
+"""Class scores of videos from their stored features."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def score_items(
     return np.concatenate(rows) if rows else np.zeros((0, model.classes), np.float32)
 
 
-def embed_items(model: Recognizer, items: Sequence[FeatureItem]) -> np.ndarray:
-    """Embeddings float32 [N, E] of items, in order."""
+def step_labels(model: Recognizer, item: FeatureItem) -> list[int]:
+    """The best class at each step of one item, for a recipe that scores every step."""
     model.eval()
-    loader = feature_loader(FeatureDataset(items), EVALUATION_BATCH)
+    (batch,) = feature_loader(FeatureDataset([item]), 1)
     with torch.inference_mode():
-        return np.concatenate([model.embed(batch.streams).cpu().numpy() for batch in loader])
+        return model(batch.streams).logits[0].argmax(1).tolist()

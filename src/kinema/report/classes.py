@@ -1,4 +1,4 @@
-"""How each class fares: one bar of recall each."""
+"""Recall, precision and F1 of each class, as bars."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def class_section(data: ReportData) -> str:
     many = " many" if len(entries) > 16 else ""
     return (
         '<section id="classes"><h2>Class by class</h2><p class="intro">The bar is recall: how many of a '
-        "class's clips were recognised. The faint stretch is its 95\u202f% Wilson interval if clips are "
-        "taken as independent; few clips, little certainty. The notch is precision: how often the name was "
-        f'right when it was given.</p>{_sort_buttons()}<ol class="bars{many}">{rows}</ol></section>'
+        "class's clips were recognised. The faint band is its 95\u202f% Wilson interval, with clips "
+        "taken as independent: it is wide where there are few. The notch is precision: how often the model "
+        f'was right when it gave this name.</p>{_sort_buttons()}<ol class="bars{many}">{rows}</ol></section>'
     )
 
 

@@ -1,4 +1,4 @@
-"""Film-strip cards: a video's frames, what it is, and what the model said."""
+"""Film-strip cards: a video's frames, its class and the model's scores."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .data import FilmStrip, Sample
 
 def surest_and_worst(
     scores: np.ndarray, truth: np.ndarray, hits: int = 6, misses: int = 12
-) -> tuple[list, list]:
+) -> tuple[list[int], list[int]]:
     """Rows of `scores` [N, C] to show, given `truth` [N] class indices: (surest hits, worst misses).
 
     Hits are the highest-scored right answers, one per class before any class gets a second one. Misses are
@@ -99,5 +99,5 @@ def _scores(sample: Sample) -> str:
 
 
 def _width(score: float) -> str:
-    """A score as a bar's length; scores that are no probabilities (SVM margins) are cut to 0..1."""
+    """A score as a bar's length; scores that are not probabilities (SVM margins) are clipped to 0..1."""
     return f"{100 * min(1.0, max(0.0, markup.finite(score) or 0.0)):.1f}"

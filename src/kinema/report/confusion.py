@@ -1,4 +1,4 @@
-"""The confusion matrix: a table that is readable without a script and walks, sorts and answers with one."""
+"""The confusion matrix: a plain table; with JavaScript, keys move through it and a cell selects its clips."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def confusion_section(data: ReportData) -> str:
     if not matrix:
         return ""
     return (
-        '<section id="confusion"><h2>What is taken for what</h2><p class="intro">A row is what a clip shows, '
-        'a column what it was called: right answers lie on the diagonal.<span class="js"> Choose a cell to '
-        f"see its clips; arrow keys walk.</span></p>{_controls()}"
+        '<section id="confusion"><h2>Confusion matrix</h2><p class="intro">A row is what a clip shows, '
+        'a column what the model called it: right ones lie on the diagonal.<span class="js"> Choose a cell '
+        f"to see its clips; arrow keys move between cells.</span></p>{_controls()}"
         '<p class="readout js" aria-live="polite">&nbsp;</p>'
         f'<div class="confusion"><div class="scroll">{_matrix(matrix, labels)}</div>'
         f"{_pairs(matrix, labels)}</div>{markup.json_script({'labels': labels}, 'confusion-data')}</section>"
@@ -61,7 +61,7 @@ def _matrix_cell(value: int, total: int, diagonal: bool) -> str:
     if not value:
         return "<td></td>"
     share = value / total
-    shade = 0.12 + 0.88 * share**0.7  # a single miss among many is still to be seen
+    shade = 0.12 + 0.88 * share**0.7  # a single miss among many stays visible
     strong = " strong" if shade > 0.6 else ""
     return f'<td class="{"right" if diagonal else "wrong"}{strong}" style="--v:{shade:.2f}">{value}</td>'
 

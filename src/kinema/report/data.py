@@ -64,7 +64,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class WeightsSource:
-    """Where a backbone's weights come from; `random` ones are called out loudly."""
+    """Where a backbone's weights come from; `random` ones get a warning."""
 
     backbone: str
     source: str
@@ -75,25 +75,26 @@ class WeightsSource:
 class DatasetFacts:
     """The data as `scan` and extraction saw it. `root` is the folder's name, not a machine's path.
 
-    `counts` is label -> split -> videos; `seconds` the videos' lengths; `sound` the number of videos
-    with a sound track out of those counted, None where nobody looked.
+    `counts` is label -> split -> videos.
     """
 
     root: str
     layout: str
     split_source: str
     counts: Mapping[str, Mapping[str, int]]
-    seconds: Sequence[float] = ()
     absent: Sequence[str] = ()
     quarantined: Sequence[tuple[str, str]] = ()
     duplicates: Sequence[str] = ()
     leaks: Sequence[str] = ()
-    sound: int | None = None
 
     @property
     def total(self) -> int:
         """Number of videos over all classes and splits."""
         return sum(sum(splits.values()) for splits in self.counts.values())
+
+    def count(self, split: str) -> int:
+        """Number of videos of one split."""
+        return sum(row.get(split, 0) for row in self.counts.values())
 
     @property
     def splits(self) -> list[str]:
@@ -150,7 +151,7 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of plain values; numbers are set to the right."""
+    """A table of plain values; numbers are aligned to the right."""
 
     title: str
     columns: tuple[str, ...]
@@ -167,14 +168,7 @@ class Strips:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Html:
-    """Ready markup. It is put into the page as it is: whoever makes it escapes the names in it."""
-
-    markup: str
-
-
-Figure = Lines | Table | Strips | Html
+Figure = Lines | Table | Strips
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +198,6 @@ class ReportData:
     recipe_yaml: str = ""
     paper_title: str = ""
     paper_doi: str = ""
-    license: str = ""
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     dataset: DatasetFacts | None = None
@@ -222,6 +215,11 @@ class ReportData:
             raise ValueError(
                 f"confusion must be {classes} x {classes}, one row and column per `per_class` entry"
             )
+
+    @property
+    def random_backbones(self) -> list[str]:
+        """The backbones whose weights were never trained."""
+        return [source.backbone for source in (self.cost.weights if self.cost else ()) if source.random]
 
     @property
     def tested(self) -> int:

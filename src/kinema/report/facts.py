@@ -1,23 +1,23 @@
-"""The data's facts, the training curves, the recipe and what it all cost."""
+"""Sections on the data, the training curves, the recipe and the cost of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from statistics import median
 from typing import Any
 from urllib.parse import quote
 
 from . import markup
 from .data import Cost, DatasetFacts, Lines, ReportData, Series, Table
-from .figures import line_chart, table
+from .figures import legend, line_chart, table
 
 _LISTED = 40  # file names shown of a long list
+_PART_COLOURS = 4  # of the parts of a stacked bar
 _CURVES = (("train_{}", "training"), ("val_{}", "validation"))
 
 
 def training_section(history: Sequence[Mapping[str, Any]]) -> str:
-    """Loss and accuracy over the epochs, with all numbers folded away beneath."""
+    """Loss and accuracy over the epochs, with all numbers in a folded table."""
     if not history:
         return ""
     steps, axis = _epochs(history)
@@ -68,7 +68,7 @@ def _number(value: Any) -> Any:
 
 
 def dataset_section(facts: DatasetFacts | None) -> str:
-    """Where the videos come from, how they were split, and which of them are missing, broken or doubled."""
+    """Where the videos come from, how they were split, and which are absent, unreadable or duplicated."""
     if facts is None:
         return ""
     pairs = [
@@ -76,22 +76,14 @@ def dataset_section(facts: DatasetFacts | None) -> str:
         ("videos", f"{markup.count(facts.total)} in {markup.plural(len(facts.counts), 'class', 'classes')}"),
         ("split", markup.escape(facts.split_source)),
     ]  # fmt: skip
-    if facts.sound is not None:
-        pairs.append(
-            ("sound", f"{markup.count(facts.sound)} of {markup.count(facts.total)} have a sound track")
-        )
+    broken = [f"{name}: {why}" for name, why in facts.quarantined]
     listings = (
         _listing("listed file is absent", "listed files are absent", facts.absent)
-        + _listing(
-            "file quarantined", "files quarantined", [f"{name}: {why}" for name, why in facts.quarantined]
-        )
+        + _listing("file quarantined", "files quarantined", broken)
         + _listing("duplicate", "duplicates", facts.duplicates)
         + _listing("leak between splits", "leaks between splits", facts.leaks)
     )
-    return (
-        f'<section id="data"><h2>The videos</h2>{definitions(pairs)}{_counts(facts)}'
-        f"{_lengths(facts.seconds)}{listings}</section>"
-    )
+    return f'<section id="data"><h2>The videos</h2>{definitions(pairs)}{_counts(facts)}{listings}</section>'
 
 
 def definitions(pairs: Sequence[tuple[str, str]]) -> str:
@@ -106,45 +98,20 @@ def _counts(facts: DatasetFacts) -> str:
     most = max((sum(row.values()) for row in facts.counts.values()), default=0)
     if not most:
         return ""
-    keys = "".join(
-        f'<li class="s{index % 4}"><span class="key"></span>{markup.name(split)} '
-        f"<b>{markup.count(sum(row.get(split, 0) for row in facts.counts.values()))}</b></li>"
-        for index, split in enumerate(splits)
-    )
+    keys = [(split, markup.count(facts.count(split))) for split in splits]
     rows = "".join(_count_row(label, row, splits, most) for label, row in facts.counts.items())
-    bars = f'<ul class="legend">{keys}</ul><ol class="stacks">{rows}</ol>'
+    bars = f'{legend(keys, "s", _PART_COLOURS)}<ol class="stacks">{rows}</ol>'
     if len(facts.counts) <= 24:
         return f"<h3>Clips per class</h3>{bars}"
     return f"<details><summary>Clips per class</summary>{bars}</details>"
 
 
 def _count_row(label: str, row: Mapping[str, int], splits: Sequence[str], most: int) -> str:
-    parts = "".join(
-        f'<i class="s{index % 4}" style="width:{100 * row.get(split, 0) / most:.2f}%"></i>'
-        for index, split in enumerate(splits)
-    )
-    numbers = " + ".join(markup.count(row.get(split, 0)) for split in splits)
+    counts = [row.get(split, 0) for split in splits]
+    parts, numbers = _stacked(counts, most), " + ".join(map(markup.count, counts))
     return (
         f'<li><span class="label">{markup.name(label)}</span>'
         f'<span class="bar" aria-hidden="true">{parts}</span><span class="num">{numbers}</span></li>'
-    )
-
-
-def _lengths(seconds: Sequence[float], bins: int = 24) -> str:
-    """A histogram of the videos' lengths with shortest, median and longest in words."""
-    values = sorted(value for value in map(markup.finite, seconds) if value is not None)
-    if len(values) < 2:
-        return ""
-    low, high = values[0], values[-1]
-    width = (high - low) / bins or 1.0
-    heights = [0] * bins
-    for value in values:
-        heights[min(bins - 1, int((value - low) / width))] += 1
-    columns = "".join(f'<i style="height:{100 * height / max(heights):.1f}%"></i>' for height in heights)
-    return (
-        f'<h3>Lengths</h3><div class="histogram" aria-hidden="true">{columns}</div><p class="ends">'
-        f"<span>shortest {markup.duration(low)}</span><span>median {markup.duration(median(values))}</span>"
-        f"<span>longest {markup.duration(high)}</span></p>"
     )
 
 
@@ -164,19 +131,14 @@ def recipe_section(data: ReportData) -> str:
         return ""
     paper = ""
     if data.paper_title:
-        title = f"<cite>{markup.escape(data.paper_title)}</cite>"
-        doi = markup.escape(data.paper_doi)
-        link = (
-            f' <a href="https://doi.org/{quote(markup.clean(data.paper_doi), safe="/")}">doi:{doi}</a>'
-            if doi
-            else ""
-        )
-        paper = f"<p>After {title}.{link}</p>"
+        address = quote(markup.clean(data.paper_doi), safe="/")
+        link = f' <a href="https://doi.org/{address}">doi:{markup.escape(data.paper_doi)}</a>'
+        cited = f"<cite>{markup.escape(data.paper_title)}</cite>"
+        paper = f"<p>After {cited}.{link if data.paper_doi else ''}</p>"
     notes = "".join(f"<li>{markup.escape(note)}</li>" for note in data.notes)
     notes = f'<ul class="notes">{notes}</ul>' if notes else ""
-    yaml = (
-        f'<pre tabindex="0"><code>{markup.block(data.recipe_yaml)}</code></pre>' if data.recipe_yaml else ""
-    )
+    code = f"<code>{markup.block(data.recipe_yaml)}</code>"
+    yaml = f'<pre tabindex="0">{code}</pre>' if data.recipe_yaml else ""
     return f'<section id="recipe"><h2>The recipe</h2>{paper}{notes}{yaml}</section>'
 
 
@@ -192,16 +154,17 @@ def _stage_bar(stages: Mapping[str, float]) -> str:
     total = sum(stages.values())
     if total <= 0:
         return ""
-    parts = "".join(
-        f'<i class="s{index % 4}" style="width:{100 * seconds / total:.2f}%"></i>'
-        for index, seconds in enumerate(stages.values())
+    keys = [(stage, markup.duration(seconds)) for stage, seconds in stages.items()]
+    bar = f'<div class="whole" aria-hidden="true">{_stacked(stages.values(), total)}</div>'
+    return bar + legend(keys, "s", _PART_COLOURS)
+
+
+def _stacked(amounts: Iterable[float], whole: float) -> str:
+    """The parts of a stacked bar whose full width is `whole`, a colour each."""
+    return "".join(
+        f'<i class="s{index % _PART_COLOURS}" style="width:{100 * amount / whole:.2f}%"></i>'
+        for index, amount in enumerate(amounts)
     )
-    keys = "".join(
-        f'<li class="s{index % 4}"><span class="key"></span>{markup.name(stage)} '
-        f"<b>{markup.duration(seconds)}</b></li>"
-        for index, (stage, seconds) in enumerate(stages.items())
-    )
-    return f'<div class="whole" aria-hidden="true">{parts}</div><ul class="legend">{keys}</ul>'
 
 
 def _cost_facts(cost: Cost) -> list[tuple[str, str]]:

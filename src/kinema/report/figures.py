@@ -1,16 +1,16 @@
 """Typed figures -> HTML. Charts are SVG stretched to the page's width, with their text as HTML around it,
-so that letters stay sharp and readable from a phone to a wall. Without JavaScript only the readouts are lost.
+so that letters are not stretched. Without JavaScript only the values under the cursor are missing.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from . import markup
 from .clips import clip_cards
-from .data import Figure, Html, Lines, Series, Strips, Table
+from .data import Figure, Lines, Series, Strips, Table
 
 _COLOURS = 6
 
@@ -23,8 +23,6 @@ def figure(item: Figure) -> str:
         return table(item)
     if isinstance(item, Strips):
         return f"<h3>{markup.escape(item.title)}</h3>{_note(item.note)}{clip_cards(item.samples)}"
-    if isinstance(item, Html):
-        return item.markup
     raise TypeError(f"unknown figure {type(item).__name__}")
 
 
@@ -79,13 +77,14 @@ def line_chart(item: Lines) -> str:
     paths = "".join(_path(one, frame, index) for index, one in enumerate(series))
     diagonal = f'<path class="diagonal" d="M{frame.at(0, 0)}L{frame.at(1, 1)}"/>' if item.diagonal else ""
     grid = "".join(f'<path class="grid" d="M0 {frame.y(tick):.1f}H1000"/>' for tick in y_ticks)
-    title, spoken = markup.escape(item.title), markup.escape(_spoken(item, series, show))
+    ends = [(one.name, show(_last(one))) for one in series]
+    title, spoken = markup.escape(item.title), markup.escape(_spoken(item, ends))
     data = {
         "x": [x_low, x_high], "y": [y_ticks[0], y_ticks[-1]], "percent": item.percent, "xLabel": item.x_label,
         "series": [{"name": one.name, "x": list(one.x), "y": list(one.y)} for one in series],
     }  # fmt: skip
     return (
-        f'<figure class="chart"><figcaption>{title}</figcaption>{_legend(series, show)}'
+        f'<figure class="chart"><figcaption>{title}</figcaption>{legend(ends)}'
         f'<div class="plot" tabindex="0" role="img" aria-label="{spoken}">'
         f'<svg viewBox="0 0 1000 1000" preserveAspectRatio="none" aria-hidden="true">{grid}'
         f"{_dividers(item, frame)}{diagonal}{paths}</svg>{_labels(item, frame, y_ticks, show)}</div>"
@@ -111,7 +110,7 @@ class _Frame:
 
 
 def _path(series: Series, frame: _Frame, index: int) -> str:
-    """One curve, lifted off the paper at every gap. A lone point gets a short dash to be seen at all."""
+    """One curve, interrupted at every gap. A single point gets a short dash, or it would be invisible."""
     parts: list[list[str]] = [[]]
     for x, y in zip(series.x, map(markup.finite, series.y), strict=True):
         if y is None:
@@ -145,15 +144,16 @@ def _last(series: Series) -> float | None:
     return next((y for y in map(markup.finite, reversed(series.y)) if y is not None), None)
 
 
-def _legend(series: Sequence[Series], show: Any) -> str:
+def legend(entries: Iterable[tuple[str, str]], kind: str = "c", colours: int = _COLOURS) -> str:
+    """(name, ready markup of its value) beside its colour: the CSS class `kind` with a number from 0."""
     keys = "".join(
-        f'<li class="c{index % _COLOURS}"><span class="key"></span>{markup.name(one.name)} '
-        f"<b>{show(_last(one))}</b></li>"
-        for index, one in enumerate(series)
+        f'<li class="{kind}{index % colours}"><span class="key"></span>'
+        f"{markup.name(name)} <b>{value}</b></li>"
+        for index, (name, value) in enumerate(entries)
     )
     return f'<ul class="legend">{keys}</ul>'
 
 
-def _spoken(item: Lines, series: Sequence[Series], show: Any) -> str:
-    ends = ", ".join(f"{one.name} ends at {show(_last(one))}" for one in series)
-    return f"{item.title} over {item.x_label}: {ends}. Arrow keys read the values."
+def _spoken(item: Lines, ends: Sequence[tuple[str, str]]) -> str:
+    said = ", ".join(f"{name} ends at {value}" for name, value in ends)
+    return f"{item.title} over {item.x_label}: {said}. Arrow keys read the values."

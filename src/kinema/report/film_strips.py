@@ -18,12 +18,9 @@ from .data import FilmStrip
 _GAP = 3  # px between frames, black like the film's own bars
 
 
-def spread(times: Sequence[float], wanted: int = 6) -> list[float]:
-    """At most `wanted` of `times` (such as the steps of a feature sequence), evenly spread over them."""
-    if not len(times):
-        return []
-    picks = np.linspace(0, len(times) - 1, min(wanted, len(times))).round().astype(int)
-    return [float(times[pick]) for pick in picks]
+def spread(count: int, wanted: int = 6) -> list[int]:
+    """At most `wanted` of the numbers 0 to `count` - 1, such as steps of a sequence, evenly spread."""
+    return np.linspace(0, count - 1, min(wanted, count)).round().astype(int).tolist()
 
 
 def strip_from_frames(
@@ -96,8 +93,8 @@ def film_strip(
 class _Around:
     """Wants the frames up to `gap` seconds before each time, the first at or after it, all after the last.
 
-    What comes after the last time lets the strip see that the nearest frame has gone by, and stop reading.
-    The first frame is wanted always: there is something to show even if every time lies past the end.
+    A frame after the last time shows that the nearest one has passed, so that reading can stop. The first
+    frame is always wanted, so that there is one even if every time lies past the end.
     """
 
     def __init__(self, times: Sequence[float], gap: float):

@@ -1,4 +1,4 @@
-"""The top of the report: the one number, how sure it is, what it has to beat, and what to be wary of."""
+"""The top of the report: accuracy with its interval, the baselines, and the warnings."""
 
 from __future__ import annotations
 
@@ -68,11 +68,9 @@ def ruler(metrics: Mapping[str, Any]) -> str:
 def _tiles(data: ReportData) -> str:
     metrics, classes = data.metrics, len(data.labels)
     tiles = [("mean over classes", markup.percent(metrics.get("mean_class_accuracy")))]
-    tiles += [
-        (f"right answer in the top {k}", markup.percent(metrics.get(f"top{k}")))
-        for k in (3, 5)
-        if classes > k
-    ]
+    for k in (3, 5):
+        if classes > k:
+            tiles.append((f"right answer in the top {k}", markup.percent(metrics.get(f"top{k}"))))
     if classes:
         tiles.append(("classes", markup.count(classes)))
     if data.cost is not None and data.cost.stages:
@@ -82,12 +80,11 @@ def _tiles(data: ReportData) -> str:
 
 
 def warning_list(data: ReportData) -> str:
-    """The warnings, first of all random weights, in words that cannot be missed."""
-    random = [source.backbone for source in (data.cost.weights if data.cost else ()) if source.random]
+    """The warnings, random weights first."""
     items = [
         f"<li><b>Random weights:</b> {markup.name(backbone)} was never trained on anything. "
         "These scores say nothing about what the recipe can do with pretrained weights.</li>"
-        for backbone in random
+        for backbone in data.random_backbones
     ]
     items += [f"<li>{markup.escape(text)}</li>" for text in data.warnings]
     if not items:
@@ -96,16 +93,41 @@ def warning_list(data: ReportData) -> str:
     return f'<aside class="warnings" aria-label="Warnings"><h2>{title}</h2><ul>{"".join(items)}</ul></aside>'
 
 
+def comparisons(metrics: Mapping[str, Any]) -> tuple[Comparison, ...]:
+    """The run, the run on shuffled frames, and the answer that needs no model; columns for each subset.
+
+    `metrics` is metrics.json's content. A subset without test videos has no column.
+    """
+    subsets = {k: v for k, v in metrics.get("subsets", {}).items() if v["n_test"]}
+
+    def row(name: str, key: str, note: str) -> Comparison:
+        accuracy = {"all": metrics[key]}
+        for subset, own in subsets.items():
+            accuracy |= {subset: own[key], f"{subset}, among themselves": own[f"{key}_among"]}
+        return Comparison(name, accuracy, note, ours=key == "accuracy")
+
+    chance = {f"{subset}, among themselves": own["chance_among"] for subset, own in subsets.items()}
+    return (
+        row("this run", "accuracy", "frames in order"),
+        row("frames shuffled", "shuffled_accuracy", "the same model, steps of each video in random order"),
+        Comparison(
+            "always the largest class",
+            {"all": metrics["majority_baseline"]} | chance,
+            f"«{metrics['majority_class']}»; among themselves: chance",
+        ),
+    )
+
+
 def comparison_section(comparisons: tuple[Comparison, ...]) -> str:
-    """Accuracy of the run and of simpler answers, over all clips and over subsets of them."""
+    """Accuracy of the run and of the baselines, over all clips and over subsets of them."""
     if not comparisons:
         return ""
     columns = list(dict.fromkeys(column for row in comparisons for column in row.accuracy))
     head = "".join(f'<th scope="col">{markup.name(column)}</th>' for column in columns)
     body = "".join(_comparison_row(row, columns) for row in comparisons)
     return (
-        '<section id="baselines"><h2>Against simpler answers</h2>'
-        '<p class="intro">The run beside simpler answers to the same question. What a simpler answer reaches '
+        '<section id="baselines"><h2>Compared with baselines</h2>'
+        '<p class="intro">The run beside baselines. Accuracy that a baseline reaches '
         "too was not learned from motion or order.</p>"
         f'<div class="scroll"><table class="compare"><thead><tr><th scope="col">answer</th>{head}'
         f"</tr></thead><tbody>{body}</tbody></table></div></section>"

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from . import markup
 from .data import DatasetFacts, ReportData
-from .render import write_text
 
 
 def model_card(data: ReportData) -> str:
@@ -22,13 +20,8 @@ def model_card(data: ReportData) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def write_model_card(path: Path, data: ReportData) -> None:
-    """Write `model_card(data)` to `path` in one step."""
-    write_text(path, model_card(data))
-
-
 def _inline(value: object) -> str:
-    """Text without meaning to Markdown or HTML: one line, special characters escaped."""
+    """One line of text with the special characters of Markdown and HTML escaped."""
     return re.sub(r"([\\`*_{}\[\]<>#|!~$&])", r"\\\1", markup.clean(value)).strip()
 
 
@@ -44,25 +37,17 @@ def _front_matter(data: ReportData) -> str:
     entries: dict[str, Any] = {
         "library_name": "kinema",
         "pipeline_tag": "video-classification",
-        "tags": [
-            "action-recognition",
-            "video-classification",
-            *([markup.clean(data.recipe)] if data.recipe else []),
-        ],
+        "tags": ["action-recognition", "video-classification", *filter(None, [markup.clean(data.recipe)])],
         "metrics": ["accuracy"],
     }
-    if data.license:
-        entries["license"] = data.license
     if markup.finite(data.metrics.get("accuracy")) is not None:
         entries["model-index"] = [_index_entry(data)]
     return f"---\n{yaml.safe_dump(entries, sort_keys=False, allow_unicode=True)}---"
 
 
 def _index_entry(data: ReportData) -> dict[str, Any]:
-    values = [
-        (key, markup.finite(data.metrics.get(key)))
-        for key in ("accuracy", "mean_class_accuracy", "top3", "top5")
-    ]
+    keys = ("accuracy", "mean_class_accuracy", "top3", "top5")
+    values = [(key, markup.finite(data.metrics.get(key))) for key in keys]
     dataset = markup.clean(data.dataset.root) if data.dataset else "unnamed"
     result = {
         "task": {"type": "video-classification"},
@@ -95,8 +80,10 @@ def _percent(value: Any) -> str:
 
 
 def _warnings(data: ReportData) -> str:
-    random = [source.backbone for source in (data.cost.weights if data.cost else ()) if source.random]
-    items = [f"- **Random weights:** the backbone {_code(name)} was never trained." for name in random]
+    items = [
+        f"- **Random weights:** the backbone {_code(name)} was never trained."
+        for name in data.random_backbones
+    ]
     items += [f"- {_inline(text)}" for text in data.warnings]
     return "## Before you trust the numbers\n\n" + "\n".join(items) if items else ""
 
@@ -125,18 +112,12 @@ def _training(data: ReportData) -> str:
     if data.history:
         lines.append(f"- {markup.plural(len(data.history), 'epoch')} of training.")
     if data.cost:
-        lines += [
-            f"- Weights of {_code(source.backbone)}: {_inline(source.source)}."
-            for source in data.cost.weights
-        ]
+        lines += [f"- Weights of {_code(w.backbone)}: {_inline(w.source)}." for w in data.cost.weights]
     return "## What it was trained on\n\n" + "\n".join(lines) if lines else ""
 
 
 def _dataset(facts: DatasetFacts) -> list[str]:
-    totals = [
-        f"{sum(row.get(split, 0) for row in facts.counts.values())} {_inline(split)}"
-        for split in facts.splits
-    ]
+    totals = [f"{facts.count(split)} {_inline(split)}" for split in facts.splits]
     lines = [
         f"- Videos: {_code(facts.root)} (layout {_inline(facts.layout)}), {', '.join(totals)}.",
         f"- Split: {_inline(facts.split_source)}.",
@@ -152,8 +133,8 @@ def _limits(data: ReportData) -> str:
     count = len(data.labels)
     known = f"one of its {count} classes" if count else "one of its classes"
     lines = [
-        f"- It answers with {known}, whatever it is shown; a low score is all it has for not knowing.",
-        "- The figures hold for videos like those of its test: other cameras, places or people may do worse.",
+        f"- It answers with {known}, whatever it is shown; a low score is its only sign of not knowing.",
+        "- The figures hold for videos like its test videos: other cameras, places or people may do worse.",
         "- It was not tested for decisions about people, and should not make them.",
     ]
     lines += [f"- {_inline(note)}" for note in data.notes]

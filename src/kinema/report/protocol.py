@@ -1,4 +1,4 @@
-"""The protocol's section of a report: every round, mean and spread, and what the split was worth."""
+"""The protocol's section of a report: every round, mean and spread, and random against grouped."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .data import Section, Table
+from .markup import percent
 
 _KINDS = {
     "split": "One split, trained with several seeds.",
@@ -21,41 +22,27 @@ _KINDS = {
 
 def protocol_section(protocol: Mapping[str, Any]) -> Section:
     """The `protocol` entry of metrics.json as a section with its tables."""
-    seeded = protocol["seeds"] > 1
-    tables = [_rounds(protocol, seeded)]
+    tables = [_rounds(protocol)]
     if "compared" in protocol:
         tables.insert(0, _compared(protocol))
-    if seeded:
-        rows = [(r["seed"], _percent(r["accuracy"])) for r in protocol["per_seed"]]
-        spread = _percent(protocol["seed_std"]["accuracy"])
+    if protocol["seeds"] > 1:
+        rows = [(r["seed"], percent(r["accuracy"])) for r in protocol["per_seed"]]
+        spread = percent(protocol["seed_std"]["accuracy"])
         tables.append(Table("Seeds", ("seed", "accuracy"), rows, f"standard deviation over seeds: {spread}"))
     return Section("Protocol", _KINDS[protocol["kind"]], tuple(tables))
 
 
-def _rounds(protocol: Mapping[str, Any], seeded: bool) -> Table:
-    columns = (
-        "round",
-        *(["seed"] if seeded else []),
-        "tests",
-        "accuracy",
-        "95 % interval",
-        "mean of classes",
-    )
+def _rounds(protocol: Mapping[str, Any]) -> Table:
+    columns = ("round", "seed", "tests", "accuracy", "95 % interval", "mean of classes")
     rows = [
-        (
-            r["name"],
-            *([r["seed"]] if seeded else []),
-            r["n_test"],
-            _percent(r["accuracy"]),
-            _interval(r["ci95"]),
-            _percent(r["mean_class_accuracy"]),
-        )
+        (r["name"], r["seed"], r["n_test"], percent(r["accuracy"]), _interval(r["ci95"]),
+         percent(r["mean_class_accuracy"]))
         for r in protocol["rounds"]
-    ]
+    ]  # fmt: skip
     mean, std = protocol["mean"], protocol["std"]
-    note = f"accuracy {_with_spread(mean['accuracy'], std['accuracy'])}"
-    note += f", mean of classes {_with_spread(mean['mean_class_accuracy'], std['mean_class_accuracy'])}"
-    return Table("Rounds", columns, rows, f"{note} (mean ± standard deviation over rounds)")
+    accuracy, classes = (_with_spread(mean[k], std[k]) for k in ("accuracy", "mean_class_accuracy"))
+    note = f"accuracy {accuracy}, mean of classes {classes} (mean ± standard deviation over rounds)"
+    return Table("Rounds", columns, rows, note)
 
 
 def _compared(protocol: Mapping[str, Any]) -> Table:
@@ -72,12 +59,8 @@ def _compared(protocol: Mapping[str, Any]) -> Table:
 
 
 def _with_spread(mean: float, std: float | None) -> str:
-    return _percent(mean) if std is None else f"{_percent(mean)} ± {_percent(std)}"
+    return percent(mean) if std is None else f"{percent(mean)} ± {percent(std)}"
 
 
 def _interval(bounds: list[float]) -> str:
-    return f"{_percent(bounds[0])} to {_percent(bounds[1])}"
-
-
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value:.1%}"
+    return f"{percent(bounds[0])} to {percent(bounds[1])}"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import tempfile
 from importlib import resources
 from pathlib import Path
 from string import Template
 
+from ..atomic import write_text
 from . import markup
 from .classes import class_section
 from .clips import clip_cards
@@ -55,19 +54,6 @@ def write_report(path: Path, run: ReportData) -> None:
     write_text(path, render_report(run))
 
 
-def write_text(path: Path, text: str) -> None:
-    """Replace the file at `path` by `text` (UTF-8) atomically."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
 def _asset(name: str) -> str:
     return resources.files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
 
@@ -102,8 +88,8 @@ def _clips_section(run: ReportData) -> str:
     groups = "".join(
         f'<div class="group"><h3>{title}</h3><p class="note">{note}</p>{clip_cards(samples, index)}</div>'
         for title, note, samples in (
-            ("Worst misses", "Wrong, and the surest of it first.", misses),
-            ("Surest hits", "Right, with the highest scores.", hits),
+            ("Worst misses", "Wrong answers; those furthest above the true class first.", misses),
+            ("Surest hits", "Right answers with the highest scores.", hits),
         )
         if samples
     )

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..anomaly.autoencoder import fit_autoencoder
-from ..anomaly.detector import Detector, errors_of
+from ..anomaly.autoencoder import fit_autoencoder, reconstruction_error
+from ..anomaly.detector import Detector
 from ..anomaly.roc import auroc, auroc_interval
 from ..anomaly.threshold import choose_threshold
 from ..datasets.balance import choose_units
@@ -79,7 +79,7 @@ def fit_detector(
         epochs=options.epochs,
         seed=options.seed,
     )
-    errors = errors_of(autoencoder, vectors)
+    errors = reconstruction_error(autoencoder, vectors)
     others = ~train & ~held_out
     order = [*torch.where(held_out)[0].tolist(), *torch.where(others)[0].tolist()]
     detector = Detector(

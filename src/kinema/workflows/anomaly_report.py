@@ -1,4 +1,4 @@
-"""report.html of an anomaly detector: how well it tells, where the threshold lies, what stands out most."""
+"""report.html of an anomaly detector: the threshold, the ROC curve and the most anomalous videos."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ import numpy as np
 from .. import __version__
 from ..anomaly.roc import roc_curve
 from ..datasets import Dataset
-from ..errors import KinemaError
-from ..features.sequence_file import read_sequence
-from ..report.data import FilmStrip, Lines, ReportData, Sample, Section, Series, Strips, Table
-from ..report.film_strips import film_strip, spread
+from ..report.data import Lines, ReportData, Sample, Section, Series, Strips, Table
 from ..report.render import write_report
 from .judge import Judged
+from .strips import strip_of
 
 SHOWN, BINS = 12, 24
 
@@ -129,24 +127,6 @@ def _sample(judged: Judged, index: int) -> Sample:
         record.name,
         truth,
         ((said, reached),),
-        _strip(judged, index),
+        strip_of(judged.extracted, record)[0],
         note=f"error {error:.3g}, threshold {judged.detector.threshold.value:.3g}",
     )
-
-
-def _strip(judged: Judged, index: int) -> FilmStrip | None:
-    record = judged.records[index]
-    part = next(iter(judged.extracted.parts.values()))
-    try:
-        times = read_sequence(
-            part.shelf(judged.extracted.store).path(judged.extracted.key(record))
-        ).pts_seconds
-        return film_strip(
-            record.path,
-            spread(times.tolist()),
-            start_seconds=record.start_seconds,
-            end_seconds=record.end_seconds,
-            frames=record.frames,
-        )
-    except KinemaError:  # the score stands even where the pictures cannot be shown
-        return None

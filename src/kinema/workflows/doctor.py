@@ -1,4 +1,4 @@
-"""Is everything here that Kinema needs? Facts about the installation, each with the cure."""
+"""Checks of the installation: packages, codecs, processor, folders, weights; each with its cure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..weights.find import find_weights
 from .prepare import default_features
 
 CORE = ("torch", "torchvision", "timm", "av", "numba", "scikit-learn", "lightning", "safetensors", "pyarrow")
-EXTRAS = {"openvino": "openvino", "flownet2": "ptlflow", "web": "fastapi", "onnx": "onnx"}
+EXTRAS = {"openvino": "openvino", "flownet2": "ptlflow"}
 
 
 class Check(NamedTuple):

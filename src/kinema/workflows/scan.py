@@ -19,7 +19,7 @@ from ..media.probe import VideoFacts, probe
 from ..types import VideoRecord
 from .events import SILENT, Events
 
-THREADS = 2  # decoding is one thread a file; the second one hides reading
+THREADS = 2  # a file decodes on one thread; meanwhile the next one is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class ScanReport:
     """The facts of a dataset, as `scan` found them. Lengths and sizes are of files, counts of records.
 
     counts: videos (or parts of videos) per class and split; "unsplit" where no split is on disk.
-    frames, seconds: None where no file tells. Counted if `exact`, else what the headers claim.
+    frames, seconds: None where unknown for every file. Counted if `exact`, else as in the headers.
     fps, sizes ("320x240", after rotation), codecs: number of files of each, the most common first.
     sound: number of files "with", "without" and with a "silent" track (peak below -50 dB).
     broken: (name, reason) of files that cannot be read. damaged: the same of files that decode in part.
@@ -85,7 +85,7 @@ def scan(
     """Looks at every file of a dataset. Raises `UsageError` where there is no dataset to look at.
 
     `exact` decodes all of every file, to count its frames and to find damage; otherwise headers are
-    believed. A file that cannot be read is one line of the report and stops nothing.
+    trusted. A file that cannot be read is listed in the report, and the scan goes on.
     """
     dataset = load_dataset(data, layout=layout, split=split)
     facts, broken = _probe_all(dataset.records, exact, events)
@@ -137,7 +137,7 @@ def _probe_all(
                 except MediaError as error:
                     broken[name] = str(error)
                 events.progress(done, len(jobs))
-        except BaseException:  # Ctrl-C: what has not begun need not begin
+        except BaseException:  # Ctrl-C: skip the files that were not begun
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return facts, broken
@@ -147,7 +147,7 @@ def _ends_beyond(record: VideoRecord, facts: VideoFacts) -> bool:
     if record.frames is not None:
         return facts.num_frames is not None and record.frames[1] > facts.num_frames
     last = max(record.start_seconds or 0.0, record.end_seconds or 0.0)
-    # A frame's time of tolerance: annotations are rounded.
+    # One frame of tolerance: annotations are rounded.
     slack = 1 / facts.fps if facts.fps else 0.0
     return facts.duration_seconds is not None and last > facts.duration_seconds + slack
 
@@ -172,7 +172,7 @@ def _tally(values: Iterable[str]) -> dict[str, int]:
 def _warnings(
     broken: dict[str, str], beyond: list[str], duplicates: list[Duplicate], leaks: list[Leak]
 ) -> list[str]:
-    """One line for each kind of trouble that occurs, with how often and the first names."""
+    """One line for each kind of problem that occurs, with its count and the first names."""
     kinds: dict[str, list[str]] = {
         "files that cannot be read": sorted(broken),
         "parts ending after the end of their file": beyond,
@@ -191,7 +191,7 @@ def _group(leak: Leak) -> str:
 
 
 def _refusal(dataset: Dataset, usable: list[VideoRecord]) -> str:
-    """What training would say of the readable part of the data."""
+    """Why training would refuse the readable part of the data; empty where it would not."""
     try:
         check_trainable(ensure_split(dataclasses.replace(dataset, records=tuple(usable))))
     except UsageError as error:

@@ -1,13 +1,11 @@
-"""What a training found out, as report.html and as the model card README.md of the run."""
+"""The results of a training, as report.html and as the model card README.md of the run."""
 
 from __future__ import annotations
 
 import datetime
 import json
 import platform
-import resource
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,23 +16,23 @@ import torch
 from .. import __version__
 from ..atomic import atomic_open, write_text
 from ..datasets import Dataset, find_duplicates, find_leaks
-from ..errors import KinemaError
-from ..features.sequence_file import read_sequence
-from ..fusion.weighted_average import WeightedAverage
+from ..evaluation.score import step_labels
 from ..model.presence import with_stream
 from ..model.recognizer import Recognizer, trainable_parameters
 from ..pipeline import StreamParts
-from ..report.data import Comparison, Cost, DatasetFacts, ReportData, Sample, Section, Table, WeightsSource
-from ..report.film_strips import film_strip, spread
+from ..recipe import Recipe
+from ..report.clips import surest_and_worst
+from ..report.data import Cost, DatasetFacts, ReportData, Sample, Section, Table, WeightsSource
+from ..report.headline import comparisons
 from ..report.model_card import model_card
 from ..report.protocol import protocol_section
 from ..report.render import write_report
 from ..run import RunConfig
 from .evaluate import Evaluation
 from .events import Events
+from .memory import peak_memory
 from .prepare import Extracted
-
-HITS, MISSES = 6, 12
+from .strips import strip_of
 
 
 @dataclass(slots=True)
@@ -81,7 +79,7 @@ def report_data(facts: RunFacts, evaluation: Evaluation) -> ReportData:
         dataset=_dataset_facts(facts),
         metrics=evaluation.metrics,
         history=facts.history,
-        comparisons=tuple(_comparisons(evaluation.metrics)),
+        comparisons=comparisons(evaluation.metrics),
         samples=tuple(_samples(facts, evaluation)),
         cost=_cost(facts),
         sections=tuple(_sections(facts, evaluation.metrics)),
@@ -89,7 +87,7 @@ def report_data(facts: RunFacts, evaluation: Evaluation) -> ReportData:
 
 
 def data_warnings(dataset: Dataset, extracted: Extracted, parts: Mapping[str, StreamParts]) -> list[str]:
-    """What may spoil the result: random weights, leaks, duplicates across splits, imbalance, lost files."""
+    """What may distort the result: random weights, leaks, duplicates across splits, imbalance, lost files."""
     warnings = [
         f"{b.spec.name} has random weights ({b.source}): its features are not those of a trained network"
         for part in parts.values()
@@ -120,7 +118,7 @@ def data_warnings(dataset: Dataset, extracted: Extracted, parts: Mapping[str, St
 
 
 def _absent_streams(dataset: Dataset, extracted: Extracted) -> list[str]:
-    """How many videos have nothing for a stream, such as sound; counted in the store, whoever filled it."""
+    """How many videos have nothing for a stream, such as sound; counted over the stored features."""
     items = extracted.items(dataset.records, dataset.labels)
     absent = {name: len(items) - len(with_stream(items, name)) for name in extracted.parts}
     return [
@@ -153,67 +151,21 @@ def _dataset_facts(facts: RunFacts) -> DatasetFacts:
     )
 
 
-def _comparisons(metrics: Mapping[str, Any]) -> list[Comparison]:
-    """The run, the run on shuffled frames, and the answers that need no model; a column per subset."""
-    rows = {
-        "this run": ("accuracy", "frames in order"),
-        "frames shuffled": ("shuffled_accuracy", "the same model, each test video's steps in random order"),
-    }
-    made = [
-        Comparison(name, {"all": metrics[key]} | _columns(metrics, key), note, ours=name == "this run")
-        for name, (key, note) in rows.items()
-    ]
-    subsets = {k: v for k, v in metrics.get("subsets", {}).items() if v["n_test"]}
-    chance = {f"{name}, among themselves": row["chance_among"] for name, row in subsets.items()}
-    majority = Comparison(
-        "always the largest class",
-        {"all": metrics["majority_baseline"]} | chance,
-        f"«{metrics['majority_class']}»; among themselves: chance",
-    )
-    return [*made, majority]
-
-
-def _columns(metrics: Mapping[str, Any], key: str) -> dict[str, float]:
-    columns: dict[str, float] = {}
-    for name, row in metrics.get("subsets", {}).items():
-        if row["n_test"]:
-            columns |= {name: row[key], f"{name}, among themselves": row[f"{key}_among"]}
-    return columns
-
-
 def _samples(facts: RunFacts, evaluation: Evaluation) -> list[Sample]:
-    """The surest hits, at most two a class, and the worst misses, as film strips."""
-    best = evaluation.scores.argmax(1)
-    confidence = evaluation.scores.max(1)
-    order = np.argsort(-confidence, kind="stable")
-    hits: list[int] = []
-    for i in order[best[order] == evaluation.truth[order]]:
-        if sum(evaluation.truth[h] == evaluation.truth[i] for h in hits) < max(
-            1, HITS // len(facts.config.labels)
-        ):
-            hits.append(int(i))
-    misses = order[best[order] != evaluation.truth[order]][:MISSES]
-    return [_sample(facts, evaluation, i) for i in [*hits[:HITS], *misses]]
+    """The surest hits and the worst misses, as film strips."""
+    hits, misses = surest_and_worst(evaluation.scores, evaluation.truth)
+    return [_sample(facts, evaluation, i) for i in [*hits, *misses]]
 
 
 def _sample(facts: RunFacts, evaluation: Evaluation, index: int) -> Sample:
-    record, scores = evaluation.records[index], evaluation.scores[index]
-    top = np.argsort(-scores, kind="stable")[:3]
-    name = next(iter(facts.extracted.parts))
-    shelf = facts.extracted.parts[name].shelf(facts.extracted.store)
-    try:
-        times = spread(read_sequence(shelf.path(facts.extracted.key(record))).pts_seconds.tolist())
-        strip = film_strip(
-            record.path,
-            times,
-            start_seconds=record.start_seconds,
-            end_seconds=record.end_seconds,
-            frames=record.frames,
-        )
-    except KinemaError:
-        strip = None
-    labels = facts.config.labels
-    return Sample(record.name, record.label, tuple((labels[i], float(scores[i])) for i in top), strip)
+    record, scores, labels = evaluation.records[index], evaluation.scores[index], facts.config.labels
+    strip, steps = strip_of(facts.extracted, record)
+    tags: tuple[str, ...] = ()
+    if strip is not None and facts.config.recipe.classifier.per_step:
+        found = step_labels(facts.model, facts.extracted.items([record], labels)[0])
+        tags = tuple(labels[found[step]] for step in steps)
+    top = tuple((labels[i], float(scores[i])) for i in np.argsort(-scores, kind="stable")[:3])
+    return Sample(record.name, record.label, top, strip, tags)
 
 
 def _cost(facts: RunFacts) -> Cost:
@@ -221,12 +173,10 @@ def _cost(facts: RunFacts) -> Cost:
     extracted = sum(r.extracted for r in reports)
     seconds = sum(r.seconds for r in reports)
     backbones = [b for part in facts.extracted.parts.values() for b in part.backbones]
-    # ru_maxrss counts kilobytes on Linux and bytes on macOS.
-    unit = 1 if sys.platform == "darwin" else 1024
     return Cost(
         stages=dict(facts.seconds),
         videos_per_second=extracted / seconds if extracted and seconds else None,
-        peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
+        peak_memory=peak_memory(),
         store_size=_store_size(facts),
         device="GPU" if torch.cuda.is_available() else platform.machine(),
         threads=torch.get_num_threads(),
@@ -240,24 +190,23 @@ def _cost(facts: RunFacts) -> Cost:
 
 
 def _store_size(facts: RunFacts) -> int:
-    keys: Sequence[Any] = facts.dataset.records
-    shelves = [part.shelf(facts.extracted.store) for part in facts.extracted.parts.values()]
-    paths = [shelf.path(facts.extracted.key(r)) for shelf in shelves for r in keys]
+    items = facts.extracted.items(facts.dataset.records, facts.dataset.labels)
+    paths = [path for item in items for path in item.files.values()]
     return sum(path.stat().st_size for path in paths if path.exists())
 
 
 def _sections(facts: RunFacts, metrics: Mapping[str, Any]) -> list[Section]:
     sections = [protocol_section(metrics["protocol"])] if "protocol" in metrics else []
-    fusion = facts.model.fusion
-    if isinstance(fusion, WeightedAverage):
-        first, second = facts.config.recipe.streams
-        alpha = float(fusion.alpha)
-        table = Table("Weight of each stream", ("stream", "weight"), [(first, alpha), (second, 1 - alpha)])
-        sections.append(
-            Section(
-                "Fusion",
-                "The learned weighted average alpha * A + (1 - alpha) * B; alpha starts at 0.5.",
-                (table,),
-            )
-        )
+    spec, fusion = facts.config.recipe.fusion, facts.model.fusion
+    if fusion is not None and spec is not None and spec.kind == "weighted_average":
+        sections.append(fusion_section(facts.config.recipe, float(fusion.state_dict()["alpha"])))
     return sections
+
+
+def fusion_section(recipe: Recipe, alpha: float) -> Section:
+    """The weight of both streams in a weighted average, and whether alpha was learned or given."""
+    learned = recipe.fusion is not None and recipe.fusion.alpha == "learned"
+    source = "alpha was learned and started at 0.5" if learned else f"alpha is fixed at {alpha:g}"
+    weights = zip(recipe.streams, (alpha, 1 - alpha), strict=True)
+    table = Table("Weight of each stream", ("stream", "weight"), list(weights))
+    return Section("Fusion", f"The weighted average alpha * A + (1 - alpha) * B; {source}.", (table,))

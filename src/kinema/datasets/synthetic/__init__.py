@@ -1,4 +1,4 @@
-"""A synthetic benchmark of mechanism: figures whose classes only pose, order or sound separates."""
+"""A synthetic set for testing mechanisms: its classes differ in pose, in temporal order or in sound alone."""
 
 from .actions import CLASSES, SyntheticClass
 from .clip import ClipSettings, SyntheticClip

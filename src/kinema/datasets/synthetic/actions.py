@@ -38,8 +38,8 @@ class SyntheticClass:
 
     `subset` is what separates the class from its neighbours: "visual" (a single frame is enough),
     "order" (frame for frame the same pictures as its partner, played backwards) or "sound" (the very
-    same pictures as its partner). "tempo" is what lies between two visual classes and is told by its
-    pace as much as by its pose: in no pair, and best left out where one frame must be enough.
+    same pictures as its partner). "tempo" lies between two visual classes and differs from them in pace
+    as much as in pose; it has no partner, and is best left out where one frame must be enough.
     """
 
     subset: str
@@ -50,7 +50,7 @@ class SyntheticClass:
 
     @property
     def can_be_brief(self) -> bool:
-        """Whether nothing about the still actor gives the class away: no prop, and it ends as it began."""
+        """Whether the actor at rest does not show the class: no prop, and the action ends as it began."""
         return ACTIONS[self.action].cyclic and ACTIONS[self.action].prop is None
 
 
@@ -58,12 +58,7 @@ def _pose(
     left_arm=HANGING, right_arm=HANGING, left_leg=STRAIGHT, right_leg=STRAIGHT, lean=0.0, hop=0.0, planted=1.0
 ) -> Pose:
     limbs = np.zeros((4, 4))
-    limbs[LEFT_ARM], limbs[RIGHT_ARM], limbs[LEFT_LEG], limbs[RIGHT_LEG] = (
-        left_arm,
-        right_arm,
-        left_leg,
-        right_leg,
-    )
+    limbs[[LEFT_ARM, RIGHT_ARM, LEFT_LEG, RIGHT_LEG]] = left_arm, right_arm, left_leg, right_leg
     return Pose(limbs, lean, hop, planted)
 
 
@@ -187,15 +182,9 @@ ACTIONS: dict[str, Action] = {
     "striking": Action(striking, 1.2, yaw=58, prop="drum"),
 }
 
+_VISUAL = ("walking", "running", "boxing", "waving", "clapping", "jumping_jacks", "kicking", "squatting")
 CLASSES: dict[str, SyntheticClass] = {
-    "walking": SyntheticClass("visual", "walking"),
-    "running": SyntheticClass("visual", "running"),
-    "boxing": SyntheticClass("visual", "boxing"),
-    "waving": SyntheticClass("visual", "waving"),
-    "clapping": SyntheticClass("visual", "clapping"),
-    "jumping_jacks": SyntheticClass("visual", "jumping_jacks"),
-    "kicking": SyntheticClass("visual", "kicking"),
-    "squatting": SyntheticClass("visual", "squatting"),
+    **{name: SyntheticClass("visual", name) for name in _VISUAL},
     "jogging": SyntheticClass("tempo", "jogging"),
     "arm_circles_forward": SyntheticClass("order", "arm_circles", "arm_circles_backward"),
     "arm_circles_backward": SyntheticClass("order", "arm_circles", "arm_circles_forward", backwards=True),

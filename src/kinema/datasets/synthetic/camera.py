@@ -1,4 +1,4 @@
-"""The camera: what it sees of a panorama, how it shakes, how its sensor is noisy."""
+"""The camera: a window of a panorama, hand-held shake, sensor noise."""
 
 from __future__ import annotations
 

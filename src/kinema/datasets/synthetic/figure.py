@@ -12,16 +12,8 @@ from PIL import ImageDraw
 
 RGB = tuple[int, int, int]
 
-UPPER_ARM, FOREARM, THIGH, SHANK, FOOT, TRUNK, NECK, HEAD = (
-    0.165,
-    0.15,
-    0.235,
-    0.235,
-    0.075,
-    0.285,
-    0.055,
-    0.083,
-)
+UPPER_ARM, FOREARM, THIGH, SHANK, FOOT = 0.165, 0.15, 0.235, 0.235, 0.075
+TRUNK, NECK, HEAD = 0.285, 0.055, 0.083
 SHOULDER_HALF, HIP_HALF, ANKLE_HEIGHT = 0.105, 0.058, 0.035
 VIEW_FROM_ABOVE = 0.12  # screen drop of a point per stature that it is nearer to the camera
 LEFT_ARM, RIGHT_ARM, LEFT_LEG, RIGHT_LEG = range(4)

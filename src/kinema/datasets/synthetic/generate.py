@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ...atomic import write_text
 from ...errors import UsageError, WorkError
 from ...media.writer import VideoWriter
 from .actions import CLASSES
@@ -45,7 +46,7 @@ def make_synthetic(
     Files are `out/<class>/<class>_gNN_cMM.mp4` (NN the actor, MM the clip); the CSV has
     `file_name,label,split,group`, every third actor in the test split. `classes` are names of
     `CLASSES` (default: all; with `brief`, those that can be). `brief` is the part of the clip (0..1) that
-    holds the action; the actor stands still for the rest of it, and nothing there gives the class away.
+    holds the action; the actor stands still for the rest of it, which does not show the class.
 
     A clip depends on its own label, actor, clip number and the common settings only, so a set can
     grow in place: what is there is kept, what is missing is written. A finished set is left alone.
@@ -69,10 +70,10 @@ def make_synthetic(
     ]
     try:
         out.mkdir(parents=True, exist_ok=True)
-        _write_text(out / MARKER, _json({**wanted, "complete": False}))
+        _write_marker(out, {**wanted, "complete": False})
         _write_clips(out, jobs, settings, workers, progress)
-        _write_text(out / ANNOTATIONS, _annotations(jobs, actors))
-        _write_text(out / MARKER, _json({**wanted, "complete": True}))
+        write_text(out / ANNOTATIONS, _annotations(jobs, actors))
+        _write_marker(out, {**wanted, "complete": True})
     except OSError as error:
         raise WorkError(
             f"cannot write the synthetic set to {out}: {error.strerror or error};"
@@ -139,7 +140,7 @@ def _read_marker(out: Path) -> dict[str, Any] | None:
 
 
 def _check_fits(out: Path, found: dict[str, Any] | None, wanted: dict[str, Any]) -> None:
-    """A set grows in place, and nothing else: files of another set must not mix with this one's."""
+    """A set may grow in place; files of another set must not mix with it."""
     if found is None:
         return
     other = {k: v for k, v in found["settings"].items() if wanted["settings"].get(k) != v}
@@ -196,11 +197,5 @@ def _annotations(jobs: list[tuple[str, int, int]], actors: int) -> str:
     return text.getvalue()
 
 
-def _json(value: dict[str, Any]) -> str:
-    return json.dumps(value, indent=2) + "\n"
-
-
-def _write_text(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+def _write_marker(out: Path, value: dict[str, Any]) -> None:
+    write_text(out / MARKER, json.dumps(value, indent=2) + "\n")

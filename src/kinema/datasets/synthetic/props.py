@@ -12,13 +12,8 @@ def draw_stool(draw: ImageDraw.ImageDraw, view: View, seat: float) -> None:
     """A stool behind the figure's feet; `seat` is its height in statures."""
     wood: RGB = (134, 92, 62)
     behind = -0.24
-    for x, z in (
-        (0.09, behind - 0.09),
-        (-0.09, behind - 0.09),
-        (0.09, behind + 0.09),
-        (-0.09, behind + 0.09),
-    ):
-        top, foot = (view.project(np.array([x, y, z])) for y in (seat, 0.0))
+    for x, z in ((0.09, -0.09), (-0.09, -0.09), (0.09, 0.09), (-0.09, 0.09)):
+        top, foot = (view.project(np.array([x, y, behind + z])) for y in (seat, 0.0))
         capsule(draw, top, foot, 0.035 * view.scale, 0.028 * view.scale, shade(wood, 0.8))
     x, y, _ = view.project(np.array([0.0, seat, behind]))
     w, h = 0.15 * view.scale, 0.035 * view.scale
@@ -27,7 +22,7 @@ def draw_stool(draw: ImageDraw.ImageDraw, view: View, seat: float) -> None:
 
 
 def draw_drum(draw: ImageDraw.ImageDraw, view: View) -> None:
-    """A covered drum in front of the figure: what is under the cloth can only be heard."""
+    """A drum under a cloth in front of the figure: only its sound tells a bell from a drum."""
     cloth: RGB = (128, 74, 92)
     x, top, _ = view.project(np.array([-0.1, 0.44, 0.44]))
     _, bottom, _ = view.project(np.array([-0.1, 0.0, 0.44]))
@@ -36,11 +31,8 @@ def draw_drum(draw: ImageDraw.ImageDraw, view: View) -> None:
     draw.polygon([(x - w, top), (x + w, top), (x + w * 0.86, bottom), (x - w * 0.86, bottom)], fill=cloth)
     draw.ellipse((x - w * 0.86, bottom - h * 0.8, x + w * 0.86, bottom + h * 0.8), fill=cloth)
     for k in (-0.55, -0.1, 0.4):
-        draw.line(
-            (x + k * w, top, x + k * w * 0.85, bottom),
-            fill=shade(cloth, 0.82),
-            width=max(1, int(0.02 * view.scale)),
-        )
+        fold = (x + k * w, top, x + k * w * 0.85, bottom)
+        draw.line(fold, fill=shade(cloth, 0.82), width=max(1, int(0.02 * view.scale)))
     draw.ellipse((x - w, top - h, x + w, top + h), fill=shade(cloth, 1.22))
 
 

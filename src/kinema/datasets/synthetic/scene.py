@@ -1,4 +1,4 @@
-"""Where it happens: four kinds of painted places, each in many variations."""
+"""Backgrounds: four kinds of painted places, each with random variations."""
 
 from __future__ import annotations
 
@@ -36,9 +36,8 @@ def _boards(draw: ImageDraw.ImageDraw, width: int, height: int, horizon: float, 
     """Floor lines that close up towards the horizon."""
     depth = height - horizon
     for k in (0.12, 0.3, 0.56, 0.9):
-        draw.line(
-            (0, horizon + depth * k, width, horizon + depth * k), fill=(*line, 70), width=max(1, int(2 * k))
-        )
+        y = horizon + depth * k
+        draw.line((0, y, width, y), fill=(*line, 70), width=max(1, int(2 * k)))
 
 
 def _room(rng, draw, width, height, horizon) -> None:
@@ -130,21 +129,19 @@ def _gym(rng, draw, width, height, horizon) -> None:
     draw.rectangle((0, horizon * 0.58, width, horizon), fill=band)
     draw.rectangle((0, horizon * 0.55, width, horizon * 0.58), fill=shade(band, 0.75))
     _gradient(draw, width, horizon, height, shade(floor, 0.86), shade(floor, 1.08))
-    draw.line(
-        (0, horizon + 0.45 * (height - horizon), width, horizon + 0.45 * (height - horizon)),
-        fill=(245, 245, 245),
-    )
+    y = horizon + 0.45 * (height - horizon)
+    draw.line((0, y, width, y), fill=(245, 245, 245))
     count = max(2, round(width / (0.6 * height)))
     for k in range(count):
         x = (k + 0.5) * width / count
         draw.line((x, 0, x, horizon), fill=shade(wall, 0.78), width=int(height / 100))
     for x in _spread(rng, width, 0.7 * height):
-        draw.rectangle(
-            (x - 0.16 * height, 0.1 * height, x + 0.16 * height, 0.24 * height), fill=(246, 246, 246)
-        )
-        draw.rectangle(
-            (x - 0.15 * height, 0.11 * height, x + 0.15 * height, 0.23 * height), fill=shade(band, 1.2)
-        )
+        for half, top, bottom, colour in (
+            (0.16, 0.1, 0.24, (246, 246, 246)),
+            (0.15, 0.11, 0.23, shade(band, 1.2)),
+        ):
+            box = (x - half * height, top * height, x + half * height, bottom * height)
+            draw.rectangle(box, fill=colour)
 
 
 def _street(rng, draw, width, height, horizon) -> None:
@@ -156,10 +153,8 @@ def _street(rng, draw, width, height, horizon) -> None:
         w = rng.uniform(0.35, 0.6) * height
         if width - x - w < 0.3 * height:
             w = width - x
-        wall = shade(
-            pick(rng, ((196, 120, 96), (214, 190, 158), (140, 152, 170), (168, 146, 136))),
-            rng.uniform(0.85, 1.1),
-        )
+        wall = pick(rng, ((196, 120, 96), (214, 190, 158), (140, 152, 170), (168, 146, 136)))
+        wall = shade(wall, rng.uniform(0.85, 1.1))
         top = rng.uniform(0.04, 0.2) * height
         draw.rectangle((x, top, x + w, horizon), fill=wall)
         pane = (94, 116, 140) if rng.random() < 0.6 else (240, 214, 140)
@@ -167,9 +162,8 @@ def _street(rng, draw, width, height, horizon) -> None:
             for column in range(3):
                 left, upper = x + w * (0.12 + 0.3 * column), top + height * (0.05 + 0.17 * row)
                 if upper + 0.1 * height < horizon:
-                    draw.rectangle(
-                        (left, upper, left + 0.16 * w, upper + 0.1 * height), fill=shade(pane, 0.95)
-                    )
+                    box = (left, upper, left + 0.16 * w, upper + 0.1 * height)
+                    draw.rectangle(box, fill=shade(pane, 0.95))
         x += w
     _gradient(draw, width, horizon, height, shade(pavement, 0.85), shade(pavement, 1.05))
     _boards(draw, width, height, horizon, shade(pavement, 0.6))

@@ -1,0 +1,29 @@
+"""Film strips of videos whose features are in the store."""
+
+from __future__ import annotations
+
+from ..errors import KinemaError
+from ..report.data import FilmStrip
+from ..report.film_strips import film_strip, spread
+from ..types import VideoRecord
+from .prepare import Extracted
+
+
+def strip_of(extracted: Extracted, record: VideoRecord) -> tuple[FilmStrip | None, list[int]]:
+    """A film strip at some steps of the record's first stream, and the numbers of these steps.
+
+    None and no steps where the file cannot be shown (any more): its scores stand without pictures.
+    """
+    try:
+        times = extracted.sequence(record, next(iter(extracted.parts))).pts_seconds
+        steps = spread(len(times))
+        strip = film_strip(
+            record.path,
+            times[steps].tolist(),
+            start_seconds=record.start_seconds,
+            end_seconds=record.end_seconds,
+            frames=record.frames,
+        )
+    except KinemaError:
+        return None, []
+    return strip, steps
