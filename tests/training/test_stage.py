@@ -15,8 +15,8 @@ from kinema.features.sequence_file import SequenceWriter
 from kinema.model.batch import FeatureDataset, FeatureItem, collate
 from kinema.model.recognizer import Recognizer, loss
 from kinema.recipe import load_recipe
-from kinema.training.fit import FitOptions, fit
-from kinema.training.stage import Row
+from kinema.training.fit import fit
+from kinema.training.stage import FitOptions, Row
 
 DIM, CLASSES = 6, 3
 

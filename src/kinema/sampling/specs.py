@@ -18,10 +18,11 @@ class FirstN(Settings):
 
 
 class Uniform(Settings):
-    """`frames` frames at equal distances over the whole video."""
+    """`frames` frames at equal distances over the whole video, or over its first `seconds`."""
 
     kind: Literal["uniform"]
     frames: Count
+    seconds: Annotated[float, Field(gt=0)] | None = None
     policy: Literal["repeat_last", "error"] = "repeat_last"
 
 

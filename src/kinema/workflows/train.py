@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,12 @@ from ..pipeline import TRAINED, StreamParts
 from ..recipe import BackboneTraining, Recipe, load_recipe
 from ..run import RunConfig, flat_state, save_run
 from ..training.clips import ClipItem
-from ..training.end_to_end import fit_on_the_fly
-from ..training.fit import FitOptions, fit
+from ..training.fit import fit
 from ..training.fusion import fit_svm
+from ..training.on_the_fly import fit_on_the_fly
 from ..training.reuse import STAGES, Kept, kept_in
 from ..training.separate import fit_separate
-from ..training.stage import Row
+from ..training.stage import FitOptions, Row
 from ..types import VideoRecord
 from .backbone_stage import backbone_stage
 from .evaluate import evaluate_model
@@ -80,12 +80,11 @@ def train_dataset(
         folder / "checkpoints", resume, options.device, _epochs_shown(recipe, events), events.note, kept
     )
     model = _recognizer(recipe, parts)
+    dataset = replace(dataset, records=_with_validation(dataset.records, recipe))
     history: list[Row] = []
     if any(part.spec.train_blocks for part in parts.values()):
         with clock("train backbones"):
-            parts, history = backbone_stage(
-                recipe, dataset, parts, model, options.features, fit_options, events
-            )
+            parts, history = backbone_stage(recipe, dataset, parts, model, fit_options, events)
 
     with clock("extract"):
         extracted = extract_streams(
@@ -97,7 +96,7 @@ def train_dataset(
             events=events,
         )
     absent = dataset.absent
-    dataset = replace(dataset, records=_with_validation(extracted.records, recipe))
+    dataset = replace(dataset, records=tuple(extracted.records))
     warnings += [*check_trainable(dataset), *data_warnings(dataset, extracted, parts)]
     for text in dict.fromkeys(warnings):
         events.warn(text)
@@ -121,7 +120,7 @@ def train_dataset(
     return TrainResult(folder, evaluation.metrics, warnings)
 
 
-def _with_validation(records: list[VideoRecord], recipe: Recipe) -> tuple[VideoRecord, ...]:
+def _with_validation(records: Sequence[VideoRecord], recipe: Recipe) -> tuple[VideoRecord, ...]:
     """A part of the training records set aside by group, where the recipe asks for it."""
     return tuple(carve_validation(records, recipe.training.val_fraction, recipe.training.seed))
 
@@ -163,8 +162,7 @@ def _fit(
     events.step(f"training on {len(train_records)} videos, {model.recipe.training.epochs} epochs")
     if any(p.spec.augment and p.spec.augment.on_the_fly for p in extracted.parts.values()):
         clips = [ClipItem(r, extracted.key(r), dataset.labels.index(r.label or "")) for r in train_records]
-        cache = extracted.store.root / "clips"
-        return None, fit_on_the_fly(model.recipe, extracted.parts, model, clips, cache, fit_options)
+        return None, fit_on_the_fly(model, extracted.parts, clips, items, val_items, fit_options)
     if not model.separate:
         return None, fit(model, items, val_items, fit_options)
     history = fit_separate(model, items, val_items, fit_options)
