@@ -107,14 +107,21 @@ class _BackboneStage:
         *,
         augment: bool,
     ) -> list[Row]:
-        train, seed = units(self.train), self.recipe.training.seed
+        train, val, seed = units(self.train), units(self.val), self.recipe.training.seed
         order, weights = balance(self.spec, train.labels, classes=self.recipe.data.classes, seed=seed)
         train.epochs = order if augment else None
-        objective = ClassObjective(classifier, weights)
-        batches = DataLoader(train, self.spec.batch, sampler=order, collate_fn=collate_clips)
-        val = DataLoader(units(self.val), self.spec.batch, collate_fn=collate_clips)
-        held_out = val if self.val.items else None
-        return run_stage(Stage(name, module, objective, batches, held_out, self.spec, seed, self.options))
+        return run_stage(
+            Stage(
+                name=name,
+                module=module,
+                objective=ClassObjective(classifier, weights),
+                train=DataLoader(train, self.spec.batch, sampler=order, collate_fn=collate_clips),
+                val=DataLoader(val, self.spec.batch, collate_fn=collate_clips) if len(val) else None,
+                spec=self.spec,
+                seed=seed,
+                options=self.options,
+            )
+        )
 
     def _digest(self, part: StreamParts) -> str:
         """Everything that decides the values of one stream's backbone."""
