@@ -12,7 +12,8 @@ from kinema.features.sequence_file import SequenceWriter
 from kinema.model.batch import FeatureItem
 from kinema.model.recognizer import Recognizer
 from kinema.recipe import load_recipe
-from kinema.training.fit import FitOptions, fit
+from kinema.training.fit import fit
+from kinema.training.stage import FitOptions
 
 DIM = 64
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
-from kinema.training.samplers import EpochSampler, class_weights
+from kinema.recipe import Training
+from kinema.training.samplers import EpochSampler, balance, class_weights
 
 
 def order(seed: int, epoch: int, *, balanced: bool = False) -> list[int]:
@@ -44,7 +46,28 @@ def test_balanced_draws() -> None:
 
 
 def test_balanced_with_an_absent_class() -> None:
-    assert set(EpochSampler([0, 0, 2], seed=0, balanced=True)) <= {0, 1, 2}
+    """Class 1 has no items; the one item of class 2 is half of the draws, each of class 0 a quarter."""
+    sampler, draws = EpochSampler([0, 0, 2], seed=0, balanced=True), []
+    for epoch in range(400):
+        sampler.set_epoch(epoch)
+        draws += list(sampler)
+    shares = [draws.count(item) / 1200 for item in range(3)]
+    assert shares == pytest.approx([0.25, 0.25, 0.5], abs=6 * (0.25 / 1200) ** 0.5)
+
+
+def test_class_balance_chooses_order_and_weights() -> None:
+    labels = [0, 0, 0, 2]
+
+    def made(choice: str) -> tuple[EpochSampler, torch.Tensor | None]:
+        return balance(Training(class_balance=choice), labels, classes=3, seed=5)
+
+    plain, none = made("none")
+    assert (plain.balanced, plain.seed, none) == (False, 5, None)
+    drawn, none = made("sampler")
+    assert (drawn.balanced, none) == (True, None)
+    weighted, weights = made("weights")
+    assert not weighted.balanced
+    assert torch.equal(weights, class_weights(torch.tensor(labels), 3))
 
 
 def test_class_weights_by_hand() -> None:

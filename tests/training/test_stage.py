@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.utils.data import DataLoader
 
 from kinema.errors import WorkError
 from kinema.features.sequence_file import SequenceWriter
 from kinema.model.batch import FeatureDataset, FeatureItem, collate
 from kinema.model.recognizer import Recognizer, loss
-from kinema.recipe import load_recipe
-from kinema.training.fit import FitOptions, fit
-from kinema.training.stage import Row
+from kinema.recipe import Training, load_recipe
+from kinema.training.fit import fit
+from kinema.training.samplers import EpochSampler
+from kinema.training.stage import FitOptions, Row, Stage, run_stage
 
 DIM, CLASSES = 6, 3
 
@@ -175,6 +178,55 @@ def test_early_stopping(items: list[FeatureItem], tmp_path: Path) -> None:
     losses = [row["val_loss"] for row in rows]
     assert len(rows) < 40
     assert losses.index(min(losses)) == len(rows) - 3
+
+
+class Curve(nn.Module):
+    """A value to train, and the validation loss that each epoch is to have."""
+
+    def __init__(self, losses: list[float]):
+        super().__init__()
+        self.value, self.losses, self.epoch = nn.Parameter(torch.zeros(1)), losses, 0
+
+
+def curve_objective(module: nn.Module, batch: torch.Tensor) -> tuple[torch.Tensor, int, int]:
+    assert isinstance(module, Curve)
+    loss = 0 * module.value.sum()
+    return (loss if module.training else loss + module.losses[module.epoch]), 0, len(batch)
+
+
+def follow(
+    losses: list[float], folder: Path, *, cut: int | None = None, resume: bool = False, **spec: Any
+) -> list[Row]:
+    """The history of a stage with these validation losses; `cut` is the epoch at which it is killed."""
+    module = Curve(losses)
+
+    def on_epoch(row: Row) -> None:
+        module.epoch = row["epoch"]
+        if row["epoch"] == cut:
+            raise Killed
+
+    if resume:
+        module.epoch = torch.load(folder / "curve.ckpt", weights_only=True)["epoch"] + 1
+    train = DataLoader(torch.arange(2), sampler=EpochSampler([0, 0], seed=0))
+    settings = Training(epochs=len(losses), optimizer="sgd", lr=1.0, **spec)
+    options = FitOptions(folder, resume=resume, device="cpu", on_epoch=on_epoch)
+    val = DataLoader(torch.arange(1))
+    return run_stage(Stage("curve", module, curve_objective, train, val, settings, 0, options))
+
+
+LOSSES = [3.0, 2.0, *[2.0] * 3, 2.5, *[2.0] * 20]
+
+
+@pytest.mark.parametrize("cut", [None, 5, 11, 12])
+def test_it_stops_after_so_many_epochs_without_gain(cut: int | None, tmp_path: Path) -> None:
+    """The second epoch is the best, and ten more are trained, also where one of them was begun twice."""
+    spec = {"stop_after": 10, "schedule": {"kind": "plateau", "every": 5, "factor": 0.1}}
+    if cut:
+        with pytest.raises(Killed):
+            follow(LOSSES, tmp_path, cut=cut, **spec)
+    rows = follow(LOSSES, tmp_path, resume=cut is not None, **spec)
+    assert [row["val_loss"] for row in rows] == LOSSES[:12]
+    assert [row["lr"] for row in rows] == pytest.approx([1.0] * 7 + [0.1] * 5)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

@@ -12,6 +12,7 @@ from .schema import (
     Protocol,
     Recipe,
     Schedule,
+    StageTraining,
     Temporal,
     Training,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "Protocol",
     "Recipe",
     "Schedule",
+    "StageTraining",
     "Temporal",
     "Training",
     "load_recipe",

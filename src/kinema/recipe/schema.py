@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import yaml
 from pydantic import Field, model_validator
@@ -50,7 +50,11 @@ class Classifier(Settings):
 
 
 class Schedule(Settings):
-    """Learning-rate schedule: `step` every `every` epochs, or `plateau` after `every` epochs without gain."""
+    """Learning-rate schedule: `step` every `every` epochs, or `plateau` after `every` epochs without gain.
+
+    `plateau` lowers the rate for the epoch that follows `every` epochs in which the validation loss (without
+    validation videos, the training loss) was not below its lowest value so far.
+    """
 
     kind: Literal["step", "plateau", "cosine"]
     every: Count = 30
@@ -58,47 +62,57 @@ class Schedule(Settings):
     floor: Annotated[float, Field(ge=0)] = 0.0
 
 
-class BackboneTraining(Settings):
-    """The backbone stage: the last `train_blocks` blocks of a stream's backbone, before the temporal stage.
+class StageTraining(Settings):
+    """Optimiser, schedule and stopping of one training stage.
 
-    `unit: clip` classifies single clips, `clips_per_video` of each video, by a dense layer of its own (the
-    three-stream paper's motion CNN); `unit: video` trains backbone and temporal model together.
+    `decay` says what `weight_decay`, here d, means. `coupled`: d * w is added to the gradient of every
+    weight and bias w. `l2`: the penalty d * sum(w^2) of Keras' `l2(d)`, hence 2 * d * w, on weights alone
+    (of two or more dimensions). `keras_decay`: no value is decayed; the learning rate falls with every
+    update, lr / (1 + d * updates), as Keras' optimisers do with `decay=d`. A learned alpha is never decayed.
     """
 
-    unit: Literal["clip", "video"] = "video"
-    clips_per_video: Count = 4
-    optimizer: Literal["adam", "sgd", "rmsprop"] = "adam"
-    lr: Annotated[float, Field(gt=0)] = 1.0e-3
-    epochs: Count = 5
-    batch: Count = 4
-    schedule: Schedule | None = None
-
-
-class Training(Settings):
-    """Optimiser, schedule and stopping of the temporal stage, plus what all stages share."""
-
-    optimizer: Literal["rmsprop", "adam", "sgd"] = "adam"
+    optimizer: Literal["adam", "rmsprop", "sgd"] = "adam"
     lr: Annotated[float, Field(gt=0)] = 1.0e-3
     momentum: Fraction = 0.0
     nesterov: bool = False
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    decay: Literal["coupled", "l2", "keras_decay"] = "coupled"
     epochs: Count = 30
     batch: Count = 32
     schedule: Schedule | None = None
     stop_after: Count | None = None
     clip_norm: Annotated[float, Field(gt=0)] | None = None
     class_balance: Literal["none", "weights", "sampler"] = "none"
-    stages: Literal["joint", "separate"] = "joint"
-    backbone: BackboneTraining | None = None
-    val_fraction: Annotated[float, Field(ge=0, lt=0.9)] = 0.0
     keep: Literal["last", "best"] = "last"
-    seed: int = 0
 
     @model_validator(mode="after")
-    def _check(self) -> Training:
+    def _check(self) -> Self:
         if self.nesterov and (self.optimizer != "sgd" or self.momentum == 0):
             raise ValueError("`nesterov` needs optimizer: sgd and momentum > 0")
         return self
+
+
+class BackboneTraining(StageTraining):
+    """The backbone stage: the last `train_blocks` blocks of a stream's backbone, before the temporal stage.
+
+    `unit: clip` classifies single clips, `clips_per_video` of each video, by a dense layer of its own (the
+    three-stream paper's motion CNN); `unit: video` trains backbone and temporal model together. `batch`
+    counts units.
+    """
+
+    unit: Literal["clip", "video"] = "video"
+    clips_per_video: Count = 4
+    epochs: Count = 5
+    batch: Count = 4
+
+
+class Training(StageTraining):
+    """The temporal stage, plus what all stages share."""
+
+    stages: Literal["joint", "separate"] = "joint"
+    backbone: BackboneTraining | None = None
+    val_fraction: Annotated[float, Field(ge=0, lt=0.9)] = 0.0
+    seed: int = 0
 
 
 class Data(Settings):

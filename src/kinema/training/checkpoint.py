@@ -20,8 +20,12 @@ class SafeCheckpointIO(CheckpointIO):
         try:
             with atomic_open(Path(path), "wb") as file:
                 torch.save(checkpoint, file)
-        except OSError as error:
-            raise WorkError(f"cannot write checkpoint {path} ({error.strerror}); free some space") from None
+        except (OSError, RuntimeError) as error:
+            # What a file refuses, torch reports as a RuntimeError in whose context it stands.
+            cause = error if isinstance(error, OSError) else error.__context__
+            if not isinstance(cause, OSError):
+                raise
+            raise WorkError(f"cannot write checkpoint {path} ({cause.strerror}); free some space") from None
 
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = None

@@ -1,8 +1,7 @@
-"""The clips themselves, for training a backbone: decoded on demand, or kept on disk where they are costly."""
+"""The clips themselves, for stages that run the backbone: read on demand, kept in memory where they fit."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,16 +11,21 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..atomic import atomic_open
 from ..errors import MediaError
-from ..keys import fingerprint
-from ..sampling.specs import Segments, Uniform, Windows
-from ..streams.images import Augmenter, fit
-from ..streams.source import Job, SourceConfig, make_source
-from ..types import VideoRecord
+from ..sampling.specs import Adaptive, Segments, Uniform, Windows
+from ..extraction.inline import messages_of
+from ..media.video import VideoFile
+from ..streams import RgbStream, StreamSettings, Task, Tools
+from ..streams.augment import Augmenter
+from ..streams.images import fit
+from ..types import Clip, VideoRecord
+from .samplers import EpochSampler
 
-# Clips of small sets stay in memory between epochs, up to this much.
+# Clips of small sets stay in memory between epochs, up to this much for one set.
 MEMORY_BYTES = 1 << 29
+
+# Clips by stream, and the class index.
+Row = tuple[dict[str, list[Clip]], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,114 @@ class ClipItem:
     label: int
 
 
+class Clips:
+    """Clips of a set of videos, by stream; they are read anew where they do not fit into memory.
+
+    `cache` is a folder in which optical flow is kept for the extraction behind this stage.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[ClipItem],
+        streams: Mapping[str, StreamSettings],
+        tools: Tools,
+        cache: Path | None = None,
+    ):
+        self.items, self.streams, self.tools, self.cache = list(items), streams, tools, cache
+        self._kept: dict[tuple[str, str], list[Clip]] = {}
+        self._counts: dict[tuple[str, str], int] = {}
+        self._room = MEMORY_BYTES
+
+    def of(self, item: ClipItem, stream: str, version: int = 0) -> list[Clip]:
+        """One video's clips; of version 1 and above, augmented as the stream says.
+
+        A version is one random choice for all frames of a video, and is made from the frames as the backbone
+        sees them. Raises `MediaError` where the video cannot be read.
+        """
+        place = item.key, stream
+        clips = self._kept.get(place)
+        if clips is None:
+            clips = self._computed(self.streams[stream], item)
+            self._counts[place] = len(clips)
+            self._keep(place, clips)
+        spec = self.streams[stream]
+        if not version or not isinstance(spec, RgbStream) or spec.augment is None:
+            return clips
+        augment = Augmenter(spec.augment, item.key, version)
+        return [replace(c, inputs=tuple(_changed(x, augment) for x in c.inputs)) for c in clips]
+
+    def count(self, item: ClipItem, stream: str) -> int:
+        """The number of a video's clips."""
+        known = self._counts.get((item.key, stream))
+        return len(self.of(item, stream)) if known is None else known
+
+    def drop_unreadable(self, progress: Callable[[int, int], None]) -> dict[str, str]:
+        """Read every video once and leave out those that cannot be read: file name -> reason."""
+        good, failed = [], {}
+        for number, item in enumerate(self.items, start=1):
+            try:
+                for stream in self.streams:
+                    self.of(item, stream)
+                good.append(item)
+            except MediaError as error:
+                failed[item.record.name] = str(error)
+            progress(number, len(self.items))
+        self.items = good
+        return failed
+
+    def _computed(self, stream: StreamSettings, item: ClipItem) -> list[Clip]:
+        task = Task(item.key, cache=self.cache, keep_flow=self.cache is not None)
+        messages = messages_of(stream, VideoFile.of(item.record), task, self.tools)
+        return [message for message in messages if isinstance(message, Clip)]
+
+    def _keep(self, place: tuple[str, str], clips: list[Clip]) -> None:
+        size = sum(x.nbytes for clip in clips for x in clip.inputs)
+        if size <= self._room:
+            self._room -= size
+            self._kept[place] = clips
+
+
+class VideoDataset(Dataset[Row]):
+    """All clips of one video per access; augmented anew in each epoch where `epochs` is set."""
+
+    epochs: EpochSampler | None = None
+
+    def __init__(self, clips: Clips):
+        self.clips = clips
+        self.labels = [item.label for item in clips.items]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> Row:
+        item, version = self.clips.items[index], version_of(self.epochs)
+        return {s: self.clips.of(item, s, version) for s in self.clips.streams}, item.label
+
+
+class ClipDataset(Dataset[Row]):
+    """One clip of one video of one stream per access; augmented anew in each epoch where `epochs` is set."""
+
+    epochs: EpochSampler | None = None
+
+    def __init__(self, clips: Clips, stream: str):
+        self.clips, self.stream = clips, stream
+        self.places = [(item, n) for item in clips.items for n in range(clips.count(item, stream))]
+        self.labels = [item.label for item, _ in self.places]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> Row:
+        item, number = self.places[index]
+        return {self.stream: [self.clips.of(item, self.stream, version_of(self.epochs))[number]]}, item.label
+
+
+def version_of(epochs: EpochSampler | None) -> int:
+    """The augmented version of the sampler's epoch; 0, the video as it is, without one."""
+    return epochs.epoch + 1 if epochs else 0
+
+
+# Not frozen: Lightning moves batches to a device field by field.
 @dataclass(slots=True)
 class ClipBatch:
     """Clips of several videos, one tensor per backbone input, all clips in one row: [sum of lengths, ...]."""
@@ -42,90 +154,29 @@ class ClipBatch:
     labels: Tensor
 
 
-class ClipDataset(Dataset[tuple[dict[str, list[np.ndarray]], int]]):
-    """All clips of one video per access, per stream: a list with one array [T, ...] per backbone.
-
-    RGB is decoded anew where it does not fit into memory. Optical flow is computed once and kept, in
-    float16, under `cache`. With `augment` each epoch sees another version of a video's frames, the same
-    choice for all of them, made from the frames as the backbone sees them.
-    """
-
-    def __init__(
-        self, items: Sequence[ClipItem], configs: Mapping[str, SourceConfig], cache: Path, *, augment: bool
-    ):
-        self.items, self.configs, self.cache, self.augment = items, configs, cache, augment
-        self.epoch = 0
-        self._kept: dict[int, dict[str, list[np.ndarray]]] = {}
-        self._room = MEMORY_BYTES
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __getitem__(self, index: int) -> tuple[dict[str, list[np.ndarray]], int]:
-        item = self.items[index]
-        clips = self._kept.get(index) or self._read(index)
-        if self.augment:
-            clips = {n: _augmented(self.configs[n], item.key, self.epoch + 1, c) for n, c in clips.items()}
-        return clips, item.label
-
-    def _read(self, index: int) -> dict[str, list[np.ndarray]]:
-        item = self.items[index]
-        job = Job(item.record, item.key, 0, self.cache.parent / "motion")
-        clips = {name: self._clips(config, job) for name, config in self.configs.items()}
-        size = sum(array.nbytes for arrays in clips.values() for array in arrays)
-        if size <= self._room:
-            self._room -= size
-            self._kept[index] = clips
-        return clips
-
-    def usable(self, progress: Callable[[int, int], None]) -> tuple[list[int], dict[str, str]]:
-        """Read every item once: the numbers of those that can be read, and the reason for the others.
-
-        Optical flow that is kept on disk is computed here.
-        """
-        good, failed = [], {}
-        for index, item in enumerate(self.items):
-            try:
-                self[index]
-                good.append(index)
-            except MediaError as error:
-                failed[item.record.name] = str(error)
-            progress(index + 1, len(self.items))
-        return good, failed
-
-    def _clips(self, config: SourceConfig, job: Job) -> list[np.ndarray]:
-        if config.input != "flow":
-            return _computed(config, job)
-        path = self.cache / fingerprint(config.settings())[:16] / f"{job.key}.npy"
-        if not path.exists():
-            with atomic_open(path, "wb") as file:
-                np.save(file, _computed(config, job)[0].astype(np.float16))
-        return [np.load(path, allow_pickle=False).astype(np.float32)]
-
-
-def clips_per_video(config: SourceConfig, count: int) -> SourceConfig:
-    """The same source with `count` frames or stacks spread over each video; segments and windows stay all."""
-    if isinstance(config.sampling, Segments | Windows):
-        return config
-    return replace(config, sampling=Uniform(kind="uniform", frames=count))
-
-
-def collate_clips(rows: Sequence[tuple[dict[str, list[np.ndarray]], int]]) -> ClipBatch:
-    """Join videos; sequences of different lengths follow each other."""
-    names = rows[0][0].keys()
+def collate_clips(rows: Sequence[Row]) -> ClipBatch:
+    """Join rows of a dataset; sequences of different lengths follow each other."""
     inputs, lengths = {}, {}
-    for name in names:
-        columns = zip(*(row[0][name] for row in rows), strict=True)
-        inputs[name] = [torch.from_numpy(np.concatenate(column)) for column in columns]
-        lengths[name] = torch.tensor([len(row[0][name][0]) for row in rows])
-    return ClipBatch(inputs, lengths, torch.tensor([row[1] for row in rows]))
+    for name in rows[0][0]:
+        columns = zip(*(clip.inputs for clips, _ in rows for clip in clips[name]), strict=True)
+        inputs[name] = [torch.from_numpy(np.stack(column)) for column in columns]
+        lengths[name] = torch.tensor([len(clips[name]) for clips, _ in rows])
+    return ClipBatch(inputs, lengths, torch.tensor([label for _, label in rows]))
 
 
-def _augmented(config: SourceConfig, key: str, variant: int, columns: list[np.ndarray]) -> list[np.ndarray]:
-    if config.augment is None:
-        return columns
-    augment = Augmenter(config.augment, key, variant)
-    return [_changed(column, augment) for column in columns]
+def clips_per_video(stream: StreamSettings, count: int) -> StreamSettings:
+    """The same stream with `count` frames or stacks spread over each video; segments and windows stay all.
+
+    Where the sampling sees the first `seconds` only, so does this one.
+    """
+    match getattr(stream, "sampling", None):
+        case None | Segments() | Windows():
+            return stream
+        case Adaptive(seconds=seconds) | Uniform(seconds=seconds):
+            limit = seconds
+        case _:
+            limit = None
+    return stream.model_copy(update={"sampling": Uniform(kind="uniform", frames=count, seconds=limit)})
 
 
 def _changed(frames: np.ndarray, augment: Augmenter) -> np.ndarray:
@@ -133,9 +184,3 @@ def _changed(frames: np.ndarray, augment: Augmenter) -> np.ndarray:
     height, width = frames.shape[-3:-1]
     flat = frames.reshape(-1, height, width, 3)
     return np.stack([fit(augment(frame), (height, width), "stretch") for frame in flat]).reshape(frames.shape)
-
-
-def _computed(config: SourceConfig, job: Job) -> list[np.ndarray]:
-    source = make_source(config, threads=os.cpu_count() or 1)
-    clips = [clip.inputs for clip in source.clips(job)]
-    return [np.stack(column) for column in zip(*clips, strict=True)]

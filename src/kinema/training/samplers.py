@@ -1,4 +1,4 @@
-"""The order of training items: a function of (seed, epoch) alone, so that resuming repeats it."""
+"""The order of training items, a function of (seed, epoch) alone, and the weights of their classes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
+from ..recipe import StageTraining
+
 
 class EpochSampler(Sampler[int]):
-    """Item numbers in a new random order each epoch; with `balanced`, classes are drawn equally often."""
+    """Item numbers in a new random order each epoch; with `balanced`, classes are drawn equally often.
+
+    Lightning sets the epoch ahead of each; data that differ from epoch to epoch read it here.
+    """
 
     def __init__(self, labels: Sequence[int], *, seed: int, balanced: bool = False):
         self.labels = torch.tensor(labels, dtype=torch.int64)
@@ -30,6 +35,14 @@ class EpochSampler(Sampler[int]):
             return
         weights = class_weights(self.labels, int(self.labels.max()) + 1)[self.labels]
         yield from torch.multinomial(weights, len(self), replacement=True, generator=generator).tolist()
+
+
+def balance(
+    spec: StageTraining, labels: Sequence[int], *, classes: int, seed: int
+) -> tuple[EpochSampler, Tensor | None]:
+    """The order of a stage's items and its loss weights [C], as `class_balance` asks for them."""
+    sampler = EpochSampler(labels, seed=seed, balanced=spec.class_balance == "sampler")
+    return sampler, class_weights(sampler.labels, classes) if spec.class_balance == "weights" else None
 
 
 def class_weights(labels: Tensor, classes: int) -> Tensor:

@@ -12,9 +12,9 @@ from ..keys import fingerprint
 from ..model.batch import FeatureItem
 from ..model.presence import sequence_shape, with_stream
 from ..model.recognizer import Head, Recognizer, temporal_model
-from .fit import FitOptions, fit_stage
+from .fit import fit_stage
 from .reuse import item_facts, stage_facts
-from .stage import Row
+from .stage import FitOptions, Row
 
 
 def fit_separate(

@@ -19,9 +19,11 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
 
 from ..errors import WorkError
-from ..recipe import BackboneTraining, Schedule, Training
+from ..recipe import StageTraining
 from .checkpoint import SafeCheckpointIO
-from .optimizers import make_optimizer, make_schedule
+from .optimizers import current_rate, make_optimizer, make_schedule
+from .reuse import Kept
+from .samplers import EpochSampler
 
 Row = dict[str, Any]
 OnEpoch = Callable[[Row], None]
@@ -29,71 +31,85 @@ OnEpoch = Callable[[Row], None]
 Objective = Callable[[nn.Module, Any], tuple[Tensor, int, int]]
 
 
+@dataclass(frozen=True, slots=True)
+class FitOptions:
+    """Where checkpoints go, whether to resume, whom to tell, on which device, what is kept."""
+
+    checkpoints: Path
+    resume: bool = False
+    device: str = "auto"
+    on_epoch: OnEpoch = lambda row: None
+    on_note: Callable[[str], None] = lambda text: None
+    kept: Kept = field(default_factory=Kept)
+
+
 @dataclass(slots=True)
 class Stage:
-    """Everything one stage needs. `name` appears in the history and in error messages."""
+    """Everything one stage needs. `name` appears in the history and in error messages.
+
+    `train` draws its items by an `EpochSampler`.
+    """
 
     name: str
     module: nn.Module
     objective: Objective
     train: DataLoader[Any]
     val: DataLoader[Any] | None
-    spec: Training | BackboneTraining
+    spec: StageTraining
     seed: int
-    checkpoints: Path
-    on_epoch: OnEpoch = lambda row: None
-    begin_epoch: Callable[[int], None] = lambda epoch: None
-    resume: bool = False
+    options: FitOptions
     history: list[Row] = field(default_factory=list)
 
 
-def run_stage(stage: Stage, *, device: str = "auto") -> list[Row]:
+def run_stage(stage: Stage) -> list[Row]:
     """Train in place and return one row per epoch. Raises `WorkError` when the loss is no longer finite.
 
     With `resume`, goes on from the stage's last checkpoint; the result equals an uninterrupted run.
     """
     _quiet()
-    module = _LitStage(stage)
-    last = stage.checkpoints / f"{stage.name}.ckpt"
-    keeps_best = getattr(stage.spec, "keep", "last") == "best" and stage.val is not None
-    callbacks: list[pl.Callback] = [
-        ModelCheckpoint(stage.checkpoints, filename=stage.name, save_top_k=1, enable_version_counter=False)
-    ]
-    best = _BestState() if keeps_best else None
-    if best:
-        callbacks.append(best)
-    patience = getattr(stage.spec, "stop_after", None)
-    if patience:
-        monitor = "val_loss" if stage.val is not None else "train_loss"
-        callbacks.append(_Patience(monitor, patience=patience, check_finite=False))
+    options = stage.options
+    best = _BestState() if stage.spec.keep == "best" and stage.val is not None else None
+    accelerator, _, number = options.device.partition(":")
     trainer = pl.Trainer(
-        accelerator={"auto": "auto", "cpu": "cpu"}.get(device, "gpu"),
-        devices=1,
+        accelerator=accelerator,
+        devices=[int(number)] if number else 1,
         max_epochs=stage.spec.epochs,
-        callbacks=callbacks,
+        callbacks=[*_callbacks(stage), *([best] if best else [])],
         plugins=[SafeCheckpointIO()],
-        gradient_clip_val=getattr(stage.spec, "clip_norm", None),
+        gradient_clip_val=stage.spec.clip_norm,
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
         deterministic="warn",
     )
-    ckpt = str(last) if stage.resume and last.exists() else None
+    last = options.checkpoints / f"{stage.name}.ckpt"
     # Lightning leaves modes as they are, and a loaded backbone is in evaluation mode.
     stage.module.train()
-    _fit(trainer, module, stage, ckpt)
+    _fit(trainer, stage, str(last) if options.resume and last.exists() else None)
     if best and best.state:
         stage.module.load_state_dict(best.state)
     stage.module.to("cpu").eval()
     return stage.history
 
 
-def _fit(trainer: pl.Trainer, module: pl.LightningModule, stage: Stage, ckpt: str | None) -> None:
-    """Lightning's fit, but an interruption by the keyboard stays one, where Lightning ends the program."""
+def _callbacks(stage: Stage) -> list[pl.Callback]:
+    """The checkpoint after every epoch, and early stopping where it is asked for."""
+    folder, patience = stage.options.checkpoints, stage.spec.stop_after
+    callbacks: list[pl.Callback] = [
+        ModelCheckpoint(folder, filename=stage.name, save_top_k=1, enable_version_counter=False)
+    ]
+    if patience:
+        monitor = "val_loss" if stage.val is not None else "train_loss"
+        callbacks.append(_Patience(monitor, patience=patience, check_finite=False))
+    return callbacks
+
+
+def _fit(trainer: pl.Trainer, stage: Stage, ckpt: str | None) -> None:
+    """Lightning's fit; an interruption by the keyboard, where Lightning exits, is re-raised as itself."""
     handler = signal.getsignal(signal.SIGINT)
     try:
-        trainer.fit(module, stage.train, stage.val, ckpt_path=ckpt)
+        trainer.fit(_LitStage(stage), stage.train, stage.val, ckpt_path=ckpt)
     except SystemExit as stop:
         if not isinstance(stop.__context__, KeyboardInterrupt):
             raise
@@ -116,8 +132,7 @@ class _LitStage(pl.LightningModule):
         spec = self.stage.spec
         optimizer = make_optimizer(spec, self.module)
         # Not Lightning's to step: it steps `plateau` after the checkpoint is written.
-        plan: Schedule | None = getattr(spec, "schedule", None)
-        self.schedule = make_schedule(plan, optimizer, spec.epochs)
+        self.schedule = make_schedule(spec.schedule, optimizer, spec.epochs)
         if self.schedule is not None and self.schedule_state:
             self.schedule.load_state_dict(self.schedule_state)
         return optimizer
@@ -130,15 +145,11 @@ class _LitStage(pl.LightningModule):
         self.stage.history = list(checkpoint["kinema_history"])
         self.schedule_state = checkpoint["kinema_schedule"]
         # Lightning fetches the first batch before it says which epoch this is.
-        epoch = len(self.stage.history)
-        set_epoch = getattr(self.stage.train.sampler, "set_epoch", None)
-        if set_epoch is not None:
-            set_epoch(epoch)
-        self.stage.begin_epoch(epoch)
+        assert isinstance(self.stage.train.sampler, EpochSampler)
+        self.stage.train.sampler.set_epoch(len(self.stage.history))
 
     def on_train_epoch_start(self) -> None:
         self.sums, self.started = {}, time.monotonic()
-        self.stage.begin_epoch(self.current_epoch)
 
     def training_step(self, batch: Any, index: int) -> Tensor:
         if index == 0:
@@ -175,11 +186,11 @@ class _LitStage(pl.LightningModule):
             if f"{prefix}_items" in self.sums:
                 row[f"{prefix}_loss"] = self._mean(prefix, "loss")
                 row[f"{prefix}_accuracy"] = self._mean(prefix, "hits")
-        row["lr"] = self.trainer.optimizers[0].param_groups[0]["lr"]
+        row["lr"] = current_rate(self.trainer.optimizers[0])
         row["seconds"] = round(time.monotonic() - self.started, 3)
         self._step_schedule(row)
         self.stage.history.append(row)
-        self.stage.on_epoch(row)
+        self.stage.options.on_epoch(row)
 
     def _step_schedule(self, row: Row) -> None:
         if isinstance(self.schedule, ReduceLROnPlateau):

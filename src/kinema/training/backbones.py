@@ -1,0 +1,143 @@
+"""The backbone stage: train the released blocks of the streams' backbones, on videos or on single clips."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from ..backbones.load import LoadedBackbone
+from ..backbones.module import Backbone
+from ..errors import UsageError
+from ..keys import fingerprint
+from ..model.recognizer import Recognizer
+from ..extraction.loaded import LoadedStream
+from ..recipe import BackboneTraining, Classifier, Recipe
+from ..streams import StreamSettings
+from .clips import ClipDataset, Clips, VideoDataset, clips_per_video, collate_clips
+from .end_to_end import ClipClassifier, EndToEnd
+from .objective import ClassObjective
+from .samplers import balance
+from .stage import FitOptions, Row, Stage, run_stage
+
+
+def clip_streams(recipe: Recipe, streams: Mapping[str, LoadedStream]) -> dict[str, StreamSettings]:
+    """What the backbone stage reads: each stream with `train_blocks`, sampled for it."""
+    spec = recipe.training.backbone or BackboneTraining()
+    released = {name: stream.spec for name, stream in streams.items() if stream.spec.train_blocks}
+    if spec.unit == "video":
+        return released
+    return {name: clips_per_video(stream, spec.clips_per_video) for name, stream in released.items()}
+
+
+def train_backbones(
+    recipe: Recipe,
+    streams: Mapping[str, LoadedStream],
+    recognizer: Recognizer,
+    train: Clips,
+    val: Clips,
+    options: FitOptions,
+) -> tuple[dict[str, LoadedStream], list[Row]]:
+    """Train the released blocks on clips of `clip_streams`; the streams with new backbones, and the history.
+
+    With `unit: video` the recogniser is trained along and goes on from there in the temporal stage. `val` may
+    be empty; its videos are watched by `stop_after`, `keep` and `plateau`.
+    """
+    stage = _BackboneStage(recipe, train, val, options)
+    released = {name: stream for name, stream in streams.items() if stream.spec.train_blocks}
+    if stage.spec.unit == "video":
+        if set(released) != set(streams):
+            missing = next(name for name in streams if name not in released)
+            raise UsageError(
+                f"training.backbone.unit=video trains all streams together, and streams.{missing}"
+                ".train_blocks is 0; set it too, or use unit=clip"
+            )
+        return stage.videos(streams, recognizer)
+    trained, history = dict(streams), []
+    for name, stream in released.items():
+        trained[name], rows = stage.clips(stream)
+        history += rows
+    return trained, history
+
+
+class _BackboneStage:
+    """The stage's settings, its videos, and the two ways to train on them."""
+
+    def __init__(self, recipe: Recipe, train: Clips, val: Clips, options: FitOptions):
+        self.recipe, self.train, self.val, self.options = recipe, train, val, options
+        self.spec = recipe.training.backbone or BackboneTraining()
+
+    def videos(
+        self, streams: Mapping[str, LoadedStream], recognizer: Recognizer
+    ) -> tuple[dict[str, LoadedStream], list[Row]]:
+        """All streams together, on all clips of each video, in front of the recogniser."""
+        backbones = {name: [_released(b, stream) for b in stream.backbones] for name, stream in streams.items()}
+        module = EndToEnd(backbones, recognizer)
+        augment = any(stream.spec.on_the_fly for stream in streams.values())
+        history = self._run("backbone", module, self.recipe.classifier, VideoDataset, augment=augment)
+        return {name: stream.with_backbones(backbones[name]) for name, stream in streams.items()}, history
+
+    def clips(self, stream: LoadedStream) -> tuple[LoadedStream, list[Row]]:
+        """One stream by itself, on single clips."""
+        if len(stream.backbones) > 1:
+            raise UsageError(
+                f"streams.{stream.name}: unit=clip trains one backbone; use training.backbone.unit=video"
+            )
+        name, backbone = f"backbone-{stream.name}", _released(stream.backbones[0], stream)
+        kept = self.options.kept.reuse(name, self._digest(stream), {f"{name}-0.": backbone})
+        if kept is not None:
+            self.options.on_note(f"stream {stream.name}: unchanged, its trained backbone is kept")
+            return stream.with_backbones([backbone]), kept
+        torch.manual_seed(self.recipe.training.seed)
+        module = ClipClassifier(stream.name, backbone, stream.dim, self.recipe.data.classes)
+        history = self._run(
+            name, module, Classifier(), lambda c: ClipDataset(c, stream.name), augment=stream.spec.on_the_fly
+        )
+        return stream.with_backbones([backbone]), history
+
+    def _run(
+        self,
+        name: str,
+        module: nn.Module,
+        classifier: Classifier,
+        units: Callable[[Clips], VideoDataset | ClipDataset],
+        *,
+        augment: bool,
+    ) -> list[Row]:
+        train, val, seed = units(self.train), units(self.val), self.recipe.training.seed
+        order, weights = balance(self.spec, train.labels, classes=self.recipe.data.classes, seed=seed)
+        train.epochs = order if augment else None
+        return run_stage(
+            Stage(
+                name=name,
+                module=module,
+                objective=ClassObjective(classifier, weights),
+                train=DataLoader(train, self.spec.batch, sampler=order, collate_fn=collate_clips),
+                val=DataLoader(val, self.spec.batch, collate_fn=collate_clips) if len(val) else None,
+                spec=self.spec,
+                seed=seed,
+                options=self.options,
+            )
+        )
+
+    def _digest(self, stream: LoadedStream) -> str:
+        """Everything that decides the values of one stream's backbone."""
+        return fingerprint(
+            {
+                "stream": stream.settings(variant=1),
+                "blocks": [stream.spec.train_blocks, stream.spec.batch_norm],
+                "on_the_fly": stream.spec.on_the_fly,
+                "classes": self.recipe.data.classes,
+                "training": {"seed": self.recipe.training.seed, **self.spec.model_dump(mode="json")},
+                "items": [[(i.key, i.label) for i in clips.items] for clips in (self.train, self.val)],
+            }
+        )
+
+
+def _released(loaded: LoadedBackbone, stream: LoadedStream) -> Backbone:
+    module = copy.deepcopy(loaded.module)
+    module.unfreeze(stream.spec.train_blocks, stream.spec.batch_norm)
+    return module

@@ -1,0 +1,118 @@
+"""Clips of videos: versions, memory, files that cannot be read, and how many each video gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kinema.recipe import Augment
+from kinema.sampling.specs import Adaptive, Jump, Segments, Uniform
+from kinema.streams.source import SourceConfig, View
+from kinema.training import clips as module
+from kinema.training.clips import (
+    ClipDataset,
+    ClipItem,
+    Clips,
+    VideoDataset,
+    clips_per_video,
+    collate_clips,
+)
+from kinema.training.samplers import EpochSampler
+from kinema.types import Clip, VideoRecord
+
+CONFIG = SourceConfig(
+    "rgb",
+    (View("clip", (16, 20), "stretch"),),
+    Segments(kind="segments", length=3),
+    augment=Augment(rotate=20, crop="random", flip=0.5, on_the_fly=True),
+)
+
+
+def pixels(clips: list[Clip]) -> np.ndarray:
+    return np.stack([clip.inputs[0] for clip in clips])
+
+
+@pytest.mark.parametrize("units", [VideoDataset, lambda clips: ClipDataset(clips, "rgb")])
+def test_every_epoch_sees_another_version(
+    units: Callable[[Clips], VideoDataset | ClipDataset], clip_items: list[ClipItem]
+) -> None:
+    dataset = units(Clips(clip_items, {"rgb": CONFIG}))
+    epochs = EpochSampler(dataset.labels, seed=0)
+
+    def version(epoch: int) -> np.ndarray:
+        epochs.set_epoch(epoch)
+        return pixels(dataset[0][0]["rgb"])
+
+    plain = version(0)
+    assert np.array_equal(plain, version(1))
+    dataset.epochs = epochs
+    assert not np.array_equal(version(0), plain)
+    assert not np.array_equal(version(0), version(1))
+    assert np.array_equal(version(1), version(1))
+    assert version(0).shape == plain.shape
+
+
+def test_units(clip_items: list[ClipItem]) -> None:
+    """Ten frames make four segments of three; a unit is a video, or one of them."""
+    clips = Clips(clip_items[:2], {"rgb": CONFIG})
+    videos, single = VideoDataset(clips), ClipDataset(clips, "rgb")
+    assert [len(videos[i][0]["rgb"]) for i in range(len(videos))] == [4, 4]
+    assert single.labels == [0] * 4 + [1] * 4
+    assert [len(single[i][0]["rgb"]) for i in range(len(single))] == [1] * 8
+    assert np.array_equal(pixels(single[6][0]["rgb"])[0], pixels(videos[1][0]["rgb"])[2])
+
+
+@pytest.mark.parametrize(("room", "reads"), [(1 << 20, 1), (0, 3)])
+def test_clips_are_read_once_where_they_fit_into_memory(
+    room: int, reads: int, clip_items: list[ClipItem], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    computed = module.computed
+
+    def spy(config: SourceConfig, item: ClipItem) -> list[Clip]:
+        seen.append(item.key)
+        return computed(config, item)
+
+    monkeypatch.setattr(module, "MEMORY_BYTES", room)
+    monkeypatch.setattr(module, "computed", spy)
+    clips = Clips(clip_items[:1], {"rgb": CONFIG})
+    first = pixels(clips.of(clip_items[0], "rgb"))
+    assert np.array_equal(first, pixels(clips.of(clip_items[0], "rgb")))
+    assert clips.count(clip_items[0], "rgb") == len(first)
+    clips.of(clip_items[0], "rgb", version=1)
+    assert len(seen) == reads
+
+
+def test_videos_that_cannot_be_read_are_left_out(clip_items: list[ClipItem], tmp_path: Path) -> None:
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    broken = ClipItem(VideoRecord(tmp_path / "broken.mp4"), "b" * 32, 0)
+    clips = Clips([clip_items[0], broken, clip_items[1]], {"rgb": CONFIG})
+    progress: list[tuple[int, int]] = []
+    failed = clips.drop_unreadable(lambda *numbers: progress.append(numbers))
+    assert list(failed) == ["broken.mp4"]
+    assert clips.items == clip_items[:2]
+    assert progress == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_clips_per_video_keep_the_limit_of_the_sampling() -> None:
+    def sampled(sampling: object) -> object:
+        return clips_per_video(replace(CONFIG, sampling=sampling), 4).sampling
+
+    adaptive = Adaptive(kind="adaptive", frames=180, seconds=36)
+    assert sampled(adaptive) == Uniform(kind="uniform", frames=4, seconds=36)
+    uniform = Uniform(kind="uniform", frames=180, seconds=9)
+    assert sampled(uniform) == Uniform(kind="uniform", frames=4, seconds=9)
+    assert sampled(Jump(kind="jump", every=4)) == Uniform(kind="uniform", frames=4)
+    assert sampled(CONFIG.sampling) == CONFIG.sampling
+
+
+def test_collate() -> None:
+    rows = [({"rgb": [Clip(0.0, (np.full((2, 2, 3), t, np.uint8),))] * t}, t) for t in (1, 3)]
+    batch = collate_clips(rows)
+    assert batch.inputs["rgb"][0].shape == (4, 2, 2, 3)
+    assert batch.inputs["rgb"][0][:, 0, 0, 0].tolist() == [1, 3, 3, 3]
+    assert batch.lengths["rgb"].tolist() == batch.labels.tolist() == [1, 3]
