@@ -12,10 +12,10 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "kinema"
 # From the bottom to the top; docs/architecture.md shows the same list.
 LAYERS = [
     {"errors", "types", "atomic", "settings", "resources"},
-    {"media", "sampling"},
+    {"media", "sampling", "temporal", "fusion"},
     {"audio"},
     {"recipe"},
-    {"backbones", "temporal", "fusion"},
+    {"backbones"},
     {"flow", "datasets", "anomaly"},
     {"streams"},
     {"features"},

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from .backbones.load import LoadedBackbone, load_backbone, state_digest
 from .backbones.module import Backbone
 from .backbones.runner import BackboneRunner
-from .backbones.table import backbone_spec, feature_dim
+from .backbones.table import backbone_spec
 from .errors import UsageError, WeightsError
 from .features.store import FeatureStore, Shelf
-from .model.recognizer import Recognizer, trainable_parameters
 from .recipe import Recipe, Stream
 from .sampling.specs import Adaptive
 from .streams.source import SourceConfig, View
@@ -177,20 +175,6 @@ def with_backbones(parts: StreamParts, modules: Sequence[Backbone]) -> StreamPar
         module.requires_grad_(False).eval()
         loaded.append(replace(old, module=module, digest=state_digest(module.state_dict()), source=TRAINED))
     return replace(parts, backbones=tuple(loaded), computes={})
-
-
-def stream_dims(recipe: Recipe) -> dict[str, int]:
-    """Feature dimension of each stream, from the table alone."""
-    return {
-        name: sum(feature_dim(b, stream.features) for b in stream.backbones)
-        for name, stream in recipe.streams.items()
-    }
-
-
-def count_parameters(recipe: Recipe) -> int:
-    """Trainable parameters of a recipe's recogniser for `data.classes` classes; allocates nothing."""
-    with torch.device("meta"):
-        return trainable_parameters(Recognizer(recipe, stream_dims(recipe), recipe.data.classes))
 
 
 def default_workers(config: SourceConfig) -> int:

@@ -13,6 +13,7 @@ import torch
 
 from kinema.errors import UsageError
 from kinema.inference.predictor import load
+from kinema.model.build import build_recognizer
 from kinema.model.recognizer import Recognizer
 from kinema.pipeline import TRAINED, StreamParts, assemble_streams, with_backbones
 from kinema.recipe import Recipe, load_recipe
@@ -51,7 +52,7 @@ def clip_items(tiny_videos: Path) -> list[ClipItem]:
 def assembled(chosen: Recipe) -> tuple[dict[str, StreamParts], Recognizer]:
     parts = assemble_streams(chosen, download=False)
     torch.manual_seed(0)
-    return parts, Recognizer(chosen, {n: p.dim for n, p in parts.items()}, chosen.data.classes)
+    return parts, build_recognizer(chosen, {n: p.dim for n, p in parts.items()}, chosen.data.classes)
 
 
 def trained(

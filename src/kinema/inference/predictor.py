@@ -16,8 +16,8 @@ from ..errors import UsageError
 from ..evaluation.score import score_batch
 from ..features.keys import fingerprint
 from ..model.batch import SequenceBatch, pad
+from ..model.build import build_recognizer
 from ..model.recognizer import Recognizer
-from ..model.svm import LinearSVM
 from ..pipeline import TRAINED, StreamParts, assemble_streams, with_backbones
 from ..recipe import load_recipe
 from ..run import RunConfig, check_backbones, load_run, weight_hints
@@ -34,7 +34,6 @@ class LoadedRun:
     config: RunConfig
     parts: Mapping[str, StreamParts]
     model: Recognizer
-    svm: LinearSVM | None
     device: str = "auto"
 
     @property
@@ -61,7 +60,7 @@ class LoadedRun:
     def predict_features(self, path: Path, features: Mapping[str, FeatureSequence]) -> Prediction:
         """Class scores from feature sequences."""
         batch = {name: pad([sequence]) for name, sequence in features.items()}
-        return Prediction(path, self.labels, score_batch(self.model, batch, self.svm)[0])
+        return Prediction(path, self.labels, score_batch(self.model, batch)[0])
 
     def timeline(
         self, video: str | Path, *, window_seconds: float = 2.0, stride_seconds: float = 1.0
@@ -105,17 +104,17 @@ def load(
             _fill(backbone.module, state, f"backbone-{name}-{i}", run)
         parts[name] = with_backbones(parts[name], [b.module for b in parts[name].backbones])
     check_backbones(config, {name: [b.digest for b in part.backbones] for name, part in parts.items()})
-    model = Recognizer(config.recipe, {n: p.dim for n, p in parts.items()}, len(config.labels))
+    model = build_recognizer(config.recipe, {n: p.dim for n, p in parts.items()}, len(config.labels))
     _fill(model, state, "recognizer", run)
     model.eval().requires_grad_(False)
-    svm = _part(state, "svm")
-    return LoadedRun(Path(run), config, parts, model, LinearSVM.from_tensors(svm) if svm else None, device)
+    return LoadedRun(Path(run), config, parts, model, device)
 
 
 def _fill(module: nn.Module, state: Mapping[str, torch.Tensor], prefix: str, run: str | Path) -> None:
+    values = _part(state, prefix)
     try:
-        module.load_state_dict(_part(state, prefix))
-    except RuntimeError:
+        module.load_tensors(values) if isinstance(module, Recognizer) else module.load_state_dict(values)
+    except (RuntimeError, ValueError):
         raise UsageError(
             f"{run}/model.safetensors does not fit the run's config.yaml ({prefix}); train it again"
         ) from None

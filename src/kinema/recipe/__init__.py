@@ -1,38 +1,20 @@
 """The recipe as data: its schema, and how one is read."""
 
-from .load import load_recipe, recipe_names
-from .schema import (
-    Augment,
-    BackboneTraining,
-    Classifier,
-    Data,
-    Encoder,
-    Fusion,
-    Paper,
-    PaperCount,
-    Protocol,
-    Recipe,
-    Schedule,
-    Stream,
-    Temporal,
-    Training,
-)
+from .load import changed, load_recipe, recipe_names
+from .paper import paper_count
+from .schema import Augment, BackboneTraining, Classifier, Protocol, Recipe, Schedule, Stream, Training
 
 __all__ = [
     "Augment",
     "BackboneTraining",
     "Classifier",
-    "Data",
-    "Encoder",
-    "Fusion",
-    "Paper",
-    "PaperCount",
     "Protocol",
     "Recipe",
     "Schedule",
     "Stream",
-    "Temporal",
     "Training",
+    "changed",
     "load_recipe",
+    "paper_count",
     "recipe_names",
 ]

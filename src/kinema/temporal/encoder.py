@@ -1,28 +1,20 @@
-"""The trained encoder of the corehar paper: fully connected layers applied to every step."""
+"""The encoder of the corehar paper, as settings."""
 
-from __future__ import annotations
+from typing import Annotated, Any
 
-from itertools import pairwise
+from pydantic import Field
 
-from torch import Tensor, nn
-
-from ..recipe import Encoder as EncoderSpec
+from ..settings import Count, Fraction, Settings
 
 
-class Encoder(nn.Module):
-    """Linear + ReLU + dropout for every size in `spec.layers`; [..., D] -> [..., spec.layers[-1]].
+class Encoder(Settings):
+    """Fully connected layers (ReLU) applied to every step before the temporal model; trained."""
 
-    The corehar paper (Table 3) has 1024, 768 and a 512-d frame feature on ResNet152's 2048.
-    """
+    layers: Annotated[tuple[Count, ...], Field(min_length=1)]
+    dropout: Fraction = 0.0
 
-    def __init__(self, spec: EncoderSpec, input_size: int):
-        super().__init__()
-        self.output_size = spec.layers[-1]
-        sizes = (input_size, *spec.layers)
-        self.layers = nn.Sequential()
-        for size, width in pairwise(sizes):
-            self.layers.extend([nn.Linear(size, width), nn.ReLU(), nn.Dropout(spec.dropout)])
+    def build(self, input_size: int) -> Any:
+        """The `EncoderNet` for steps of `input_size` values."""
+        from .encoder_net import EncoderNet
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Encode every step by itself."""
-        return self.layers(x)
+        return EncoderNet(input_size, self.layers, self.dropout)

@@ -16,7 +16,8 @@ from ..backbones.module import Backbone
 from ..errors import UsageError
 from ..features.keys import fingerprint
 from ..model.batch import pad_rows
-from ..model.recognizer import Output, Recognizer, loss, scores
+from ..model.head import Output, loss, scores
+from ..model.recognizer import Recognizer
 from ..pipeline import StreamParts, with_backbones
 from ..recipe import BackboneTraining, Recipe
 from .clips import ClipBatch, ClipDataset, ClipItem, clips_per_video, collate_clips

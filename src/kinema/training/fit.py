@@ -10,8 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..model.batch import Batch, FeatureDataset, FeatureItem, feature_loader
-from ..model.recognizer import Output, Recognizer, loss, scores
+from ..model.batch import Batch
+from ..model.head import Output, loss, scores
+from ..model.items import FeatureDataset, FeatureItem, feature_loader
+from ..model.recognizer import Recognizer
 from ..recipe import Recipe
 from ..temporal.standardize import Standardize
 from .reuse import Kept
@@ -114,4 +116,4 @@ class Objective:
     def _output(self, streams: Any) -> Output:
         if self.stream is None:
             return self.model(streams)
-        return self.model.stream_output(self.stream, streams[self.stream])
+        return self.model.stream_output(self.stream, streams[self.stream])  # type: ignore[operator]

@@ -15,7 +15,7 @@ from ..evaluation.score import EVALUATION_BATCH
 from ..inference.embedding_file import EmbeddingWriter, open_embeddings
 from ..inference.predictor import LoadedRun, load
 from ..inference.search import Hit, search
-from ..model.batch import FeatureDataset, feature_loader
+from ..model.items import FeatureDataset, feature_loader
 from ..types import VideoRecord
 from .events import SILENT, Events
 from .prepare import Extracted, extract_streams

@@ -15,7 +15,6 @@ from ..evaluation.metrics import classification_metrics
 from ..evaluation.score import score_items
 from ..inference.predictor import load
 from ..model.recognizer import Recognizer
-from ..model.svm import LinearSVM
 from ..types import VideoRecord
 from .events import SILENT, Events
 from .prepare import Extracted, extract_streams
@@ -38,7 +37,6 @@ class Evaluation:
 
 def evaluate_model(
     model: Recognizer,
-    svm: LinearSVM | None,
     extracted: Extracted,
     dataset: Dataset,
     *,
@@ -53,7 +51,7 @@ def evaluate_model(
     records = dataset.part("test")
     items = extracted.items(records, dataset.labels)
     truth = np.array([i.label for i in items])
-    scores = score_items(model, items, svm)
+    scores = score_items(model, items)
     metrics = classification_metrics(
         scores,
         truth,
@@ -62,7 +60,7 @@ def evaluate_model(
         groups=[r.group for r in records],
         split=dataset.split_source,
     )
-    shuffled = [score_items(model, items, svm, shuffle_steps=seed) for seed in SHUFFLE_SEEDS]
+    shuffled = [score_items(model, items, shuffle_steps=seed) for seed in SHUFFLE_SEEDS]
     metrics["shuffled_accuracy"] = float(np.mean([_accuracy(s, truth) for s in shuffled]))
     metrics["subsets"] = {
         name: _subset([dataset.labels.index(c) for c in classes], scores, shuffled, truth)
@@ -104,7 +102,7 @@ def evaluate(
         split_source=dataset.split_source,
     )
     counts = loaded.config.data.get("train_counts") or [1] * len(loaded.labels)
-    evaluation = evaluate_model(loaded.model, loaded.svm, extracted, tested, train_counts=counts)
+    evaluation = evaluate_model(loaded.model, extracted, tested, train_counts=counts)
     return evaluation.metrics | {"quarantined": len(extracted.quarantined), "absent": len(dataset.absent)}
 
 

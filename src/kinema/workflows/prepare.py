@@ -11,7 +11,7 @@ from ..errors import WorkError
 from ..extraction.engine import ExtractReport, digest_records, extract, items_of
 from ..features.keys import video_key
 from ..features.store import FeatureStore
-from ..model.batch import FeatureItem
+from ..model.items import FeatureItem
 from ..pipeline import StreamParts, default_workers
 from ..types import VideoRecord
 from .events import SILENT, Events

@@ -229,9 +229,7 @@ def _write_run(
     spec, data = loaded.config.recipe.training, loaded.config.data
     records = tuple(carve_validation(extracted.records, spec.val_fraction, spec.seed))
     dataset = replace(chosen.dataset, records=records)
-    evaluation = evaluate_model(
-        loaded.model, loaded.svm, extracted, dataset, train_counts=data["train_counts"]
-    )
+    evaluation = evaluate_model(loaded.model, extracted, dataset, train_counts=data["train_counts"])
     evaluation.metrics = metrics
     config = replace(
         loaded.config,

@@ -16,8 +16,9 @@ from ..atomic import atomic_open, write_text
 from ..datasets import Dataset, carve_validation, check_trainable, ensure_split, load_dataset
 from ..errors import UsageError, WorkError
 from ..features.keys import fingerprint
+from ..model.build import build_recognizer
 from ..model.recognizer import Recognizer
-from ..model.svm import LinearSVM
+from ..model.separate import SeparateRecognizer
 from ..pipeline import TRAINED, StreamParts
 from ..recipe import BackboneTraining, Recipe, load_recipe
 from ..run import RunConfig, flat_state, save_run
@@ -102,19 +103,16 @@ def train_dataset(
     for text in dict.fromkeys(warnings):
         events.warn(text)
     with clock("train"):
-        svm, rows = _fit(model, dataset, extracted, fit_options, events)
-        history += rows
+        history += _fit(model, dataset, extracted, fit_options, events)
     counts = [row["train"] for row in dataset.counts().values()]
     with clock("evaluate"):
         events.step(f"evaluating on {len(dataset.part('test'))} test videos")
-        evaluation = evaluate_model(
-            model, svm, extracted, dataset, train_counts=counts, subsets=options.subsets
-        )
+        evaluation = evaluate_model(model, extracted, dataset, train_counts=counts, subsets=options.subsets)
     evaluation.metrics |= {"quarantined": len(extracted.quarantined), "absent": len(absent)}
     data_facts = _data_facts(dataset, counts) | {STAGES: kept.made}
     config = RunConfig(recipe, dataset.labels, _backbone_facts(parts), data_facts)
-    svm_state = {f"svm.{k}": v for k, v in svm.to_tensors().items()} if svm else {}
-    save_run(folder, config, flat_state({"recognizer": model, **_trained_modules(parts)}) | svm_state)
+    trained = {f"recognizer.{name}": value for name, value in model.tensors().items()}
+    save_run(folder, config, trained | flat_state(_trained_modules(parts)))
     facts = RunFacts(folder, config, dataset, extracted, model, history, clock.seconds, warnings, absent)
     write_results(facts, evaluation, events)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
@@ -151,12 +149,12 @@ class Clock:
 
 def _recognizer(recipe: Recipe, parts: Mapping[str, StreamParts]) -> Recognizer:
     torch.manual_seed(recipe.training.seed)
-    return Recognizer(recipe, {name: part.dim for name, part in parts.items()}, recipe.data.classes)
+    return build_recognizer(recipe, {name: part.dim for name, part in parts.items()}, recipe.data.classes)
 
 
 def _fit(
     model: Recognizer, dataset: Dataset, extracted: Extracted, fit_options: FitOptions, events: Events
-) -> tuple[LinearSVM | None, list[Row]]:
+) -> list[Row]:
     train_records = dataset.part("train")
     items = extracted.items(train_records, dataset.labels, variants_of(extracted.parts))
     val_items = extracted.items(dataset.part("val"), dataset.labels)
@@ -164,12 +162,13 @@ def _fit(
     if any(p.spec.augment and p.spec.augment.on_the_fly for p in extracted.parts.values()):
         clips = [ClipItem(r, extracted.key(r), dataset.labels.index(r.label or "")) for r in train_records]
         cache = extracted.store.root / "clips"
-        return None, fit_on_the_fly(model.recipe, extracted.parts, model, clips, cache, fit_options)
-    if not model.separate:
-        return None, fit(model, items, val_items, fit_options)
+        return fit_on_the_fly(model.recipe, extracted.parts, model, clips, cache, fit_options)
+    if not isinstance(model, SeparateRecognizer):
+        return fit(model, items, val_items, fit_options)
     history = fit_separate(model, items, val_items, fit_options)
     events.step("fitting the linear SVM on the joined embeddings")
-    return fit_svm(model, extracted.items(train_records, dataset.labels), val_items), history
+    fit_svm(model, extracted.items(train_records, dataset.labels), val_items)
+    return history
 
 
 def _epochs_shown(recipe: Recipe, events: Events) -> Callable[[Row], None]:

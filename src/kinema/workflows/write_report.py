@@ -20,9 +20,10 @@ from ..atomic import atomic_open, write_text
 from ..datasets import Dataset, find_duplicates, find_leaks
 from ..errors import KinemaError
 from ..features.sequence_file import read_sequence
-from ..fusion.weighted_average import WeightedAverage
-from ..model.presence import with_stream
-from ..model.recognizer import Recognizer, trainable_parameters
+from ..fusion.average_net import WeightedAverageNet
+from ..model.build import trainable_parameters
+from ..model.items import with_stream
+from ..model.recognizer import Recognizer
 from ..pipeline import StreamParts
 from ..report.data import Comparison, Cost, DatasetFacts, ReportData, Sample, Section, Table, WeightsSource
 from ..report.film_strips import film_strip, spread
@@ -249,7 +250,7 @@ def _store_size(facts: RunFacts) -> int:
 def _sections(facts: RunFacts, metrics: Mapping[str, Any]) -> list[Section]:
     sections = [protocol_section(metrics["protocol"])] if "protocol" in metrics else []
     fusion = facts.model.fusion
-    if isinstance(fusion, WeightedAverage):
+    if isinstance(fusion, WeightedAverageNet):
         first, second = facts.config.recipe.streams
         alpha = float(fusion.alpha)
         table = Table("Weight of each stream", ("stream", "weight"), [(first, alpha), (second, 1 - alpha)])

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from kinema.features.sequence_file import SequenceWriter
-from kinema.model.batch import FeatureDataset, FeatureItem, collate, feature_loader
+from kinema.model.items import FeatureDataset, FeatureItem, collate, feature_loader, with_stream
 
 
 def save(path: Path, data: np.ndarray) -> Path:
@@ -86,10 +86,15 @@ def test_orders_of_items(tmp_path: Path):
     assert sorted(order(3)) == list(range(20))
 
 
+def test_items_that_have_a_stream(tmp_path: Path):
+    items = numbered(tmp_path, [3, 0, 1])
+    assert with_stream(items, "rgb") == [items[0], items[2]]
+
+
 SWEEP = """
 import sys
 from pathlib import Path
-from kinema.model.batch import FeatureDataset, FeatureItem, feature_loader
+from kinema.model.items import FeatureDataset, FeatureItem, feature_loader
 def peak():
     return int(next(l.split()[1] for l in open("/proc/self/status") if l.startswith("VmHWM"))) // 1024
 files = sorted(Path(sys.argv[1]).iterdir())
