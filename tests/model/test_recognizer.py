@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from kinema.errors import WorkError
 from kinema.model.batch import SequenceBatch
 from kinema.model.build import build_recognizer, trainable_parameters
 from kinema.model.head import Output, loss, scores
@@ -150,7 +151,7 @@ def test_separate_streams_meet_in_the_svm() -> None:
     assert model.svm_input(batch).shape == (2, 5 + 5 + 2)
     assert model.svm_input(batch)[:, -2:].tolist() == [[1.0, 1.0], [1.0, 0.0]]
     assert model.embed(batch).shape == (2, model.embedding_size) == (2, 10)
-    with pytest.raises(ValueError, match="not fitted"):
+    with pytest.raises(WorkError, match="not fitted; train"):
         model.class_scores(batch)
     weights, offsets = torch.randn(3, 12), torch.randn(3)
     margins = model.svm_input(batch) @ weights.t() + offsets

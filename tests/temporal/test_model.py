@@ -190,7 +190,7 @@ def test_encoder_is_linear_relu_per_step() -> None:
     torch.manual_seed(0)
     encoder = Encoder(layers=(4, 3)).build(5)
     x = torch.randn(2, 6, 5)
-    first, second = (layer for layer in encoder.layers if isinstance(layer, nn.Linear))
+    first, second = (layer for layer in encoder if isinstance(layer, nn.Linear))
     expected = (x[1, 3] @ first.weight.t() + first.bias).clamp(min=0) @ second.weight.t() + second.bias
     torch.testing.assert_close(encoder(x)[1, 3], expected.clamp(min=0))
 

@@ -62,21 +62,8 @@ def collate(rows: Sequence[tuple[int, dict[str, FeatureSequence], int]]) -> Batc
 
 
 def feature_loader(
-    dataset: FeatureDataset,
-    batch_size: int,
-    *,
-    sampler: Sampler[int] | None = None,
-    shuffle_seed: int | None = None,
+    dataset: FeatureDataset, batch_size: int, *, sampler: Sampler[int] | None = None
 ) -> DataLoader[Batch]:
-    """Batches of a dataset: in order, shuffled by a seed, or drawn by a sampler."""
-    generator = None
-    if shuffle_seed is not None:
-        generator = torch.Generator().manual_seed(shuffle_seed)
-    return DataLoader(
-        dataset,  # type: ignore[arg-type]  # its rows become batches in `collate`
-        batch_size=batch_size,
-        shuffle=sampler is None and shuffle_seed is not None,
-        sampler=sampler,
-        generator=generator,
-        collate_fn=collate,
-    )
+    """Batches of a dataset, in order or as a sampler says."""
+    # The rows become batches in `collate`, which the type of a loader does not know.
+    return DataLoader(dataset, batch_size, sampler=sampler, collate_fn=collate)  # type: ignore[arg-type]

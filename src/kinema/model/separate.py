@@ -8,6 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from ..errors import WorkError
 from ..recipe import Recipe
 from ..temporal.model import TemporalModel
 from .batch import SequenceBatch
@@ -50,7 +51,7 @@ class SeparateRecognizer(Recognizer):
     def class_scores(self, batch: Mapping[str, SequenceBatch]) -> Tensor:
         """The SVM's probabilities, or its margins until held-out videos have calibrated it; on its device."""
         if self.svm is None:
-            raise ValueError("the SVM that joins the streams is not fitted yet")
+            raise WorkError("the SVM that joins the streams is not fitted; train the run again")
         joined = self.svm_input(batch)
         return self.svm.decision(joined) if self.svm.scale is None else self.svm.probabilities(joined)
 

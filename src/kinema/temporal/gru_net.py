@@ -18,8 +18,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from .autograd import gru_sequence_with_grad
+from .autograd import GRUAfter, GRUBefore
 from .layer import Activation, RecurrentLayer
+
+Reset = Literal["before", "after"]
 
 
 class GRULayer(RecurrentLayer):
@@ -28,12 +30,7 @@ class GRULayer(RecurrentLayer):
     gates, states = 3, 1
 
     def __init__(
-        self,
-        input_size: int,
-        units: int,
-        *,
-        reset: Literal["before", "after"] = "after",
-        activation: Activation = "tanh",
+        self, input_size: int, units: int, *, reset: Reset = "after", activation: Activation = "tanh"
     ):
         super().__init__(input_size, units, activation=activation)
         self.reset = reset
@@ -44,10 +41,8 @@ class GRULayer(RecurrentLayer):
         return gates
 
     def scan_with_grad(self, gates: Tensor, reverse: bool) -> Tensor:
-        before, kernel = self.reset == "before", self.recurrent_kernel
-        return gru_sequence_with_grad(
-            gates, kernel, before=before, activation=self.activation, reverse=reverse
-        )
+        sequence = GRUBefore if self.reset == "before" else GRUAfter
+        return sequence.apply(gates, self.recurrent_kernel, self.activation, reverse)
 
     def step(self, gates: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         (h,) = state

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .autograd import lstm_sequence_with_grad
+from .autograd import LSTM
 from .layer import RecurrentLayer
 
 
@@ -34,8 +34,7 @@ class LSTMLayer(RecurrentLayer):
         return gates
 
     def scan_with_grad(self, gates: Tensor, reverse: bool) -> Tensor:
-        kernel = self.recurrent_kernel
-        return lstm_sequence_with_grad(gates, kernel, activation=self.activation, reverse=reverse)
+        return LSTM.apply(gates, self.recurrent_kernel, self.activation, reverse)
 
     def step(self, gates: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         h, c = state

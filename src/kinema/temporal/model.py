@@ -46,7 +46,7 @@ class TemporalModel(SequenceModel):
         super().__init__()
         self.standardize = Standardize(input_size) if standardize else None
         self.encoder = encoder.build(input_size) if encoder else None
-        self.temporal = spec.build(self.encoder.output_size if self.encoder else input_size)
+        self.temporal = spec.build(encoder.layers[-1] if encoder else input_size)
         self.embedding_size = self.temporal.embedding_size
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
