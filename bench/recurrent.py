@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from kinema.temporal.stack import RecurrentStack
+from kinema.temporal import Gru, Lstm
 
 # name, batch, steps, input size, cell, reset, units, layers, both directions
 CASES = [
@@ -65,7 +65,8 @@ def measure(case: tuple, seconds: float) -> list[dict[str, object]]:
     name, batch, steps, size, cell, reset, units, layers, both = case
     torch.manual_seed(0)
     x = torch.randn(batch, steps, size)
-    ours = RecurrentStack(size, cell=cell, reset=reset, units=units, layers=layers, bidirectional=both)
+    settings = {"units": units, "layers": layers, "bidirectional": both}
+    ours = (Gru(reset=reset, **settings) if cell == "gru" else Lstm(**settings)).layers_for(size)
     layer = nn.GRU if cell == "gru" else nn.LSTM
     theirs = layer(size, units, layers, batch_first=True, bidirectional=both)
     rows = []

@@ -64,7 +64,7 @@ def tiny_run(tiny_videos: Path) -> Path:
             },
             "audio": {"input": "audio", "backbone": "yamnet"},
         },
-        "temporal": {"cell": "gru", "units": 8},
+        "temporal": {"kind": "gru", "units": 8},
         "fusion": {"kind": "concat"},
         "training": {"epochs": 2, "lr": 0.01},
     }

@@ -11,12 +11,12 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "kinema"
 
 # From the bottom to the top; docs/architecture.md shows the same list.
 LAYERS = [
-    {"errors", "types", "atomic", "settings"},
+    {"errors", "types", "atomic", "settings", "keys"},
     {"resources", "weights"},
-    {"media", "sampling"},
+    {"media", "sampling", "temporal", "fusion"},
     {"audio"},
     {"recipe"},
-    {"backbones", "temporal", "fusion"},
+    {"backbones"},
     {"flow", "datasets", "anomaly"},
     {"streams"},
     {"features"},

@@ -7,12 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from kinema.streams.source import SourceConfig, View
 
 from kinema import recipe
 from kinema.keys import fingerprint, video_key
 from kinema.media.digest import content_digest
 from kinema.sampling import specs
-from kinema.streams.source import SourceConfig, View
 from kinema.types import VideoRecord
 
 CONFIG = SourceConfig(

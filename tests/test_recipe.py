@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kinema.errors import UsageError
-from kinema.recipe import load_recipe, recipe_names
+from kinema.recipe import changed, load_recipe, paper_count, recipe_names
+from kinema.temporal import Gru, Lstm, Mean
 
 FIVE = {"i3d-gru", "dual-cnn-gru", "vgg16-lstm", "corehar", "three-stream"}
 
@@ -31,8 +35,17 @@ def test_a_resolved_recipe_reads_back_as_itself(name):
         ("streams.rgb.sampling.fpsx=3", r"unknown key 'streams\.rgb\.sampling\.fpsx'; allowed here: .*fps"),
         ("speed=1", r"unknown key 'speed'; allowed here: .*streams"),
         ("temporal.units=0", r"temporal\.units: .*greater than or equal to 1, got 0"),
-        ("temporal.cell=rnn", r"temporal\.cell: .*'gru', 'lstm' or 'mean', got 'rnn'"),
-        ("streams.rgb.sampling.kind=all", r"streams\.rgb\.sampling: .*'uniform'"),
+        ("temporal.cell=rnn", r"temporal\.kind: .*'gru', 'lstm' or 'mean', got 'rnn'"),
+        ("streams.rgb.sampling.kind=all", r"streams\.rgb\.sampling\.kind: .*'uniform', .*got 'all'"),
+        ("streams.rgb.sampling={fps: 3}", r"streams\.rgb\.sampling\.kind: .*'uniform'"),
+        ("temporal.alpha=1", r"unknown key 'temporal\.alpha'; allowed here: .*reset"),
+        ("temporal.gru=1", r"unknown key 'temporal\.gru'; allowed here: .*reset"),
+        ("temporal={kind: mean, units: 3}", r"unknown key 'temporal\.units'; allowed here: .*pool"),
+        ("temporal={kind: gru, cell: lstm}", r"unknown key 'temporal\.cell'"),
+        ("fusion={kind: average, alpha: 0.5}", r"unknown key 'fusion\.alpha'; allowed here: kind"),
+        ("fusion={alpha: 0.5}", r"fusion\.kind: .*'average', 'concat' or 'concat_svm'"),
+        ("training.stages=separate", r"needs `fusion\.kind: concat_svm`"),
+        ("encoder.layers=[3, 0]", r"encoder\.layers\.1: .*got 0"),
         ("temporal.units", r"write it as key\.path=value"),
         ("temporal.units.x=1", r"'units' is a value, not a section"),
         ("temporal.pool=none", r"per_step.*pool: none.* go together"),
@@ -85,8 +98,100 @@ def test_a_file_is_a_recipe(tmp_path):
     assert load_recipe(path).name == "mine"
 
 
-def test_papers_counts_belong_to_exactly_their_setting():
-    assert load_recipe("i3d-gru").paper_count == 2768692
-    assert load_recipe("i3d-gru", ["temporal.cell=lstm"]).paper_count == 3687220
-    assert load_recipe("i3d-gru", ["temporal.units=128"]).paper_count is None
-    assert load_recipe("i3d-gru", ["data.classes=101"]).paper_count is None
+def test_cell_is_the_older_name_of_kind(tmp_path):
+    lstm = load_recipe("lite", ["temporal.kind=lstm"])
+    assert lstm.temporal == Lstm(units=128, pool="mean", dropout=0.3)
+    assert load_recipe("lite", ["temporal.cell=lstm"]) == lstm
+    assert load_recipe("lite", ["temporal={cell: mean, pool: mean}"]).temporal == Mean(pool="mean")
+    raw = load_recipe("lite").model_dump(mode="json")
+    assert load_recipe(raw | {"temporal": {"cell": "lstm", "units": 3}}).temporal == Lstm(units=3)
+    assert load_recipe(raw | {"temporal": {"units": 3}}).temporal == Gru(units=3)
+    path = tmp_path / "old.yaml"
+    path.write_text(yaml.safe_dump(raw | {"temporal": {"cell": "gru", "reset": "before"}}), encoding="utf-8")
+    assert load_recipe(path).temporal == Gru(reset="before")
+
+
+@pytest.mark.parametrize("kind", ["temporal.kind=lstm", "temporal.cell=lstm"])
+def test_another_kind_drops_the_keys_that_only_the_old_one_has(kind):
+    assert load_recipe("i3d-gru", [kind]).temporal == Lstm(layers=2, units=256)
+    assert load_recipe("i3d-gru", ["temporal.units=8", kind]).temporal == Lstm(layers=2, units=8)
+    with pytest.raises(UsageError, match=r"unknown key 'temporal\.reset'; allowed here: activation"):
+        load_recipe("i3d-gru", ["temporal.reset=after", kind])
+    assert load_recipe("i3d-gru", ["temporal.kind=mean"]).temporal == Mean()
+
+
+def test_another_kind_of_fusion_and_sampling():
+    recipe = load_recipe("i3d-gru", ["fusion.kind=average"])
+    assert recipe.fusion.model_dump() == {"kind": "average"}
+    with pytest.raises(UsageError, match=r"unknown key 'fusion\.alpha'; allowed here: kind"):
+        load_recipe("i3d-gru", ["fusion.kind=average", "fusion.alpha=0.5"])
+    jump = load_recipe("lite", ["streams.rgb.sampling.kind=jump", "streams.rgb.sampling.every=4"])
+    assert jump.streams["rgb"].sampling.model_dump() == {"kind": "jump", "every": 4, "max_frames": None}
+    with pytest.raises(UsageError, match=r"streams\.rgb\.sampling\.every: Field required"):
+        load_recipe("lite", ["streams.rgb.sampling.kind=jump"])
+
+
+def test_a_key_that_no_kind_knows_is_not_dropped_with_the_old_kinds():
+    raw = load_recipe("lite").model_dump(mode="json") | {"temporal": {"unit": 3}}
+    with pytest.raises(UsageError, match=r"unknown key 'temporal\.unit'"):
+        load_recipe(raw, ["temporal.kind=lstm"])
+
+
+def test_changed_sets_values_and_validates():
+    recipe = load_recipe("i3d-gru")
+    new = changed(recipe, {"streams.rgb.weights": "none", "data.classes": 7, "streams.flow": None})
+    assert (new.streams["rgb"].weights, new.data.classes, list(new.streams)) == ("none", 7, ["rgb"])
+    assert changed(recipe, {}) == recipe
+    assert changed(recipe, {"temporal.kind": "lstm"}).temporal == Lstm(layers=2, units=256)
+    # A value is itself, never YAML: "1e-3" stays a name, "null" leaves nothing out.
+    assert changed(recipe, {"name": "1e-3"}).name == "1e-3"
+    with pytest.raises(UsageError, match=r"data\.classes: .*got 1"):
+        changed(recipe, {"data.classes": 1})
+    with pytest.raises(UsageError, match="streams"):
+        changed(recipe, {"streams.rgb": None, "streams.flow": None})
+
+
+def test_plain_data_is_read_without_a_change_to_it():
+    raw = {
+        "name": "mine",
+        "streams": load_recipe("lite").model_dump()["streams"],
+        "temporal": {"cell": "lstm"},
+    }
+    recipe = load_recipe(raw, ["temporal.units=4", "streams.rgb.weights=none"])
+    assert (recipe.temporal.units, recipe.streams["rgb"].weights) == (4, "none")
+    assert raw["temporal"] == {"cell": "lstm"}
+    assert raw["streams"]["rgb"]["weights"] == "imagenet"
+
+
+def test_papers_counts_belong_to_exactly_their_network():
+    def found(*overrides):
+        return paper_count(load_recipe("i3d-gru", overrides))
+
+    assert found() == 2768692
+    assert found("temporal.cell=lstm") == 3687220
+    assert found("temporal.kind=lstm", "temporal.layers=1", "temporal.units=512") == 6321716
+    assert found("training.epochs=3", "streams.rgb.weights=none", "streams.rgb.sampling.length=10") == 2768692
+    for other in (
+        "temporal.units=128",
+        "data.classes=101",
+        "streams.flow=null",
+        "temporal.bidirectional=true",
+        "temporal.attention=true",
+        "encoder.layers=[64]",
+        "classifier.hidden=64",
+        "fusion.kind=concat",
+        "fusion.alpha=0.5",
+        "streams.rgb.backbone=[i3d_rgb, i3d_rgb]",
+    ):
+        assert found(other) is None, other
+
+
+@pytest.mark.parametrize("name", sorted(set(recipe_names()) - {"i3d-gru"}))
+def test_papers_that_print_no_count_have_none(name):
+    assert paper_count(load_recipe(name)) is None
+    assert paper_count(load_recipe(load_recipe(name).model_dump() | {"name": "mine"})) is None
+
+
+def test_recipes_are_read_without_torch():
+    code = "import sys, kinema.recipe as r; r.load_recipe('three-stream'); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from kinema.model.batch import SequenceBatch
-from kinema.model.recognizer import Recognizer
-from kinema.pipeline import count_parameters, stream_dims
+from kinema.model.build import build_recognizer, count_parameters, stream_dims
+from kinema.model.separate import SeparateRecognizer
 from kinema.recipe import load_recipe
 
 ONE_STREAM = ["streams.flow=null", "streams.audio=null"]
@@ -35,7 +35,7 @@ def test_every_variant_builds(
     overrides = [f"temporal.{key}={value}" for key, value in settings.items()]
     recipe = load_recipe("three-stream", [*ONE_STREAM, *head, *overrides])
     with torch.device("meta"):
-        model = Recognizer(recipe, stream_dims(recipe), 101)
+        model = build_recognizer(recipe, stream_dims(recipe), 101)
     assert model.embedding_size == units * (2 if both else 1)
     gates, inputs, sides = {"gru": 3, "lstm": 4}[cell], 1536, 2 if both else 1
     expected = 0
@@ -46,14 +46,15 @@ def test_every_variant_builds(
     assert count_parameters(recipe) == expected
 
 
-@pytest.mark.parametrize("overrides", [[], ["temporal.attention=true"], ["temporal.cell=lstm"]])
+@pytest.mark.parametrize("overrides", [[], ["temporal.attention=true"], ["temporal.kind=lstm"]])
 def test_one_stream_gives_scores_or_svm_input(overrides: list[str]) -> None:
     small = [*ONE_STREAM, "temporal.units=4", *overrides]
     dims = {"rgb": 1536}
     batch = {"rgb": SequenceBatch(torch.randn(3, 5, 1536), torch.tensor([5, 2, 1]))}
-    softmax = Recognizer(load_recipe("three-stream", [*small, *SOFTMAX]), dims, 7).eval()
+    softmax = build_recognizer(load_recipe("three-stream", [*small, *SOFTMAX]), dims, 7).eval()
     assert softmax(batch).logits.shape == (3, 7)
-    svm = Recognizer(load_recipe("three-stream", small), dims, 7).eval()
+    svm = build_recognizer(load_recipe("three-stream", small), dims, 7).eval()
+    assert isinstance(svm, SeparateRecognizer)
     assert svm.svm_input(batch).shape == (3, 9)  # two directions of four units, and the presence flag
     assert torch.equal(svm.svm_input(batch)[:, :8], svm.embed(batch))
 
@@ -61,4 +62,4 @@ def test_one_stream_gives_scores_or_svm_input(overrides: list[str]) -> None:
 def test_three_streams_give_the_papers_3072_values() -> None:
     recipe = load_recipe("three-stream")
     with torch.device("meta"):
-        assert Recognizer(recipe, stream_dims(recipe), 101).embedding_size == 3072
+        assert build_recognizer(recipe, stream_dims(recipe), 101).embedding_size == 3072

@@ -49,7 +49,7 @@ def test_a_bottleneck_narrower_than_the_data_loses_something() -> None:
 def test_error_by_hand() -> None:
     """A decoder that gives zero reconstructs the mean: the error is the mean square of the z-scores."""
     model = Autoencoder(2, 3, 1)
-    model.mean, model.std = torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.0])
+    model.standardize.mean, model.standardize.std = torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.0])
     torch.nn.init.zeros_(model.decoder[2].weight)
     torch.nn.init.zeros_(model.decoder[2].bias)
     assert reconstruction_error(model, torch.tensor([[1.0, 2.0], [2.0, 6.0]])).tolist() == [0.0, 2.5]

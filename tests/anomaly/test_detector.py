@@ -37,7 +37,7 @@ def test_verdict_counts_normal_videos_with_smaller_errors(detector: Detector) ->
     assert verdict.error == pytest.approx(error)
     assert verdict.percentile == 100.0
     assert verdict.anomalous
-    near = detector.autoencoder.mean  # the mean of the normal videos is as normal as can be
+    near = detector.autoencoder.standardize.mean  # the mean of the normal videos is as normal as can be
     assert not detector.verdict(near).anomalous
     reached = (detector.held_out <= detector.verdict(near).error).float().mean().item()
     assert detector.verdict(near).percentile == pytest.approx(100 * reached)

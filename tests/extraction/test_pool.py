@@ -25,7 +25,6 @@ from kinema.resources import Resources
 from kinema.streams import RgbStream, StreamSettings, Task, Tools
 from kinema.types import Clip, VideoRecord
 
-
 CPU = Resources(device="cpu")
 
 

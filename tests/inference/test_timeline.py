@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support import probes
-from support.lossless import SAMPLE_RATE, write_lossless
 
 from kinema.extraction.loaded import load_streams
 from kinema.inference.predictor import LoadedRun
@@ -18,6 +16,8 @@ from kinema.recipe import Recipe, changed, load_recipe, recipe_names
 from kinema.resources import Resources
 from kinema.run import RunConfig
 from kinema.workflows.resolve import resolve
+from support import probes
+from support.lossless import SAMPLE_RATE, write_lossless
 
 FPS, SECONDS, ACTIONS = 5, 2, 300
 CHECKED = (0, 1, 17, 18, 150, 298, 299)

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import probes
-from support.streams import clips_and_notes
 
 from kinema.errors import UsageError
 from kinema.extraction.messages import Finished
@@ -16,6 +14,8 @@ from kinema.media.video import GivenFrames
 from kinema.resources import Resources
 from kinema.streams import AudioStream, FlowStream, RgbStream, StreamSettings, Tools
 from kinema.types import Clip
+from support import probes
+from support.streams import clips_and_notes
 
 
 def windows(times: list[float], window: float, stride: float) -> list[tuple[float, float]]:

@@ -12,8 +12,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from kinema.errors import WorkError
 from kinema.model.batch import SequenceBatch
-from kinema.model.recognizer import Output, Recognizer, loss, scores, trainable_parameters
+from kinema.model.build import build_recognizer, trainable_parameters
+from kinema.model.head import Output, loss, scores
+from kinema.model.recognizer import JointRecognizer, Recognizer
+from kinema.model.separate import SeparateRecognizer
+from kinema.model.svm import LinearSVM
 from kinema.recipe import Classifier, Recipe, load_recipe
 
 DIMS = {"rgb": 4, "audio": 3}
@@ -30,7 +35,7 @@ def recipe(*streams: str, **parts: Any) -> Recipe:
 
 def recognizer(*streams: str, **parts: Any) -> Recognizer:
     torch.manual_seed(0)
-    return Recognizer(recipe(*streams, **parts), {s: DIMS[s] for s in streams}, 3).eval()
+    return build_recognizer(recipe(*streams, **parts), {s: DIMS[s] for s in streams}, 3).eval()
 
 
 def sequences(stream: str, lengths: list[int]) -> SequenceBatch:
@@ -124,7 +129,6 @@ def test_absent_stream_leaves_the_other_alone() -> None:
     torch.testing.assert_close(found[0], 0.3 * parts["rgb"][0] + 0.7 * parts["audio"][0])
     torch.testing.assert_close(found[1], parts["rgb"][1])
     torch.testing.assert_close(found[2], parts["audio"][2])
-    assert model.head is not None
     torch.testing.assert_close(model(batch).logits, model.head(found))
 
 
@@ -134,23 +138,81 @@ def test_single_stream_needs_no_fusion() -> None:
     assert model({"rgb": sequences("rgb", [3, 1])}).logits.shape == (2, 3)
 
 
-def test_separate_stages() -> None:
-    model = recognizer("rgb", "audio", fusion={"kind": "concat_svm"}, training={"stages": "separate"})
+SEPARATE = {"fusion": {"kind": "concat_svm"}, "training": {"stages": "separate"}}
+
+
+def test_separate_streams_meet_in_the_svm() -> None:
+    model = recognizer("rgb", "audio", **SEPARATE)
+    assert isinstance(model, SeparateRecognizer)
     batch = {"rgb": sequences("rgb", [3, 3]), "audio": sequences("audio", [2, 0])}
-    with pytest.raises(ValueError, match="trained separately"):
-        model(batch)
     output = model.stream_output("audio", batch["audio"])
     embedding = model.embeddings(batch)["audio"]
     torch.testing.assert_close(output.logits, model.heads["audio"](embedding))
     assert model.svm_input(batch).shape == (2, 5 + 5 + 2)
     assert model.svm_input(batch)[:, -2:].tolist() == [[1.0, 1.0], [1.0, 0.0]]
     assert model.embed(batch).shape == (2, model.embedding_size) == (2, 10)
+    with pytest.raises(WorkError, match="not fitted; train"):
+        model.class_scores(batch)
+    weights, offsets = torch.randn(3, 12), torch.randn(3)
+    margins = model.svm_input(batch) @ weights.t() + offsets
+    model.svm = LinearSVM(weights, offsets)
+    torch.testing.assert_close(model.class_scores(batch), margins)
+    model.svm = LinearSVM(weights, offsets, torch.tensor(2.0))
+    torch.testing.assert_close(model.class_scores(batch), (2 * margins).softmax(1))
+
+
+def test_a_fresh_start_of_one_stream_leaves_the_other() -> None:
+    model = recognizer("rgb", "audio", **SEPARATE)
+    assert isinstance(model, SeparateRecognizer)
+    before = {name: value.clone() for name, value in model.tensors().items()}
+    model.start_afresh("audio")
+    same = {name for name, value in model.tensors().items() if torch.equal(value, before[name])}
+    assert {name for name in before if ".rgb." in name} <= same
+    assert "streams.audio.temporal.stack.layers.0.0.kernel" not in same
+
+
+FUSED = {"fusion": {"kind": "weighted_average"}}
+
+
+@pytest.mark.parametrize("parts", [FUSED, SEPARATE], ids=["joint", "separate"])
+def test_both_kinds_have_one_interface_and_their_state_reads_back(parts: dict[str, Any]) -> None:
+    model, other = recognizer("rgb", "audio", **parts), recognizer("rgb", "audio", **parts)
+    batch = {"rgb": sequences("rgb", [3, 0]), "audio": sequences("audio", [2, 2])}
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter))
+    if isinstance(model, SeparateRecognizer):
+        model.svm = LinearSVM(torch.randn(3, 12), torch.randn(3), torch.tensor(1.5))
+        assert {"svm.weights", "svm.offsets", "svm.scale"} <= model.tensors().keys()
+    other.load_tensors(model.tensors())
+    assert torch.equal(other.class_scores(batch), model.class_scores(batch))
+    assert model.class_scores(batch).shape == (2, model.classes)
+    assert model.class_scores(batch).dtype == torch.float32
+    torch.testing.assert_close(model.class_scores(batch).sum(1), torch.ones(2))
+    assert torch.equal(other.embed(batch), model.embed(batch))
+    assert model.embed(batch).shape == (2, model.embedding_size)
+    for wrong in ({"rgb": torch.zeros(1)}, {**model.tensors(), "more": torch.zeros(1)}):
+        with pytest.raises(ValueError, match="Error"):
+            other.load_tensors(wrong)
+
+
+def test_an_svm_of_another_size_is_refused() -> None:
+    model = recognizer("rgb", "audio", **SEPARATE)
+    state = {"weights": torch.zeros(3, 11), "offsets": torch.zeros(3)}
+    with pytest.raises(ValueError, match="3 classes and 12 values"):
+        model.load_tensors(model.tensors() | {f"svm.{name}": value for name, value in state.items()})
+
+
+def test_joint_scores_are_the_heads_softmax() -> None:
+    model = recognizer("rgb", "audio", **FUSED)
+    assert isinstance(model, JointRecognizer)
+    batch = {"rgb": sequences("rgb", [3, 1]), "audio": sequences("audio", [2, 0])}
+    torch.testing.assert_close(model.class_scores(batch), model.head(model.embed(batch)).softmax(1))
 
 
 def test_hidden_layer_and_count_of_parameters() -> None:
+    """One bias vector a gate: the sum that the papers' counts rest on."""
     plain, hidden = recognizer("rgb"), recognizer("rgb", classifier={"hidden": 7})
-    gru = 3 * (4 * 5 + 5 * 5)
-    biases = trainable_parameters(plain.streams) - gru
-    assert biases in (3 * 5, 6 * 5)
+    assert trainable_parameters(plain.streams) == 3 * (4 * 5 + 5 * 5 + 5)
     assert trainable_parameters(plain) - trainable_parameters(plain.streams) == 5 * 3 + 3
     assert trainable_parameters(hidden) - trainable_parameters(hidden.streams) == 5 * 7 + 7 + 7 * 3 + 3

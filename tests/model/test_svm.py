@@ -1,4 +1,4 @@
-"""The linear SVM against closed forms and a slow solver; calibration, ranks, state."""
+"""The linear SVM against closed forms and a slow solver; calibration, state."""
 
 from __future__ import annotations
 
@@ -53,19 +53,11 @@ def test_objective_is_the_least_that_a_slow_solver_finds(l2: float) -> None:
         assert ours.item() >= best - 0.02 * best
 
 
-def test_separable_classes_are_separated_and_ranked() -> None:
+def test_separable_classes_are_separated() -> None:
     x, labels = blobs(200, 5, 16, spread=0.3, seed=0)
     test, expected = blobs(100, 5, 16, spread=0.3, seed=1)
     machine = fit(x, labels)
     assert (machine.decision(test).argmax(1) == expected).float().mean() > 0.98
-    ranks = machine.ranks(test)
-    assert torch.equal(ranks.sort(1).values, torch.arange(1, 6).expand(100, 5))
-    assert torch.equal(ranks.argmin(1), machine.decision(test).argmax(1))
-
-
-def test_ranks_by_hand() -> None:
-    machine = LinearSVM(torch.tensor([[1.0], [3.0], [1.0]]), torch.zeros(3))
-    assert machine.ranks(torch.tensor([[1.0], [-1.0]])).tolist() == [[2, 1, 3], [1, 3, 2]]
 
 
 def test_class_without_samples_is_never_chosen() -> None:
@@ -120,9 +112,14 @@ def test_held_out_calibration_is_less_sure_than_training_scores() -> None:
 def test_state_survives_safetensors() -> None:
     x, labels = blobs(50, 3, 6, spread=1.0, seed=2)
     for machine in (fit(x, labels), fit(x, labels).calibrate(*blobs(50, 3, 6, spread=1.0, seed=3))):
-        again = LinearSVM.from_tensors(load(save(machine.to_tensors())))
+        again = LinearSVM.from_tensors(load(save(machine.to_tensors())), 3, 6)
         assert torch.equal(again.decision(x), machine.decision(x))
         assert (again.scale is None) == (machine.scale is None)
+        for classes, size in ((4, 6), (3, 5)):
+            with pytest.raises(ValueError, match="not an SVM's tensors"):
+                LinearSVM.from_tensors(machine.to_tensors(), classes, size)
+    with pytest.raises(ValueError, match="not an SVM's tensors"):
+        LinearSVM.from_tensors({"weights": torch.zeros(3, 6)}, 3, 6)
 
 
 def test_unusable_input_is_refused() -> None:

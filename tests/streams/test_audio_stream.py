@@ -11,7 +11,6 @@ from kinema.errors import UsageError
 from kinema.media.writer import VideoWriter
 from kinema.recipe import load_recipe
 from kinema.types import Clip
-
 from support.streams import clips_and_notes
 
 

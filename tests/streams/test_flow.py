@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.streams import clips_and_notes, write_frames
 
 from kinema.errors import UsageError
 from kinema.flow import tvl1
@@ -17,6 +16,7 @@ from kinema.sampling.adaptive import adaptive
 from kinema.streams import FlowStream, RgbStream, Task
 from kinema.streams.images import fit, fit_flow, middle
 from kinema.streams.motion import MOTION_SIZE
+from support.streams import clips_and_notes, write_frames
 
 SIZE = (80, 80)
 

@@ -16,8 +16,7 @@ from kinema.streams import RgbStream, Task, View
 from kinema.streams.augment import Augment, Augmenter
 from kinema.streams.images import fit
 from kinema.types import Clip
-
-from support.streams import FPS, clips_and_notes, write_frames
+from support.streams import clips_and_notes, write_frames
 
 # What the table says of the two backbones of these tests.
 FRAME = View("frame", (224, 224), "stretch")

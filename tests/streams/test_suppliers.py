@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.lossless import SAMPLE_RATE, write_lossless
-from support.streams import clips_and_notes
 
 from kinema.media.reader import VideoReader
 from kinema.media.video import GivenFrames, VideoFile
 from kinema.streams import AudioStream, FlowStream, RgbStream, StreamSettings
 from kinema.types import Frame
+from support.lossless import SAMPLE_RATE, write_lossless
+from support.streams import clips_and_notes
 
 FPS, COUNT = 10, 43
 ADAPTIVE = {"kind": "adaptive", "frames": 9, "seconds": 3}

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from kinema.temporal.gru import GRULayer
-from kinema.temporal.lstm import LSTMLayer
+from kinema.temporal import Gru, Lstm
+from kinema.temporal.gru_net import GRULayer
+from kinema.temporal.lstm_net import LSTMLayer
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -116,11 +117,9 @@ def test_first_values_are_those_of_keras(kind: str, gates: int) -> None:
 
 @pytest.mark.parametrize("kind", ["before", "after", "lstm"])
 def test_autocast_keeps_the_recurrence_in_full_precision(kind: str) -> None:
-    from kinema.temporal.stack import RecurrentStack
-
     torch.manual_seed(0)
-    cell, reset = ("lstm", "after") if kind == "lstm" else ("gru", kind)
-    stack = RecurrentStack(8, cell=cell, reset=reset, units=8, layers=2, bidirectional=True)
+    settings = {"units": 8, "layers": 2, "bidirectional": True}
+    stack = (Lstm(**settings) if kind == "lstm" else Gru(reset=kind, **settings)).layers_for(8)
     x, lengths = torch.randn(3, 6, 8), torch.tensor([6, 4, 0])
     full = stack(x, lengths).detach()
     for grad in (False, True):

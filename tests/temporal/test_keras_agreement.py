@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from kinema.temporal.gru import GRULayer
-from kinema.temporal.lstm import LSTMLayer
+from kinema.temporal import Gru, Lstm
+from kinema.temporal.gru_net import GRULayer
+from kinema.temporal.lstm_net import LSTMLayer
 from kinema.temporal.stack import RecurrentStack
 
 LENGTHS = [7, 3, 1, 5]
@@ -43,10 +44,11 @@ def keras_layer(cell: str, reset: str, activation: str, sequences: bool) -> kera
 
 def keras_outputs(stack: RecurrentStack, reset: str, activation: str, x: np.ndarray, sequences: bool):
     """The same stack in Keras, fed with a mask; the last layer with or without `return_sequences`."""
+    cell = "lstm" if isinstance(stack.layers[0][0], LSTMLayer) else "gru"
     mask = torch.tensor(np.arange(T) < np.array(LENGTHS)[:, None])
     for depth, sides in enumerate(stack.layers):
         top = depth == len(stack.layers) - 1
-        layer = keras_layer(stack.cell, reset, activation, sequences or not top)
+        layer = keras_layer(cell, reset, activation, sequences or not top)
         if len(sides) == 2:
             layer = keras.layers.Bidirectional(layer)
         layer.build(x.shape)
@@ -57,9 +59,8 @@ def keras_outputs(stack: RecurrentStack, reset: str, activation: str, x: np.ndar
 
 def random_stack(cell: str, reset: str, activation: str, layers: int, both: bool) -> RecurrentStack:
     torch.manual_seed(layers)
-    stack = RecurrentStack(
-        D, cell=cell, units=U, layers=layers, bidirectional=both, reset=reset, activation=activation
-    )
+    settings = {"units": U, "layers": layers, "bidirectional": both, "activation": activation}
+    stack = (Gru(reset=reset, **settings) if cell == "gru" else Lstm(**settings)).layers_for(D)
     for parameter in stack.parameters():
         torch.nn.init.normal_(parameter, std=0.4)  # biases too, which start at zero
     return stack
@@ -88,5 +89,5 @@ def test_equals_keras_with_lengths(cell: str, reset: str, activation: str, layer
 def test_parameter_count_equals_keras(cell: str, factor: int) -> None:
     layer = keras_layer(cell, "before", "tanh", True)
     layer.build((None, T, D))
-    ours = sum(p.numel() for p in RecurrentStack(D, cell=cell, units=U).parameters())
+    ours = sum(p.numel() for p in (Gru if cell == "gru" else Lstm)(units=U).layers_for(D).parameters())
     assert ours == layer.count_params() == factor * (D * U + U * U + U)

@@ -7,17 +7,22 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinema.temporal.stack import RecurrentStack
+from kinema.temporal import Gru, Lstm, Mean
+from kinema.temporal.stack import StepLayers
 
 CELLS = [("gru", "before"), ("gru", "after"), ("lstm", "after"), ("mean", "after")]
 D = 5
 
 
-def make(cell: str, reset: str, *, both: bool = False, layers: int = 2, activation: str = "tanh"):
+def make(
+    cell: str, reset: str, *, both: bool = False, layers: int = 2, activation: str = "tanh"
+) -> StepLayers:
     torch.manual_seed(3)
-    return RecurrentStack(
-        D, cell=cell, reset=reset, units=4, layers=layers, bidirectional=both, activation=activation
-    )
+    if cell == "mean":
+        return Mean().layers_for(D)
+    settings = {"units": 4, "layers": layers, "bidirectional": both, "activation": activation}
+    spec = Gru(reset=reset, **settings) if cell == "gru" else Lstm(**settings)
+    return spec.layers_for(D)
 
 
 @pytest.mark.parametrize("both", [False, True])
@@ -107,7 +112,7 @@ def test_both_directions_cannot_step() -> None:
 
 
 def test_mean_cell_is_the_masked_mean_and_has_no_parameters() -> None:
-    stack = RecurrentStack(D, cell="mean", layers=3, bidirectional=True)
+    stack = Mean().layers_for(D)
     x, lengths = torch.randn(2, 4, D), torch.tensor([4, 2])
     expected = torch.stack([x[0].mean(0), x[1, :2].mean(0)])
     torch.testing.assert_close(stack.last(stack(x, lengths), lengths), expected)
@@ -129,7 +134,7 @@ def test_wrong_size_is_refused() -> None:
 def test_dropout_acts_between_layers_in_training_only() -> None:
     def outputs(layers: int, train: bool) -> torch.Tensor:
         torch.manual_seed(0)
-        stack = RecurrentStack(D, units=4, layers=layers, dropout=0.5).train(train)
+        stack = Gru(units=4, layers=layers, dropout=0.5).layers_for(D).train(train)
         x = torch.ones(1, 3, D)
         return torch.stack([stack(x) for _ in range(4)]).detach()
 

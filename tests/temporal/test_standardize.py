@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from kinema.recipe import Encoder, Temporal
+from kinema.temporal import Encoder, Gru
 from kinema.temporal.model import TemporalModel
 from kinema.temporal.standardize import Standardize
 
@@ -68,7 +68,7 @@ def test_nothing_to_fit_leaves_it_as_it_was() -> None:
 def test_it_comes_first_in_the_temporal_model_for_sequences_and_for_steps() -> None:
     torch.manual_seed(0)
     _, data, lengths = padded(5)
-    spec, encoder = Temporal(units=4), Encoder(layers=(3,))
+    spec, encoder = Gru(units=4), Encoder(layers=(3,))
     model = TemporalModel(spec, 5, encoder, standardize=True).eval()
     plain = TemporalModel(spec, 5, encoder).eval()
     plain.load_state_dict({k: v for k, v in model.state_dict().items() if not k.startswith("standardize")})

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import torch
+from kinema.pipeline import TRAINED, StreamParts, assemble_streams, with_backbones
 
 from kinema.errors import UsageError
 from kinema.inference.predictor import load
 from kinema.model.recognizer import Recognizer
-from kinema.pipeline import TRAINED, StreamParts, assemble_streams, with_backbones
 from kinema.recipe import Recipe, load_recipe
 from kinema.training.backbones import clip_sources, train_backbones
 from kinema.training.clips import ClipItem, Clips, VideoDataset, collate_clips

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kinema.streams.source import SourceConfig, View
 
 from kinema.recipe import Augment
 from kinema.sampling.specs import Adaptive, Jump, Segments, Uniform
-from kinema.streams.source import SourceConfig, View
 from kinema.training import clips as module
 from kinema.training.clips import (
     ClipDataset,

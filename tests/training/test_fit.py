@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from kinema.features.sequence_file import SequenceWriter
-from kinema.model.batch import FeatureItem
-from kinema.model.recognizer import Recognizer
+from kinema.model.build import build_recognizer
+from kinema.model.items import FeatureItem
 from kinema.recipe import load_recipe
 from kinema.training.fit import fit
 from kinema.training.stage import FitOptions
@@ -47,7 +47,7 @@ def test_a_signal_behind_large_constants(tmp_path: Path, standardize: bool) -> N
         }
     )
     torch.manual_seed(0)
-    model = Recognizer(recipe, {"x": DIM}, 2)
+    model = build_recognizer(recipe, {"x": DIM}, 2)
     history = fit(model, items, [], FitOptions(tmp_path / "checkpoints", device="cpu"))
     learned = history[-1]["train_accuracy"] == 1.0
     assert learned == standardize

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import torch
+from kinema.pipeline import StreamParts, assemble_streams, with_backbones
 from torch import Tensor
 
 from kinema.backbones.small_cnn_net import SmallCnn
 from kinema.features.sequence_file import SequenceWriter
 from kinema.model.batch import FeatureItem
 from kinema.model.recognizer import Recognizer
-from kinema.pipeline import StreamParts, assemble_streams, with_backbones
 from kinema.recipe import Recipe, load_recipe
 from kinema.training.clips import ClipItem, Clips
 from kinema.training.fit import fit

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from kinema.features.sequence_file import SequenceWriter
-from kinema.model.batch import FeatureItem
-from kinema.model.recognizer import Recognizer
+from kinema.model.build import build_recognizer
+from kinema.model.items import FeatureItem
+from kinema.model.separate import SeparateRecognizer
 from kinema.recipe import Recipe, load_recipe
 from kinema.run import RunConfig, flat_state, save_run
 from kinema.training.fusion import fit_svm
@@ -66,16 +67,17 @@ def items(
 
 def trained(
     folder: Path, train: list[FeatureItem], chosen: Recipe, kept: Kept | None = None
-) -> tuple[Recognizer, list[str], Kept, list[dict]]:
+) -> tuple[SeparateRecognizer, list[str], Kept, list[dict]]:
     notes: list[str] = []
     kept = kept or Kept()
     torch.manual_seed(0)
-    model = Recognizer(chosen, {s: DIMS[s] for s in chosen.streams}, 2)
+    model = build_recognizer(chosen, {s: DIMS[s] for s in chosen.streams}, 2)
+    assert isinstance(model, SeparateRecognizer)
     options = FitOptions(folder / "checkpoints", device="cpu", on_note=notes.append, kept=kept)
     return model, notes, kept, fit_separate(model, train, [], options)
 
 
-def values(model: Recognizer, stream: str) -> torch.Tensor:
+def values(model: SeparateRecognizer, stream: str) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in model.streams[stream].parameters()])
 
 
@@ -95,10 +97,13 @@ def test_a_stream_that_no_video_has_is_skipped_and_has_no_say(tmp_path: Path) ->
     assert {row["stage"] for row in history} == {"temporal-a"}
     assert list(kept.made) == ["temporal-a"]
     assert "stream b: no training video has it" in notes[0]
-    svm = fit_svm(model, train, [])
+    fit_svm(model, train, [])
+    assert model.svm is not None
     size = model.streams["a"].embedding_size
-    assert torch.equal(svm.weights[:, size : size + model.streams["b"].embedding_size], torch.zeros(2, 5))
-    assert svm.weights[:, -1].tolist() == [0, 0]  # the presence flag of b
+    assert torch.equal(
+        model.svm.weights[:, size : size + model.streams["b"].embedding_size], torch.zeros(2, 5)
+    )
+    assert model.svm.weights[:, -1].tolist() == [0, 0]  # the presence flag of b
 
 
 def test_other_streams_do_not_change_a_stream(tmp_path: Path) -> None:
@@ -110,7 +115,7 @@ def test_other_streams_do_not_change_a_stream(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> tuple[Path, list[FeatureItem], Recognizer]:
+def run(tmp_path: Path) -> tuple[Path, list[FeatureItem], SeparateRecognizer]:
     """A run of streams a and b, saved as `train` saves it."""
     train = items(tmp_path / "features", 6, {}, ("a", "b"))
     chosen = recipe("a", "b")
@@ -124,7 +129,7 @@ def run(tmp_path: Path) -> tuple[Path, list[FeatureItem], Recognizer]:
 
 
 def test_only_the_replaced_stream_is_trained_again(
-    run: tuple[Path, list[FeatureItem], Recognizer], tmp_path: Path
+    run: tuple[Path, list[FeatureItem], SeparateRecognizer], tmp_path: Path
 ) -> None:
     folder, train, before = run
     replaced = [
@@ -144,7 +149,7 @@ def test_only_the_replaced_stream_is_trained_again(
 
 @pytest.mark.parametrize("change", ["temporal", "label", "fewer"])
 def test_any_other_setting_trains_anew(
-    run: tuple[Path, list[FeatureItem], Recognizer], tmp_path: Path, change: str
+    run: tuple[Path, list[FeatureItem], SeparateRecognizer], tmp_path: Path, change: str
 ) -> None:
     folder, train, _ = run
     chosen = recipe("a", "b", layers=2) if change == "temporal" else recipe("a", "b")
@@ -163,4 +168,6 @@ def test_no_run_keeps_nothing(tmp_path: Path) -> None:
 def test_svm_in_place_of_softmax_for_one_stream(tmp_path: Path) -> None:
     train = items(tmp_path, 8, {}, ("a",))
     model, *_ = trained(tmp_path, train, recipe("a"))
-    assert fit_svm(model, train, []).weights.shape == (2, 6)  # five units and the presence flag
+    fit_svm(model, train, [])
+    assert model.svm is not None
+    assert model.svm.weights.shape == (2, 6)  # five units and the presence flag

@@ -14,8 +14,10 @@ from torch.utils.data import DataLoader
 
 from kinema.errors import WorkError
 from kinema.features.sequence_file import SequenceWriter
-from kinema.model.batch import FeatureDataset, FeatureItem, collate
-from kinema.model.recognizer import Recognizer, loss
+from kinema.model.build import build_recognizer
+from kinema.model.head import loss
+from kinema.model.items import FeatureDataset, FeatureItem, collate
+from kinema.model.recognizer import Recognizer
 from kinema.recipe import Training, load_recipe
 from kinema.training.fit import fit
 from kinema.training.samplers import EpochSampler
@@ -49,7 +51,7 @@ def recognizer(**training: Any) -> Recognizer:
         }
     )
     torch.manual_seed(7)
-    return Recognizer(recipe, {"rgb": DIM}, CLASSES)
+    return build_recognizer(recipe, {"rgb": DIM}, CLASSES)
 
 
 def run(

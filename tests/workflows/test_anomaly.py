@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from kinema.workflows.judge import AnomalyOptions
 
 from kinema.anomaly.detector import load_detector
 from kinema.errors import UsageError
 from kinema.inference.anomaly import load_anomaly
 from kinema.workflows.anomaly import fit_anomaly
-from kinema.workflows.judge import AnomalyOptions
 
 
 @pytest.fixture(scope="module")

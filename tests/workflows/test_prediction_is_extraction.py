@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.lossless import SAMPLE_RATE, write_lossless
 
 from kinema.extraction.loaded import load_streams
 from kinema.media.reader import VideoReader
@@ -17,6 +16,7 @@ from kinema.types import VideoRecord
 from kinema.workflows.context import Context
 from kinema.workflows.extract import extract_streams
 from kinema.workflows.resolve import resolve
+from support.lossless import SAMPLE_RATE, write_lossless
 
 # Cheap backbones of the same kinds of input; budgets that forty seconds exceed, as a long video would.
 CHEAP = {

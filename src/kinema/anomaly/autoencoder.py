@@ -12,31 +12,24 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UsageError, WorkError
+from ..temporal.standardize import Standardize
 
 
 class Autoencoder(nn.Module):
     """E -> hidden -> bottleneck -> hidden -> E, tanh in the hidden layers, on standardised embeddings.
 
-    `mean` and `std` (buffers, [E]) come from the training embeddings; a constant feature has std 1.
+    `standardize` holds mean and spread of the training embeddings; a constant feature has spread 1.
     """
-
-    mean: Tensor
-    std: Tensor
 
     def __init__(self, size: int, hidden: int, bottleneck: int):
         super().__init__()
-        self.register_buffer("mean", torch.zeros(size))
-        self.register_buffer("std", torch.ones(size))
+        self.standardize = Standardize(size)
         self.encoder = nn.Sequential(nn.Linear(size, hidden), nn.Tanh(), nn.Linear(hidden, bottleneck))
         self.decoder = nn.Sequential(nn.Linear(bottleneck, hidden), nn.Tanh(), nn.Linear(hidden, size))
 
-    def standardise(self, x: Tensor) -> Tensor:
-        """Embeddings [N, E] in units of the training set's standard deviation."""
-        return (x - self.mean) / self.std
-
     def forward(self, x: Tensor) -> Tensor:
-        """The reconstruction of `standardise(x)`: [N, E] -> [N, E]."""
-        return self.decoder(self.encoder(self.standardise(x)))
+        """The reconstruction of `standardize(x)`: [N, E] -> [N, E]."""
+        return self.decoder(self.encoder(self.standardize(x)))
 
     def to_tensors(self) -> dict[str, Tensor]:
         """The whole state, ready for safetensors."""
@@ -79,8 +72,8 @@ def fit_autoencoder(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Autoencoder(size, hidden or math.isqrt(size * bottleneck), bottleneck).to(train.device)
-    std, model.mean = torch.std_mean(train, dim=0)
-    model.std = torch.where(std > 1e-6 * std.max(), std, torch.ones_like(std))
+    std, model.standardize.mean = torch.std_mean(train, dim=0)
+    model.standardize.std = torch.where(std > 1e-6 * std.max(), std, torch.ones_like(std))
     _train(model, train, epochs, batch, lr, weight_decay, torch.Generator().manual_seed(seed))
     return model.eval()
 
@@ -99,7 +92,7 @@ def _train(
     for epoch in range(epochs):
         for rows in torch.randperm(len(train), generator=generator).split(batch):
             part = train[rows]
-            loss = nn.functional.mse_loss(model(part), model.standardise(part))
+            loss = nn.functional.mse_loss(model(part), model.standardize(part))
             if not torch.isfinite(loss):
                 raise WorkError(f"the autoencoder's loss is {loss.item()} in epoch {epoch + 1}; lower its lr")
             optimizer.zero_grad(set_to_none=True)
@@ -111,8 +104,8 @@ def _train(
 @torch.no_grad()
 def reconstruction_error(model: Autoencoder, x: Tensor) -> Tensor:
     """The anomaly score: mean squared error in standardised units, float [N, E] -> float32 [N]."""
-    x = _finite(x).to(model.mean)
-    return (model(x) - model.standardise(x)).square().mean(1)
+    x = _finite(x).to(model.standardize.mean)
+    return (model(x) - model.standardize(x)).square().mean(1)
 
 
 def _finite(x: Tensor) -> Tensor:

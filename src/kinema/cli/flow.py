@@ -10,7 +10,7 @@ import typer
 from ..errors import UsageError
 from ..resources import Resources
 from .console import ConsoleEvents, print_json
-from .options import DeviceOption, JsonOption, WeightsOption
+from .options import JsonOption, with_resources
 
 NAME = "flow"
 HELP = """Write the optical flow of a video: .mp4 in colour-wheel colours, .npy or .safetensors as raw fields.
@@ -18,6 +18,7 @@ HELP = """Write the optical flow of a video: .mp4 in colour-wheel colours, .npy 
 Example: kinema flow clip.mp4 --out flow.mp4"""
 
 
+@with_resources("weights", "device", "offline")
 def command(
     video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video file.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help=".mp4, .npy or .safetensors.")],
@@ -28,9 +29,9 @@ def command(
     short_side: Annotated[
         int | None, typer.Option(help="Resize the shorter side to this first.", min=16)
     ] = None,
-    weights: WeightsOption = None,
-    device: DeviceOption = "auto",
     json: JsonOption = False,
+    *,
+    resources: Resources,
 ) -> None:
     """See HELP."""
     from ..media.reader import VideoReader
@@ -38,7 +39,6 @@ def command(
 
     if not video.exists():
         raise UsageError(f"no file {video}; check the path")
-    resources = Resources(weights=weights, device=device)
     with ConsoleEvents() as events:
         events.step(f"optical flow of {video.name} by {method}")
         with VideoReader(video) as reader:

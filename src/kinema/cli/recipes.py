@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ..recipe import Recipe, load_recipe, recipe_names
+from ..recipe import Recipe, load_recipe, paper_count, recipe_names
 from .console import print_json
 from .options import JsonOption, SetOption
 
@@ -40,11 +40,11 @@ def command(
 
 
 def _facts(recipe: Recipe) -> dict[str, Any]:
-    from ..pipeline import count_parameters
+    from ..model.build import count_parameters
 
     return recipe.model_dump(mode="json") | {
         "trainable_parameters": count_parameters(recipe),
-        "paper_trainable_parameters": recipe.paper_count,
+        "paper_trainable_parameters": paper_count(recipe),
     }
 
 

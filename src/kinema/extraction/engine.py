@@ -8,7 +8,7 @@ earlier run was interrupted.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -77,7 +77,7 @@ class Done(Generic[S]):
 
 def sequences(
     messages: Iterable[tuple[int, Message]], compute: Compute, open_sink: Callable[[int], S]
-) -> Iterator[Done[S]]:
+) -> Generator[Done[S], None, None]:
     """Compute clips in batches across videos; yields each video as soon as its last step is computed.
 
     `messages` are (number of the video, clip or end): clips in order, and one end for each. Raises `OSError`

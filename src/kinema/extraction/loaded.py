@@ -28,6 +28,8 @@ from .inline import messages_of
 BATCH_SIZES = {"frame": 8, "clip": 2, "flow_clip": 2, "flow_stack": 4, "logmel": 8}
 # The source of backbones whose values are the run's own.
 TRAINED = "trained in this run"
+# What helps where a recipe's weights are absent; a run needs its own.
+NO_WEIGHTS = "train with --weights none (random values) or --recipe tiny"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class LoadedStream:
         """The feature sequence of one video, computed in this process. Raises `MediaError`."""
         messages = ((0, m) for m in messages_of(self.spec, video, Task(), self.tools))
         (done,) = sequences(messages, self.compute, lambda _: SequenceBuffer(self.dim))
+        assert done.sink is not None, "a video that fails raises"
         return done.sink.sequence()
 
     def with_backbones(self, modules: Sequence[Backbone]) -> LoadedStream:
@@ -120,11 +123,13 @@ def load_streams(
     streams: Mapping[str, StreamSettings],
     resources: Resources,
     hints: Mapping[str, Sequence[Path]] | None = None,
+    advice: str = "",
 ) -> dict[str, LoadedStream]:
     """Load every stream's backbones, frozen, and its learned flow.
 
     Weights are looked up as `kinema.weights.find` says. `hints` names, per stream and backbone, files that a
-    run was trained with; their folders are tried where the look-up finds nothing. Raises `WeightsError`.
+    run was trained with; their folders are tried where the look-up finds nothing. Raises `WeightsError`,
+    which ends in `advice`.
     """
     if resources.device == "auto":  # decided once, here, where torch knows
         resources = replace(resources, device="cuda" if torch.cuda.is_available() else "cpu")
@@ -133,7 +138,7 @@ def load_streams(
     for name, spec in streams.items():
         known = (hints or {}).get(name, [])
         backbones = tuple(
-            _load(backbone, spec, resources, known[i].parent if i < len(known) else None)
+            _load(backbone, spec, resources, known[i].parent if i < len(known) else None, advice)
             for i, backbone in enumerate(spec.backbones)
         )
         for method, weights in spec.flow_methods:
@@ -143,7 +148,9 @@ def load_streams(
     return loaded
 
 
-def _load(name: str, spec: StreamSettings, resources: Resources, hint: Path | None) -> LoadedBackbone:
+def _load(
+    name: str, spec: StreamSettings, resources: Resources, hint: Path | None, advice: str
+) -> LoadedBackbone:
     def load(folder: Path | None, download: bool) -> LoadedBackbone:
         return load_backbone(
             name,
@@ -151,6 +158,7 @@ def _load(name: str, spec: StreamSettings, resources: Resources, hint: Path | No
             weights=spec.weights,
             folder=folder,
             download=download,
+            advice=advice,
             stack=spec.stack_length if isinstance(spec, FlowStream) else None,
         )
 

@@ -11,7 +11,8 @@ import math
 import os
 import struct
 from array import array
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -91,15 +92,28 @@ def safetensors_header(metadata: dict[str, str], **tensors: tuple[str, list[int]
 
 def read_sequence(path: Path) -> FeatureSequence:
     """Read one file whole. Raises `WorkError` where it is damaged or of another version."""
+    with _opened(path) as file:
+        _check_version(path, file.metadata() or {})
+        data, pts = file.get_tensor("data"), file.get_tensor("pts_seconds")
+    return FeatureSequence(data, pts, present=len(data) > 0)
+
+
+def sequence_shape(path: Path) -> tuple[int, int]:
+    """(steps, dim) of one file, from its header. Raises `WorkError` where it is damaged."""
+    with _opened(path) as file:
+        steps, dim = file.get_slice("data").get_shape()
+    return steps, dim
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, framework="numpy") as file:
-            _check_version(path, file.metadata() or {})
-            data, pts = file.get_tensor("data"), file.get_tensor("pts_seconds")
+            yield file
     except (SafetensorError, OSError) as error:
         raise WorkError(
             f"feature file {path} cannot be read ({error}); delete it and extract again"
         ) from None
-    return FeatureSequence(data, pts, present=len(data) > 0)
 
 
 def _check_version(path: Path, metadata: dict[str, str]) -> None:

@@ -22,7 +22,7 @@ from ..extraction.engine import Done, SequenceBuffer, sequences
 from ..extraction.loaded import TRAINED, LoadedStream, load_streams
 from ..keys import fingerprint
 from ..media.video import Video, VideoFile
-from ..model.recognizer import build_recognizer
+from ..model.build import build_recognizer
 from ..recipe import changed
 from ..resources import Resources
 from ..run import RunConfig, check_backbones, load_run, weight_hints
@@ -119,8 +119,8 @@ def load(run: str | Path, resources: Resources | None = None) -> LoadedRun:
     check_backbones(config, {name: [b.digest for b in s.backbones] for name, s in streams.items()})
     model = build_recognizer(config.recipe, {n: s.dim for n, s in streams.items()}, len(config.labels))
     try:
-        model.load_tensors(state)
-    except (RuntimeError, KeyError):
+        model.load_tensors(_part(state, "recognizer"))
+    except ValueError:
         raise _unfit(run, "recognizer") from None
     model.eval().requires_grad_(False)
     return LoadedRun(Path(run), config, streams, SequencePredictor(config.labels, model))
@@ -160,11 +160,14 @@ def _check_weights(run: str | Path, config: RunConfig, resources: Resources) -> 
 
 
 def _fill(module: nn.Module, state: Mapping[str, torch.Tensor], prefix: str, run: str | Path) -> None:
-    values = {k.removeprefix(f"{prefix}."): v for k, v in state.items() if k.startswith(f"{prefix}.")}
     try:
-        module.load_state_dict(values)
+        module.load_state_dict(_part(state, prefix))
     except RuntimeError:
         raise _unfit(run, prefix) from None
+
+
+def _part(state: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {k.removeprefix(f"{prefix}."): v for k, v in state.items() if k.startswith(f"{prefix}.")}
 
 
 def _unfit(run: str | Path, part: str) -> UsageError:

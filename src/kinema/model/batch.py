@@ -1,18 +1,14 @@
-"""Feature sequences as padded batches with their lengths; read from disk when wanted, never all at once."""
+"""Feature sequences as padded batches with their lengths."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, Dataset, Sampler
 
-from ..features.sequence_file import read_sequence
 from ..types import FeatureSequence
 
 
@@ -38,40 +34,6 @@ class Batch:
     items: Tensor
 
 
-@dataclass(frozen=True, slots=True)
-class FeatureItem:
-    """One training or test item: its feature file per stream and its class index (-1: unknown)."""
-
-    files: Mapping[str, Path]
-    label: int
-
-
-class FeatureDataset(Dataset[tuple[int, dict[str, FeatureSequence], int]]):
-    """Reads one item's sequences per access. `shuffle_steps` permutes the steps of each sequence (seeded).
-
-    Memory does not grow with the set: a 26 GB feature set is read file by file.
-    """
-
-    def __init__(self, items: Sequence[FeatureItem], *, shuffle_steps: int | None = None):
-        self.items, self.shuffle_steps = items, shuffle_steps
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __getitem__(self, index: int) -> tuple[int, dict[str, FeatureSequence], int]:
-        item = self.items[index]
-        sequences = {name: read_sequence(path) for name, path in item.files.items()}
-        if self.shuffle_steps is not None:
-            random = np.random.default_rng([self.shuffle_steps, index])
-            sequences = {name: _shuffled(s, random) for name, s in sequences.items()}
-        return index, sequences, item.label
-
-
-def _shuffled(sequence: FeatureSequence, random: np.random.Generator) -> FeatureSequence:
-    order = random.permutation(len(sequence))
-    return FeatureSequence(sequence.data[order], sequence.pts_seconds, sequence.present)
-
-
 def pad(sequences: Sequence[FeatureSequence]) -> SequenceBatch:
     """Sequences as one zero-padded batch."""
     return pad_rows([torch.from_numpy(s.data) for s in sequences])
@@ -83,31 +45,3 @@ def pad_rows(rows: Sequence[Tensor]) -> SequenceBatch:
     steps = max(int(lengths.max()), 1)
     data = torch.stack([F.pad(r, (0, 0, 0, steps - len(r))) for r in rows])
     return SequenceBatch(data, lengths)
-
-
-def collate(rows: Sequence[tuple[int, dict[str, FeatureSequence], int]]) -> Batch:
-    """Rows of a `FeatureDataset` as one batch."""
-    streams = {name: pad([row[1][name] for row in rows]) for name in rows[0][1]}
-    labels = torch.tensor([row[2] for row in rows], dtype=torch.int64)
-    return Batch(streams, labels, torch.tensor([row[0] for row in rows], dtype=torch.int64))
-
-
-def feature_loader(
-    dataset: FeatureDataset,
-    batch_size: int,
-    *,
-    sampler: Sampler[int] | None = None,
-    shuffle_seed: int | None = None,
-) -> DataLoader[Batch]:
-    """Batches of a dataset: in order, shuffled by a seed, or drawn by a sampler."""
-    generator = None
-    if shuffle_seed is not None:
-        generator = torch.Generator().manual_seed(shuffle_seed)
-    return DataLoader(
-        dataset,  # type: ignore[arg-type]  # its rows become batches in `collate`
-        batch_size=batch_size,
-        shuffle=sampler is None and shuffle_seed is not None,
-        sampler=sampler,
-        generator=generator,
-        collate_fn=collate,
-    )

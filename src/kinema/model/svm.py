@@ -6,7 +6,7 @@ One machine per class against the rest, each minimising
 
 which is Keras' reading of an L2 weight (penalty l2 * |w|^2, mean loss). Liblinear minimises
 |w|^2 / 2 + C * sum of losses, so C = 1 / (2 * l2 * n). The offset is penalised with the weights, as liblinear
-does it. What goes in is `Concat(sizes, presence=True)`: an absent stream is zeros and a 0 in its presence
+does it. What goes in is `ConcatNet(sizes, presence=True)`: an absent stream is zeros and a 0 in its presence
 column.
 """
 
@@ -29,11 +29,6 @@ class LinearSVM:
     def decision(self, embeddings: Tensor) -> Tensor:
         """Signed distances in margins, float32 [N, E] -> [N, C]; the largest is the class."""
         return torch.addmm(self.offsets, embeddings.to(self.weights), self.weights.t())
-
-    def ranks(self, embeddings: Tensor) -> Tensor:
-        """Each class's place by decision, int64 [N, C]: 1 is the best; ties go to the earlier class."""
-        order = self.decision(embeddings).sort(dim=1, descending=True, stable=True).indices
-        return order.argsort(dim=1) + 1
 
     def calibrate(self, embeddings: Tensor, labels: Tensor) -> LinearSVM:
         """A copy with `probabilities`, fitted on HELD-OUT samples; never on those of `fit`.
@@ -66,8 +61,11 @@ class LinearSVM:
         return state if self.scale is None else {**state, "scale": self.scale}
 
     @classmethod
-    def from_tensors(cls, state: dict[str, Tensor]) -> LinearSVM:
-        """The inverse of `to_tensors`."""
+    def from_tensors(cls, state: dict[str, Tensor], classes: int, size: int) -> LinearSVM:
+        """The inverse of `to_tensors`, [C, E]. Raises ValueError where names or shapes are others."""
+        shapes = {"weights": (classes, size), "offsets": (classes,), "scale": ()}
+        if {name: tuple(state[name].shape) for name in state} | {"scale": ()} != shapes:
+            raise ValueError(f"these are not an SVM's tensors for {classes} classes and {size} values")
         return cls(state["weights"], state["offsets"], state.get("scale"))
 
 

@@ -1,36 +1,19 @@
 """The recipe as data: its schema, and how one is read."""
 
-from .load import load_recipe, recipe_names
-from .schema import (
-    BackboneTraining,
-    Classifier,
-    Data,
-    Encoder,
-    Fusion,
-    Paper,
-    PaperCount,
-    Protocol,
-    Recipe,
-    Schedule,
-    StageTraining,
-    Temporal,
-    Training,
-)
+from .load import changed, load_recipe, recipe_names
+from .paper import paper_count
+from .schema import BackboneTraining, Classifier, Protocol, Recipe, Schedule, StageTraining, Training
 
 __all__ = [
     "BackboneTraining",
     "Classifier",
-    "Data",
-    "Encoder",
-    "Fusion",
-    "Paper",
-    "PaperCount",
     "Protocol",
     "Recipe",
     "Schedule",
     "StageTraining",
-    "Temporal",
     "Training",
+    "changed",
     "load_recipe",
+    "paper_count",
     "recipe_names",
 ]

@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from ..errors import UsageError
+from .explain import explain, kinds_at
 from .schema import Recipe
+
+# Older spellings of keys, still read in files, plain data and overrides.
+RENAMED = {"temporal.cell": "temporal.kind"}
 
 
 def recipe_names() -> list[str]:
@@ -30,18 +34,38 @@ def load_recipe(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Iter
     """
     if isinstance(recipe, Recipe):
         raw = recipe.model_dump(mode="json")
-    elif isinstance(recipe, Mapping):
-        raw = yaml.safe_load(yaml.safe_dump(dict(recipe)))
     else:
-        raw = _read(recipe)
-    for override in overrides:
-        _override(raw, override)
+        raw = _copied(recipe) if isinstance(recipe, Mapping) else _read(recipe)
+    return _validated(raw, [_parsed(override) for override in overrides])
+
+
+def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """The recipe with values set by their key's path: `changed(recipe, {"data.classes": 7})`.
+
+    `streams.X: None` leaves a stream out. A new `kind` drops the keys that only the old one has. Raises
+    `UsageError` as `load_recipe` does.
+    """
+    return _validated(recipe.model_dump(mode="json"), changes.items())
+
+
+def _validated(raw: dict[str, Any], changes: Iterable[tuple[str, Any]]) -> Recipe:
+    _rename(raw)
+    changes = [(RENAMED.get(path, path), value) for path, value in changes]
+    for path, value in changes:
+        _drop_keys_of_the_old_kind(raw, path, value)
+    for path, value in changes:
+        _set(raw, path, value)
+    _rename(raw)
     if isinstance(raw.get("streams"), dict):  # `--set streams.rgb=null` leaves a stream out
         raw["streams"] = {name: stream for name, stream in raw["streams"].items() if stream is not None}
     try:
         return Recipe.model_validate(raw)
     except ValidationError as error:
-        raise UsageError(f"recipe {raw.get('name', recipe)!s}: {_explain(error)}") from None
+        raise UsageError(f"recipe {raw.get('name', 'of plain data')!s}: {explain(error)}") from None
+
+
+def _copied(value: Any) -> Any:
+    return {key: _copied(part) for key, part in value.items()} if isinstance(value, Mapping) else value
 
 
 def _read(recipe: str | Path) -> dict[str, Any]:
@@ -66,10 +90,34 @@ def _read(recipe: str | Path) -> dict[str, Any]:
     return raw
 
 
-def _override(raw: dict[str, Any], override: str) -> None:
-    path, sign, text = override.partition("=")
-    if not sign or not path:
-        raise UsageError(f"--set {override}: write it as key.path=value, for example temporal.units=512")
+def _rename(raw: dict[str, Any]) -> None:
+    for old, new in RENAMED.items():
+        *parents, last = old.split(".")
+        section, name = _section(raw, parents), new.rpartition(".")[2]
+        if section is not None and last in section and name not in section:
+            section[name] = section.pop(last)
+
+
+def _section(raw: dict[str, Any], keys: list[str]) -> dict[str, Any] | None:
+    section: Any = raw
+    for key in keys:
+        section = section.get(key) if isinstance(section, dict) else None
+    return section if isinstance(section, dict) else None
+
+
+def _drop_keys_of_the_old_kind(raw: dict[str, Any], path: str, value: Any) -> None:
+    """Where `path` chooses another kind of a section, remove the keys that only other kinds have."""
+    *parents, last = path.split(".")
+    section = _section(raw, parents)
+    kinds = kinds_at(parents, last)
+    if section is None or not isinstance(value, str) or value not in kinds or section.get(last) == value:
+        return
+    others = {key for keys in kinds.values() for key in keys} - kinds[value]
+    for key in others & section.keys():
+        del section[key]
+
+
+def _set(raw: dict[str, Any], path: str, value: Any) -> None:
     *parents, last = path.split(".")
     node = raw
     for key in parents:
@@ -77,58 +125,22 @@ def _override(raw: dict[str, Any], override: str) -> None:
         if child is None:
             child = node[key] = {}
         if not isinstance(child, dict):
-            raise UsageError(f"--set {override}: '{key}' is a value, not a section")
+            raise UsageError(f"{path}: '{key}' is a value, not a section; set {key} itself")
         node = child
-    node[last] = _value(text, override)
+    node[last] = _copied(value)
 
 
-def _value(text: str, override: str) -> Any:
+def _parsed(override: str) -> tuple[str, Any]:
+    path, sign, text = override.partition("=")
+    if not sign or not path:
+        raise UsageError(f"--set {override}: write it as key.path=value, for example temporal.units=512")
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
         raise UsageError(f"--set {override}: the value is not valid YAML") from None
     if isinstance(value, str):  # YAML 1.1 reads 1e-3 as text
         try:
-            return float(value)
+            return path, float(value)
         except ValueError:
-            return value
-    return value
-
-
-def _explain(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    # Behind `sampling` the path holds the kind that was chosen, which is no key.
-    keys = [p for i, p in enumerate(first["loc"]) if i == 0 or first["loc"][i - 1] != "sampling"]
-    where = ".".join(str(p) for p in keys) or "recipe"
-    if first["type"] == "extra_forbidden":
-        return f"unknown key '{where}'; {_allowed(first['loc'])}"
-    message = first["msg"].removeprefix("Value error, ")
-    given = first.get("input")
-    shown = f", got {given!r}" if isinstance(given, str | int | float | bool) else ""
-    return f"{where}: {message}{shown}"
-
-
-def _allowed(loc: tuple[int | str, ...]) -> str:
-    """The keys that are allowed beside an unknown one, found by walking the models along its path."""
-    models: list[type[BaseModel]] = [Recipe]
-    for key in loc[:-1]:
-        found: list[type[BaseModel]] = []
-        for model in models:
-            if key in model.model_fields:
-                found += _models_in(model.model_fields[str(key)].annotation)
-            elif model.model_fields.get("kind") and key == _kind_of(model):
-                found.append(model)
-        models = found or models
-    names = sorted({name for model in models for name in model.model_fields})
-    return f"allowed here: {', '.join(names)}"
-
-
-def _kind_of(model: type[BaseModel]) -> str | None:
-    values = get_args(model.model_fields["kind"].annotation)
-    return str(values[0]) if len(values) == 1 else None
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [m for a in getattr(annotation, "__args__", ()) for m in _models_in(a)]
+            return path, value
+    return path, value

@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from ..fusion import Fusion
 from ..settings import Count, Fraction, Settings
 from ..streams import Stream
-
-
-class Encoder(Settings):
-    """Fully connected layers (ReLU) applied to every step before the temporal model; trained."""
-
-    layers: Annotated[tuple[Count, ...], Field(min_length=1)]
-    dropout: Fraction = 0.0
-
-
-class Temporal(Settings):
-    """[B, T, D] -> embedding. `pool: none` keeps every step (for `classifier.per_step`)."""
-
-    cell: Literal["gru", "lstm", "mean"] = "gru"
-    reset: Literal["before", "after"] = "after"
-    layers: Count = 1
-    units: Count = 256
-    bidirectional: bool = False
-    pool: Literal["last", "mean", "none"] = "last"
-    activation: Literal["tanh", "relu"] = "tanh"
-    attention: bool = False
-    dropout: Fraction = 0.0
-
-
-class Fusion(Settings):
-    """How the streams' embeddings meet. `alpha` is the weight of the first stream."""
-
-    kind: Literal["weighted_average", "average", "concat", "concat_svm"]
-    alpha: Literal["learned"] | Annotated[float, Field(ge=0, le=1)] = "learned"
-    svm_l2: Annotated[float, Field(gt=0)] = 1.0e-2
+from ..temporal import Encoder, Gru, Temporal
 
 
 class Classifier(Settings):
@@ -136,12 +109,9 @@ class Protocol(Settings):
 
 
 class PaperCount(Settings):
-    """A parameter count that follows from the paper, and the setting it belongs to."""
+    """A count that a paper prints, for the shipped recipe with the values of `set` (`key.path: value`)."""
 
-    classes: int
-    cell: Literal["gru", "lstm"]
-    layers: int
-    units: int
+    set: dict[str, Any] = Field(default={})
     trainable_parameters: int
 
 
@@ -163,21 +133,26 @@ class Recipe(Settings):
     data: Data = Data()
     streams: Annotated[dict[str, Stream], Field(min_length=1)]
     encoder: Encoder | None = None
-    temporal: Temporal = Temporal()
+    temporal: Temporal = Gru()
     fusion: Fusion | None = None
     classifier: Classifier = Classifier()
     training: Training = Training()
     protocol: Protocol = Protocol()
 
+    @field_validator("temporal", mode="before")
+    @classmethod
+    def _default_kind(cls, value: Any) -> Any:
+        return {"kind": "gru", **value} if isinstance(value, dict) else value
+
     @model_validator(mode="after")
     def _check(self) -> Recipe:
-        if len(self.streams) > 1 and self.fusion is None:
+        if self.fusion is not None:
+            self.fusion.check(len(self.streams), self.training.stages)
+        elif len(self.streams) > 1:
             raise ValueError("several streams need `fusion`: weighted_average, average, concat or concat_svm")
-        if self.fusion is not None and self.fusion.kind == "weighted_average" and len(self.streams) > 2:
-            raise ValueError(
-                "`fusion.kind: weighted_average` joins two streams; use average, concat or concat_svm"
-            )
-        if self.classifier.per_step != (self.temporal.pool == "none"):
+        elif self.training.stages == "separate":
+            raise ValueError("`training.stages: separate` needs `fusion.kind: concat_svm`")
+        if self.classifier.per_step != self.temporal.per_step:
             raise ValueError("`classifier.per_step: true` and `temporal.pool: none` go together")
         if self.classifier.per_step != (self.classifier.vote is not None):
             raise ValueError("`classifier.vote` (majority or mean) is for `classifier.per_step: true`")
@@ -185,20 +160,7 @@ class Recipe(Settings):
             raise ValueError("`augment.on_the_fly` works with one stream")
         if self.classifier.per_step and len(self.streams) > 1:
             raise ValueError("`classifier.per_step` works with one stream")
-        separate = self.training.stages == "separate"
-        if self.fusion is not None and self.fusion.kind == "concat_svm" and not separate:
-            raise ValueError("`fusion.kind: concat_svm` needs `training.stages: separate`")
-        if separate and (self.fusion is None or self.fusion.kind != "concat_svm"):
-            raise ValueError("`training.stages: separate` needs `fusion.kind: concat_svm`")
         return self
-
-    @property
-    def paper_count(self) -> int | None:
-        """The paper's trainable parameters for exactly this setting, if it has one."""
-        setting = (self.data.classes, self.temporal.cell, self.temporal.layers, self.temporal.units)
-        counts = self.paper.counts if self.paper else ()
-        found = [c.trainable_parameters for c in counts if (c.classes, c.cell, c.layers, c.units) == setting]
-        return found[0] if found else None
 
     def to_yaml(self) -> str:
         """The resolved recipe, every default written out; `load_recipe` reads it back to an equal one."""

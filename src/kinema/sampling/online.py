@@ -39,6 +39,10 @@ class OnlineSampler(Generic[Item]):
         """The clips that only the end of the video completes."""
         return []
 
+    def choose(self, count: int, motion: np.ndarray | None = None) -> np.ndarray:
+        """Of samplers that are `whole`: the indices of the chosen frames; see `WholeVideo`."""
+        raise ValueError("this sampler hands out its clips as frames come")
+
 
 class _First(OnlineSampler[Item]):
     def __init__(self, frames: int, policy: str):

@@ -101,6 +101,8 @@ class StreamSettings(Settings):
     batch_norm: Annotated[Literal["eval", "train"], APART] = "eval"
     standardize: Annotated[bool | None, APART] = None
 
+    input: str
+
     @property
     def backbones(self) -> tuple[str, ...]:
         """The backbones whose features are joined per step, as a tuple even where there is one."""

@@ -15,19 +15,6 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 
-def gru_sequence_with_grad(
-    gates: Tensor, kernel: Tensor, *, before: bool, activation: str, reverse: bool
-) -> Tensor:
-    """States [T, B, U] of a GRU from projected gates [T, B, 3U] (z, r, n), recurrent kernel [U, 3U]."""
-    sequence = _GRUBefore if before else _GRUAfter
-    return sequence.apply(gates, kernel, activation, reverse)
-
-
-def lstm_sequence_with_grad(gates: Tensor, kernel: Tensor, *, activation: str, reverse: bool) -> Tensor:
-    """Outputs [T, B, U] of an LSTM from projected gates [T, B, 4U] (i, f, o, g), kernel [U, 4U]."""
-    return _LSTM.apply(gates, kernel, activation, reverse)
-
-
 def _order(steps: int, reverse: bool) -> range:
     return range(steps - 1, -1, -1) if reverse else range(steps)
 
@@ -56,7 +43,9 @@ def _weight_gradient(inputs: Tensor, gradients: Tensor) -> Tensor:
     return inputs.flatten(0, 1).t() @ gradients.flatten(0, 1)
 
 
-class _GRUBefore(Function):
+class GRUBefore(Function):
+    """`apply(gates [T, B, 3U] (z, r, n), kernel [U, 3U], activation, reverse)` -> states [T, B, U]."""
+
     @staticmethod
     def forward(ctx: Any, gates: Tensor, kernel: Tensor, activation: str, reverse: bool) -> Tensor:
         steps, batch, units = gates.shape[0], gates.shape[1], kernel.shape[0]
@@ -103,7 +92,9 @@ class _GRUBefore(Function):
         return d_gates, d_kernel, None, None
 
 
-class _GRUAfter(Function):
+class GRUAfter(Function):
+    """As `GRUBefore`, with the reset gate after the product."""
+
     @staticmethod
     def forward(ctx: Any, gates: Tensor, kernel: Tensor, activation: str, reverse: bool) -> Tensor:
         steps, batch, units = gates.shape[0], gates.shape[1], kernel.shape[0]
@@ -145,7 +136,9 @@ class _GRUAfter(Function):
         return d_gates, d_kernel, None, None
 
 
-class _LSTM(Function):
+class LSTM(Function):
+    """`apply(gates [T, B, 4U] (i, f, o, g), kernel [U, 4U], activation, reverse)` -> outputs [T, B, U]."""
+
     @staticmethod
     def forward(ctx: Any, gates: Tensor, kernel: Tensor, activation: str, reverse: bool) -> Tensor:
         steps, batch, units = gates.shape[0], gates.shape[1], kernel.shape[0]

@@ -1,28 +1,27 @@
 """The trained encoder of the corehar paper: fully connected layers applied to every step."""
 
-from __future__ import annotations
-
 from itertools import pairwise
+from typing import Annotated, Any
 
-from torch import Tensor, nn
+from pydantic import Field
 
-from ..recipe import Encoder as EncoderSpec
+from ..settings import Count, Fraction, Settings
 
 
-class Encoder(nn.Module):
-    """Linear + ReLU + dropout for every size in `spec.layers`; [..., D] -> [..., spec.layers[-1]].
+class Encoder(Settings):
+    """Linear + ReLU + dropout for every size in `layers`, ahead of the temporal model.
 
     The corehar paper (Table 3) has 1024, 768 and a 512-d frame feature on ResNet152's 2048.
     """
 
-    def __init__(self, spec: EncoderSpec, input_size: int):
-        super().__init__()
-        self.output_size = spec.layers[-1]
-        sizes = (input_size, *spec.layers)
-        self.layers = nn.Sequential()
-        for size, width in pairwise(sizes):
-            self.layers.extend([nn.Linear(size, width), nn.ReLU(), nn.Dropout(spec.dropout)])
+    layers: Annotated[tuple[Count, ...], Field(min_length=1)]
+    dropout: Fraction = 0.0
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Encode every step by itself."""
-        return self.layers(x)
+    def build(self, input_size: int) -> Any:
+        """The module (`nn.Sequential`), [..., D] -> [..., layers[-1]]: every step by itself."""
+        from torch import nn
+
+        module = nn.Sequential()
+        for size, width in pairwise((input_size, *self.layers)):
+            module.extend([nn.Linear(size, width), nn.ReLU(), nn.Dropout(self.dropout)])
+        return module

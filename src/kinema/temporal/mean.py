@@ -1,26 +1,21 @@
-"""The bag of frames as a recurrence: the running mean of its inputs, without any parameter."""
+"""The bag of frames: the mean over the steps, which knows nothing of their order."""
 
-from __future__ import annotations
+from typing import Any, Literal
 
-import torch
-from torch import Tensor, nn
+from .settings import Pooled
 
 
-class RunningMean(nn.Module):
-    """h_t = (x_1 + ... + x_t) / t: the last step is the mean of all, whatever their order."""
+class Mean(Pooled):
+    """The running mean of the input; `pool` last and mean both give the mean of all steps."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, T, D] -> [B, T, D]."""
-        count = torch.arange(1, x.shape[1] + 1, device=x.device, dtype=x.dtype)
-        return x.cumsum(1) / count.unsqueeze(1)
+    kind: Literal["mean"] = "mean"
 
-    def initial_state(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Nothing seen yet: (mean, count), shaped like one step `x` [B, D]."""
-        return torch.zeros_like(x), x.new_zeros(())
+    @property
+    def reduce(self) -> Literal["last", "mean", "none"]:
+        # The last running mean is the mean of all steps; the mean of the running means is another value.
+        return "none" if self.pool == "none" else "last"
 
-    def step(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """One step [B, D]: (mean so far, next state)."""
-        mean, count = state
-        count = count + 1
-        mean = mean + (x - mean) / count
-        return mean, (mean, count)
+    def layers_for(self, input_size: int) -> Any:
+        from .mean_net import RunningMean
+
+        return RunningMean(input_size)

@@ -14,8 +14,8 @@ LEAST_SPREAD = 0.05
 class Standardize(nn.Module):
     """(x - mean) / std per dimension, [..., D] -> [..., D]; `mean` and `std` are float32 [D], not trained.
 
-    Until `fit` it changes nothing. Random projections need it: their features carry large constants, behind
-    which what differs between videos disappears, and which drive a recurrent cell's gates to their ends.
+    Until `fit` it changes nothing. Random projections need it: a large offset swamps the differences between
+    videos and saturates a recurrent cell's gates.
     """
 
     mean: Tensor

@@ -12,9 +12,9 @@ from torch.utils.data import DataLoader
 from ..backbones.load import LoadedBackbone
 from ..backbones.module import Backbone
 from ..errors import UsageError
+from ..extraction.loaded import LoadedStream
 from ..keys import fingerprint
 from ..model.recognizer import Recognizer
-from ..extraction.loaded import LoadedStream
 from ..recipe import BackboneTraining, Classifier, Recipe
 from ..streams import StreamSettings
 from .clips import ClipDataset, Clips, VideoDataset, clips_per_video, collate_clips

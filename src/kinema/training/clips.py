@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ..errors import MediaError
-from ..sampling.specs import Adaptive, Segments, Uniform, Windows
 from ..extraction.inline import messages_of
 from ..media.video import VideoFile
+from ..sampling.specs import Adaptive, Segments, Uniform, Windows
 from ..streams import RgbStream, StreamSettings, Task, Tools
 from ..streams.augment import Augmenter
 from ..streams.images import fit

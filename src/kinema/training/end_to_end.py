@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from ..model.batch import pad_rows
-from ..model.recognizer import Output, Recognizer
+from ..model.head import Output
+from ..model.recognizer import Recognizer
 from .clips import ClipBatch
 
 

@@ -7,8 +7,11 @@ from typing import Any
 
 from torch import nn
 
-from ..model.batch import Batch, FeatureDataset, FeatureItem, feature_loader
-from ..model.recognizer import Output, Recognizer
+from ..model.batch import Batch
+from ..model.head import Output
+from ..model.items import FeatureDataset, FeatureItem, feature_loader
+from ..model.recognizer import Recognizer
+from ..model.separate import SeparateRecognizer
 from ..temporal.standardize import Standardize
 from .objective import ClassObjective
 from .samplers import EpochSampler, balance
@@ -53,7 +56,10 @@ def fit_stage(
     data = fresh(order) if fresh else FeatureDataset(only(train, streams))
 
     def output(_: nn.Module, batch: Batch) -> Output:
-        return model(batch.streams) if stream is None else model.stream_output(stream, batch.streams[stream])
+        if stream is None:
+            return model(batch.streams)
+        assert isinstance(model, SeparateRecognizer)
+        return model.stream_output(stream, batch.streams[stream])
 
     return run_stage(
         Stage(

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..model.recognizer import Output, loss, scores
+from ..model.head import Output, loss, scores
 from ..recipe import Classifier
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..model.batch import FeatureDataset, FeatureItem
-from ..model.recognizer import Recognizer
 from ..extraction.loaded import LoadedStream
+from ..model.items import FeatureDataset, FeatureItem
+from ..model.recognizer import Recognizer
 from ..types import FeatureSequence
 from .clips import ClipItem, Clips, version_of
 from .fit import fit

@@ -17,7 +17,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..errors import UsageError
-from ..model.batch import FeatureItem
+from ..model.items import FeatureItem
 from ..recipe import Training
 from ..run import load_run
 

@@ -9,16 +9,15 @@ import torch
 from torch import nn
 
 from ..keys import fingerprint
-from ..model.batch import FeatureItem
-from ..model.presence import sequence_shape, with_stream
-from ..model.recognizer import Head, Recognizer, temporal_model
+from ..model.items import FeatureItem, with_stream
+from ..model.separate import SeparateRecognizer
 from .fit import fit_stage
 from .reuse import item_facts, stage_facts
 from .stage import FitOptions, Row
 
 
 def fit_separate(
-    model: Recognizer, train: Sequence[FeatureItem], val: Sequence[FeatureItem], options: FitOptions
+    model: SeparateRecognizer, train: Sequence[FeatureItem], val: Sequence[FeatureItem], options: FitOptions
 ) -> list[Row]:
     """Train every stream of `model` in place; returns the history, one row per epoch and stream.
 
@@ -33,13 +32,17 @@ def fit_separate(
 
 
 def _fit_stream(
-    model: Recognizer, name: str, train: list[FeatureItem], val: list[FeatureItem], options: FitOptions
+    model: SeparateRecognizer,
+    name: str,
+    train: list[FeatureItem],
+    val: list[FeatureItem],
+    options: FitOptions,
 ) -> list[Row]:
     if not train:
         options.on_note(f"stream {name}: no training video has it; the result rests on the other streams")
         return []
     stage = f"temporal-{name}"
-    _start_afresh(model, name, train[0])
+    _start_afresh(model, name)
     temporal, head = model.streams[name], model.heads[name]
     modules = {f"recognizer.streams.{name}.": temporal, f"recognizer.heads.{name}.": head}
     kept = options.kept.reuse(stage, _digest(model, name, train, val), modules)
@@ -49,18 +52,14 @@ def _fit_stream(
     return fit_stage(stage, model, nn.ModuleList([temporal, head]), name, train, val, options)
 
 
-def _start_afresh(model: Recognizer, name: str, item: FeatureItem) -> None:
+def _start_afresh(model: SeparateRecognizer, name: str) -> None:
     """Starting values from the seed and the stream's name alone: other streams do not change them."""
-    spec = model.recipe.training
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(spec.seed * 1_000_003 + crc32(name.encode()))
-        dim = sequence_shape(item.files[name])[1]
-        temporal = temporal_model(model.recipe, name, dim)
-        model.streams[name] = temporal
-        model.heads[name] = Head(model.recipe.classifier, temporal.embedding_size, model.classes)
+        torch.manual_seed(model.recipe.training.seed * 1_000_003 + crc32(name.encode()))
+        model.start_afresh(name)
 
 
-def _digest(model: Recognizer, name: str, train: list[FeatureItem], val: list[FeatureItem]) -> str:
+def _digest(model: SeparateRecognizer, name: str, train: list[FeatureItem], val: list[FeatureItem]) -> str:
     recipe = model.recipe
     return fingerprint(
         {

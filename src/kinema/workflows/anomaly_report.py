@@ -12,7 +12,7 @@ from ..anomaly.roc import roc_curve
 from ..datasets import Dataset
 from ..report.data import Lines, ReportData, Sample, Section, Series, Strips, Table
 from ..report.render import write_report
-from .judge import Judged
+from .anomaly_fit import Judged
 from .strips import strip_of
 
 SHOWN, BINS = 12, 24

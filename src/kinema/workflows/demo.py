@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..datasets.synthetic import make_synthetic
+from ..resources import Resources
 from .events import SILENT, Events
 from .train import TrainOptions, TrainResult, train
 
@@ -28,12 +29,12 @@ def demo(out: str | Path, *, seed: int = 0, events: Events = SILENT) -> TrainRes
         progress=events.progress,
     )
     subsets = {"visual classes": VISUAL, "order pair": ORDER}
-    options = TrainOptions(weights="none", features=out / "features", subsets=subsets)
     return train(
         annotations,
         recipe="tiny",
         out=out / "run",
         overrides=[f"training.seed={seed}"],
-        options=options,
+        options=TrainOptions(subsets=subsets),
+        resources=Resources(weights="none", features=out / "features"),
         events=events,
     )

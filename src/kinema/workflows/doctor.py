@@ -14,8 +14,9 @@ from typing import Literal, NamedTuple
 
 from ..backbones.table import BACKBONES, backbone_spec
 from ..errors import KinemaError
+from ..features.store import default_features
+from ..resources import Resources
 from ..weights.find import find_weights
-from .prepare import default_features
 
 CORE = ("torch", "torchvision", "timm", "av", "numba", "scikit-learn", "lightning", "safetensors", "pyarrow")
 EXTRAS = {"openvino": "openvino", "flownet2": "ptlflow"}
@@ -29,9 +30,9 @@ class Check(NamedTuple):
     detail: str
 
 
-def diagnose(weights: str | Path | None = None) -> list[Check]:
+def diagnose(resources: Resources | None = None) -> list[Check]:
     """Look at everything; changes nothing and opens no connection."""
-    return [*_python(), *_packages(), *_codecs(), *_hardware(), *_folders(), *_weights(weights)]
+    return [*_python(), *_packages(), *_codecs(), *_hardware(), *_folders(), *_weights((resources or Resources()).folder)]
 
 
 def _python() -> Iterator[Check]:
@@ -92,11 +93,11 @@ def _folders() -> Iterator[Check]:
     yield Check("feature store", "ok" if writable else "missing", detail)
 
 
-def _weights(weights: str | Path | None) -> Iterator[Check]:
+def _weights(folder: Path | None) -> Iterator[Check]:
     for name in BACKBONES:
         for kind, files in backbone_spec(name).weights.items():
             try:
-                path, _ = find_weights(name, files, Path(weights) if weights else None, download=False)
+                path, _ = find_weights(name, files, folder, download=False)
                 yield Check(f"weights {name}/{kind}", "ok", str(path))
             except KinemaError:
                 where = "fetched on first use" if any(f.url for f in files) else "put into KINEMA_WEIGHTS"

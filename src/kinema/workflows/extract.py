@@ -43,9 +43,13 @@ def extract_dataset(
         raise UsageError(f"no videos in {data}; give a folder of class folders, a CSV or a known dataset")
     if any(stream.copies for stream in resolved.streams.values()):
         dataset = ensure_split(dataset, resolved.training.seed)
-    from ..extraction.loaded import load_streams  # torch, after all that can be refused without it
+    from ..extraction.loaded import (  # torch, after all that can be refused without it
+        NO_WEIGHTS,
+        load_streams,
+    )
 
-    done = extract_streams(dataset.records, load_streams(resolved.streams, context.resources), context)
+    streams = load_streams(resolved.streams, context.resources, advice=NO_WEIGHTS)
+    done = extract_streams(dataset.records, streams, context)
     return {
         "features": str(done.store.root),
         "videos": len(dataset.records),

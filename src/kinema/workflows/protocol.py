@@ -16,7 +16,7 @@ from ..atomic import write_text
 from ..datasets import carve_validation, check_trainable, load_dataset
 from ..errors import UsageError
 from ..evaluation.protocols import Round, counted_rounds, rounds, summarise
-from ..extraction.loaded import LoadedStream, load_streams
+from ..extraction.loaded import NO_WEIGHTS, LoadedStream, load_streams
 from ..inference.predictor import load
 from ..keys import fingerprint, video_key
 from ..recipe import Protocol, Recipe, Training, changed
@@ -66,7 +66,7 @@ def train_protocol(
     )
     for one in made:
         _check(one)
-    streams = load_streams(recipe.streams, context.resources)
+    streams = load_streams(recipe.streams, context.resources, advice=NO_WEIGHTS)
     prepared = _prepare(made, recipe, streams, context)
     done = []
     for number, one in enumerate(prepared.rounds, start=1):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..errors import KinemaError
+from ..extraction.extracted import Extracted
 from ..report.data import FilmStrip
 from ..report.film_strips import film_strip, spread
 from ..types import VideoRecord
-from .prepare import Extracted
 
 
 def strip_of(extracted: Extracted, record: VideoRecord) -> tuple[FilmStrip | None, list[int]]:
@@ -15,7 +15,7 @@ def strip_of(extracted: Extracted, record: VideoRecord) -> tuple[FilmStrip | Non
     None and no steps where the file cannot be shown (any more): its scores stand without pictures.
     """
     try:
-        times = extracted.sequence(record, next(iter(extracted.parts))).pts_seconds
+        times = extracted.sequence(record, next(iter(extracted.streams))).pts_seconds
         steps = spread(len(times))
         strip = film_strip(
             record.path,

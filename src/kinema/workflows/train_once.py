@@ -15,9 +15,11 @@ import torch
 from ..atomic import write_text
 from ..datasets import Dataset, carve_validation, check_trainable
 from ..extraction.extracted import Extracted
-from ..extraction.loaded import TRAINED, LoadedStream, load_streams
+from ..extraction.loaded import NO_WEIGHTS, TRAINED, LoadedStream, load_streams
 from ..keys import fingerprint
-from ..model.recognizer import Recognizer, build_recognizer
+from ..model.build import build_recognizer
+from ..model.recognizer import Recognizer
+from ..model.separate import SeparateRecognizer
 from ..recipe import BackboneTraining, Recipe, changed
 from ..run import RunConfig, flat_state, save_run
 from ..training.clips import ClipItem
@@ -43,7 +45,7 @@ def train_once(
     events, clock = context.events, Clock()
     warnings = [*dataset.warnings, *check_trainable(dataset)]
     recipe = changed(recipe, {"data.classes": len(dataset.labels)})
-    streams = load_streams(recipe.streams, context.resources)
+    streams = load_streams(recipe.streams, context.resources, advice=NO_WEIGHTS)
     resume = _resumable(folder / "checkpoints", recipe, dataset, options.fresh)
     kept = Kept() if options.fresh else kept_in(folder)
     fit_options = FitOptions(
@@ -75,7 +77,8 @@ def train_once(
     config = RunConfig(
         recipe, dataset.labels, _backbone_facts(streams), _data_facts(dataset, counts, kept, context)
     )
-    save_run(folder, config, model.tensors() | flat_state(_trained_modules(streams)))
+    state = {f"recognizer.{name}": value for name, value in model.tensors().items()}
+    save_run(folder, config, state | flat_state(_trained_modules(streams)))
     facts = RunFacts(folder, config, dataset, extracted, model, history, clock.seconds, warnings)
     write_results(facts, evaluation, events)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
@@ -132,7 +135,7 @@ def _fit(
     if any(s.spec.on_the_fly for s in extracted.streams.values()):
         clips = [ClipItem(r, extracted.key(r), labels.index(r.label or "")) for r in records]
         return fit_on_the_fly(model, extracted.streams, clips, items, val_items, fit_options)
-    if model.recipe.training.stages == "joint":
+    if not isinstance(model, SeparateRecognizer):
         return fit(model, items, val_items, fit_options)
     history = fit_separate(model, items, val_items, fit_options)
     events.step("fitting the linear SVM on the joined embeddings")

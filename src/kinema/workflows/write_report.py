@@ -17,9 +17,10 @@ from .. import __version__
 from ..atomic import atomic_open, write_text
 from ..datasets import Dataset, find_duplicates, find_leaks
 from ..evaluation.score import step_labels
-from ..model.presence import with_stream
-from ..model.recognizer import Recognizer, trainable_parameters
-from ..pipeline import StreamParts
+from ..extraction.extracted import Extracted
+from ..model.build import trainable_parameters
+from ..model.items import with_stream
+from ..model.recognizer import Recognizer
 from ..recipe import Recipe
 from ..report.clips import surest_and_worst
 from ..report.data import Cost, DatasetFacts, ReportData, Sample, Section, Table, WeightsSource
@@ -31,7 +32,6 @@ from ..run import RunConfig
 from .evaluate import Evaluation
 from .events import Events
 from .memory import peak_memory
-from .prepare import Extracted
 from .strips import strip_of
 
 
@@ -86,12 +86,12 @@ def report_data(facts: RunFacts, evaluation: Evaluation) -> ReportData:
     )
 
 
-def data_warnings(dataset: Dataset, extracted: Extracted, parts: Mapping[str, StreamParts]) -> list[str]:
+def data_warnings(dataset: Dataset, extracted: Extracted) -> list[str]:
     """What may distort the result: random weights, leaks, duplicates across splits, imbalance, lost files."""
     warnings = [
         f"{b.spec.name} has random weights ({b.source}): its features are not those of a trained network"
-        for part in parts.values()
-        for b in part.backbones
+        for stream in extracted.streams.values()
+        for b in stream.backbones
         if b.source.startswith("random")
     ]
     leaks = [leak for leak in find_leaks(dataset.records) if leak.same_class]
@@ -120,7 +120,7 @@ def data_warnings(dataset: Dataset, extracted: Extracted, parts: Mapping[str, St
 def _absent_streams(dataset: Dataset, extracted: Extracted) -> list[str]:
     """How many videos have nothing for a stream, such as sound; counted over the stored features."""
     items = extracted.items(dataset.records, dataset.labels)
-    absent = {name: len(items) - len(with_stream(items, name)) for name in extracted.parts}
+    absent = {name: len(items) - len(with_stream(items, name)) for name in extracted.streams}
     return [
         f"stream {name} is absent in {count} of {len(items)} videos: its embedding is zero there"
         for name, count in absent.items()
@@ -172,7 +172,7 @@ def _cost(facts: RunFacts) -> Cost:
     reports = facts.extracted.reports.values()
     extracted = sum(r.extracted for r in reports)
     seconds = sum(r.seconds for r in reports)
-    backbones = [b for part in facts.extracted.parts.values() for b in part.backbones]
+    backbones = [b for stream in facts.extracted.streams.values() for b in stream.backbones]
     return Cost(
         stages=dict(facts.seconds),
         videos_per_second=extracted / seconds if extracted and seconds else None,
@@ -197,15 +197,15 @@ def _store_size(facts: RunFacts) -> int:
 
 def _sections(facts: RunFacts, metrics: Mapping[str, Any]) -> list[Section]:
     sections = [protocol_section(metrics["protocol"])] if "protocol" in metrics else []
-    spec, fusion = facts.config.recipe.fusion, facts.model.fusion
-    if fusion is not None and spec is not None and spec.kind == "weighted_average":
-        sections.append(fusion_section(facts.config.recipe, float(fusion.state_dict()["alpha"])))
+    alpha = facts.model.tensors().get("fusion.alpha")
+    if alpha is not None:
+        sections.append(fusion_section(facts.config.recipe, float(alpha)))
     return sections
 
 
 def fusion_section(recipe: Recipe, alpha: float) -> Section:
     """The weight of both streams in a weighted average, and whether alpha was learned or given."""
-    learned = recipe.fusion is not None and recipe.fusion.alpha == "learned"
+    learned = getattr(recipe.fusion, "alpha", None) == "learned"
     source = "alpha was learned and started at 0.5" if learned else f"alpha is fixed at {alpha:g}"
     weights = zip(recipe.streams, (alpha, 1 - alpha), strict=True)
     table = Table("Weight of each stream", ("stream", "weight"), list(weights))

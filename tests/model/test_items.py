@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from kinema.features.sequence_file import SequenceWriter
-from kinema.model.batch import FeatureDataset, FeatureItem, collate, feature_loader
+from kinema.model.items import FeatureDataset, FeatureItem, collate, feature_loader, with_stream
+from kinema.training.samplers import EpochSampler
 
 
 def save(path: Path, data: np.ndarray) -> Path:
@@ -78,24 +79,32 @@ def test_shuffled_steps_stay_inside_their_sequence(tmp_path: Path):
 def test_orders_of_items(tmp_path: Path):
     dataset = FeatureDataset(numbered(tmp_path, [1] * 20))
 
-    def order(seed: int | None) -> list[int]:
-        return [i for batch in feature_loader(dataset, 6, shuffle_seed=seed) for i in batch.items.tolist()]
+    def order(sampler: EpochSampler | None) -> list[int]:
+        return [i for batch in feature_loader(dataset, 6, sampler=sampler) for i in batch.items.tolist()]
+
+    def shuffled(seed: int) -> EpochSampler:
+        return EpochSampler([item.label for item in dataset.items], seed=seed)
 
     assert order(None) == list(range(20))
-    assert order(3) == order(3) != order(4)
-    assert sorted(order(3)) == list(range(20))
+    assert order(shuffled(3)) == order(shuffled(3)) != order(shuffled(4))
+    assert sorted(order(shuffled(3))) == list(range(20))
+
+
+def test_items_that_have_a_stream(tmp_path: Path):
+    items = numbered(tmp_path, [3, 0, 1])
+    assert with_stream(items, "rgb") == [items[0], items[2]]
 
 
 SWEEP = """
 import sys
 from pathlib import Path
-from kinema.model.batch import FeatureDataset, FeatureItem, feature_loader
+from kinema.model.items import FeatureDataset, FeatureItem, feature_loader
 def peak():
     return int(next(l.split()[1] for l in open("/proc/self/status") if l.startswith("VmHWM"))) // 1024
 files = sorted(Path(sys.argv[1]).iterdir())
 dataset = FeatureDataset([FeatureItem({"rgb": f}, 0) for f in files])
 peaks = []
-for number, batch in enumerate(feature_loader(dataset, 4, shuffle_seed=0)):
+for number, batch in enumerate(feature_loader(dataset, 4)):
     assert batch.streams["rgb"].lengths.tolist() == [40] * 4
     peaks.append(peak())
 print(peaks[len(peaks) // 5], peaks[-1])

@@ -1,0 +1,69 @@
+"""From embeddings to class scores: the dense head, its loss, and the scores of videos."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..recipe import Classifier
+from ..temporal.pooling import absent_steps, mean_steps
+from ..temporal.vote import vote
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """`logits` [B, C], or [B, T, C] with their lengths where every step is scored."""
+
+    logits: Tensor
+    lengths: Tensor | None = None
+
+
+class Head(nn.Module):
+    """Embedding -> class scores: one dense layer, or two with ReLU between where `hidden` is set."""
+
+    def __init__(self, spec: Classifier, input_size: int, classes: int):
+        super().__init__()
+        sizes = [input_size, *([spec.hidden] if spec.hidden else []), classes]
+        layers: list[nn.Module] = []
+        for a, b in pairwise(sizes):
+            layers += [nn.Linear(a, b), nn.ReLU()]
+        self.layers = nn.Sequential(*layers[:-1])
+        for layer in self.layers:
+            if isinstance(layer, nn.Linear):
+                nn.init.xavier_uniform_(layer.weight)
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., E] -> [..., C]."""
+        return self.layers(x)
+
+
+def loss(output: Output, labels: Tensor, activation: str, weights: Tensor | None = None) -> Tensor:
+    """Cross-entropy; over every valid step where steps are scored.
+
+    With sigmoid outputs it is Keras' categorical cross-entropy, in which the outputs are divided by their
+    sum first (vgg16-lstm paper, Algorithm 2): -log(s_y / sum_j s_j).
+    """
+    logits = output.logits
+    if output.lengths is not None:
+        valid = ~absent_steps(output.lengths, logits.shape[1])
+        labels = labels.unsqueeze(1).expand(valid.shape)[valid]
+        logits = logits[valid]
+    if activation == "sigmoid":
+        logits = F.logsigmoid(logits)
+    return F.cross_entropy(logits, labels, weight=weights)
+
+
+def scores(output: Output, classifier: Classifier) -> Tensor:
+    """Class scores of videos, [B, C]: softmax or sigmoid, and the vote over steps where steps are scored."""
+    raw = output.logits
+    activated = torch.sigmoid(raw) if classifier.activation == "sigmoid" else torch.softmax(raw, dim=-1)
+    if output.lengths is None:
+        return activated
+    if classifier.vote == "mean":
+        return mean_steps(activated, output.lengths)
+    return vote(activated, output.lengths)

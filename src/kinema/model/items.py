@@ -1,0 +1,69 @@
+"""Training and test items by their feature files; read when wanted, never all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from ..features.sequence_file import read_sequence, sequence_shape
+from ..types import FeatureSequence
+from .batch import Batch, pad
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureItem:
+    """One training or test item: its feature file per stream and its class index (-1: unknown)."""
+
+    files: Mapping[str, Path]
+    label: int
+
+
+class FeatureDataset(Dataset[tuple[int, dict[str, FeatureSequence], int]]):
+    """Reads one item's sequences per access. `shuffle_steps` permutes the steps of each sequence (seeded).
+
+    Memory does not grow with the set: a 26 GB feature set is read file by file.
+    """
+
+    def __init__(self, items: Sequence[FeatureItem], *, shuffle_steps: int | None = None):
+        self.items, self.shuffle_steps = items, shuffle_steps
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> tuple[int, dict[str, FeatureSequence], int]:
+        item = self.items[index]
+        sequences = {name: read_sequence(path) for name, path in item.files.items()}
+        if self.shuffle_steps is not None:
+            random = np.random.default_rng([self.shuffle_steps, index])
+            sequences = {name: _shuffled(s, random) for name, s in sequences.items()}
+        return index, sequences, item.label
+
+
+def _shuffled(sequence: FeatureSequence, random: np.random.Generator) -> FeatureSequence:
+    order = random.permutation(len(sequence))
+    return FeatureSequence(sequence.data[order], sequence.pts_seconds, sequence.present)
+
+
+def with_stream(items: Sequence[FeatureItem], stream: str) -> list[FeatureItem]:
+    """The items that have at least one step of a stream, by the headers of their files."""
+    return [item for item in items if sequence_shape(item.files[stream])[0]]
+
+
+def collate(rows: Sequence[tuple[int, dict[str, FeatureSequence], int]]) -> Batch:
+    """Rows of a `FeatureDataset` as one batch."""
+    streams = {name: pad([row[1][name] for row in rows]) for name in rows[0][1]}
+    labels = torch.tensor([row[2] for row in rows], dtype=torch.int64)
+    return Batch(streams, labels, torch.tensor([row[0] for row in rows], dtype=torch.int64))
+
+
+def feature_loader(
+    dataset: FeatureDataset, batch_size: int, *, sampler: Sampler[int] | None = None
+) -> DataLoader[Batch]:
+    """Batches of a dataset, in order or as a sampler says."""
+    # The rows become batches in `collate`, which the type of a loader does not know.
+    return DataLoader(dataset, batch_size, sampler=sampler, collate_fn=collate)  # type: ignore[arg-type]

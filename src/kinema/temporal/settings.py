@@ -1,0 +1,68 @@
+"""What every temporal model declares, and what the recurrent ones share. Imports no torch."""
+
+from typing import Any, Literal
+
+from ..settings import Count, Fraction, Settings
+
+
+class TemporalSettings(Settings):
+    """[B, T, D] -> embedding. A subclass fixes `kind`, adds its own keys and builds the module."""
+
+    kind: str
+
+    @property
+    def per_step(self) -> bool:
+        """Whether every step keeps an embedding of its own, [B, T, E] (for `classifier.per_step`)."""
+        return False
+
+    def build(self, input_size: int) -> Any:
+        """The `kinema.temporal.model.SequenceModel` for steps of `input_size` values."""
+        raise NotImplementedError
+
+
+class Pooled(TemporalSettings):
+    """Layers with an output at every step, and a pool over the steps; `pool: none` keeps them all.
+
+    `dropout` acts at the three places that the three-stream paper names: the input, between the recurrent
+    layers, and before the dense layer. `attention` weighs the steps of the input (the paper's Table I).
+    """
+
+    pool: Literal["last", "mean", "none"] = "last"
+    attention: bool = False
+    dropout: Fraction = 0.0
+
+    @property
+    def per_step(self) -> bool:
+        return self.pool == "none"
+
+    @property
+    def reduce(self) -> Literal["last", "mean", "none"]:
+        """How the outputs become the embedding: the last, their mean, or all of them."""
+        return self.pool
+
+    def build(self, input_size: int) -> Any:
+        from .pooled_net import PooledModel
+
+        return PooledModel(self, input_size)
+
+    def layers_for(self, input_size: int) -> Any:
+        """The `kinema.temporal.stack.StepLayers` alone."""
+        raise NotImplementedError
+
+
+class Recurrent(Pooled):
+    """`layers` layers of `units` units, in one or both directions; E is units, or twice units."""
+
+    layers: Count = 1
+    units: Count = 256
+    bidirectional: bool = False
+    activation: Literal["tanh", "relu"] = "tanh"
+
+    def layers_for(self, input_size: int) -> Any:
+        from .stack import RecurrentStack
+
+        return RecurrentStack(input_size, self)
+
+    def cell(self, input_size: int) -> Any:
+        """The `kinema.temporal.layer.RecurrentLayer` for one direction of one layer."""
+        raise NotImplementedError
