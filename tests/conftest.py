@@ -51,7 +51,7 @@ def tiny_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_run(tiny_videos: Path) -> Path:
     """A run of rgb and sound with random backbones, trained for two epochs; its features lie beside it."""
-    from kinema.workflows.options import TrainOptions
+    from kinema.resources import Resources
     from kinema.workflows.train import train
 
     recipe = {
@@ -69,5 +69,5 @@ def tiny_run(tiny_videos: Path) -> Path:
         "training": {"epochs": 2, "lr": 0.01},
     }
     folder = tiny_videos.parent.parent
-    options = TrainOptions(weights="none", features=folder / "features", workers=1, device="cpu")
-    return train(tiny_videos, recipe=recipe, out=folder / "run", options=options).run
+    resources = Resources(weights="none", features=folder / "features", workers=1, device="cpu")
+    return train(tiny_videos, recipe=recipe, out=folder / "run", resources=resources).run

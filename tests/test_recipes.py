@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from kinema.cli.app import app
 from kinema.model.build import count_parameters
-from kinema.recipe import Augment, load_recipe
+from kinema.recipe import load_recipe
+from kinema.streams.augment import Augment
 
 
 def gru(inputs: int, units: int) -> int:

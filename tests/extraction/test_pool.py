@@ -213,13 +213,14 @@ def test_a_worker_ends_when_its_parent_is_killed(long_clip: Path):
     code = """
 import sys, time
 from pathlib import Path
-from kinema import recipe
-from kinema.sampling import specs
+from kinema.extraction.messages import Job
 from kinema.extraction.pool import DecodingPool
-from kinema.streams.source import Job, SourceConfig, View
+from kinema.resources import Resources
+from kinema.streams import RgbStream, Task
 from kinema.types import VideoRecord
-config = SourceConfig("rgb", (View("frame", (32, 32), "stretch"),), specs.Jump(kind="jump", every=1))
-results = DecodingPool(config, workers=1, ahead=1).results([Job(VideoRecord(Path(sys.argv[1])), "k")])
+stream = RgbStream(input="rgb", backbone="mobilenet_v2", sampling={"kind": "jump", "every": 1})
+jobs = [Job(VideoRecord(Path(sys.argv[1])), Task("k"))]
+results = DecodingPool(stream, Resources(), workers=1, ahead=1).results(jobs)
 next(results)
 print("decoding", flush=True)
 time.sleep(60)

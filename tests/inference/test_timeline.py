@@ -11,7 +11,7 @@ import torch
 from kinema.extraction.loaded import load_streams
 from kinema.inference.predictor import LoadedRun
 from kinema.inference.sequences import SequencePredictor
-from kinema.model.recognizer import build_recognizer
+from kinema.model.build import build_recognizer
 from kinema.recipe import Recipe, changed, load_recipe, recipe_names
 from kinema.resources import Resources
 from kinema.run import RunConfig

@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 import torch
-from kinema.pipeline import TRAINED, StreamParts, assemble_streams, with_backbones
 
 from kinema.errors import UsageError
+from kinema.extraction.loaded import TRAINED, LoadedStream, load_streams
 from kinema.inference.predictor import load
+from kinema.model.build import build_recognizer
 from kinema.model.recognizer import Recognizer
 from kinema.recipe import Recipe, load_recipe
-from kinema.training.backbones import clip_sources, train_backbones
+from kinema.resources import Resources
+from kinema.training.backbones import clip_streams, train_backbones
 from kinema.training.clips import ClipItem, Clips, VideoDataset, collate_clips
 from kinema.training.end_to_end import ClipClassifier, EndToEnd
 from kinema.training.stage import FitOptions, Row
 from kinema.workflows.evaluate import evaluate
-from kinema.workflows.options import TrainOptions
 from kinema.workflows.train import train
 
 UNITS = pytest.mark.parametrize("unit", ["clip", "video"])
@@ -46,18 +47,19 @@ def backbone(unit: str, **settings: Any) -> Recipe:
     return recipe(*(f"training.backbone.{key}={json.dumps(value)}" for key, value in settings.items()))
 
 
-def assembled(chosen: Recipe) -> tuple[dict[str, StreamParts], Recognizer]:
-    parts = assemble_streams(chosen, download=False)
+def assembled(chosen: Recipe) -> tuple[dict[str, LoadedStream], Recognizer]:
+    parts = load_streams(chosen.streams, Resources(device="cpu", offline=True))
     torch.manual_seed(0)
-    return parts, Recognizer(chosen, {n: p.dim for n, p in parts.items()}, chosen.data.classes)
+    dims = {name: stream.dim for name, stream in parts.items()}
+    return parts, build_recognizer(chosen, dims, chosen.data.classes)
 
 
 def trained(
     chosen: Recipe, items: list[ClipItem], folder: Path, val: list[ClipItem] | None = None, **options: Any
-) -> tuple[StreamParts, StreamParts, list[Row]]:
+) -> tuple[LoadedStream, LoadedStream, list[Row]]:
     """The stream before, the stream after, and the history."""
     parts, model = assembled(chosen)
-    sources = clip_sources(chosen, parts)
+    sources = clip_streams(chosen, parts)
     after, history = train_backbones(
         chosen,
         parts,
@@ -69,11 +71,11 @@ def trained(
     return parts["rgb"], after["rgb"], history
 
 
-def values(part: StreamParts) -> dict[str, torch.Tensor]:
+def values(part: LoadedStream) -> dict[str, torch.Tensor]:
     return part.backbones[0].module.state_dict()
 
 
-def changed(before: StreamParts, after: StreamParts) -> set[str]:
+def changed(before: LoadedStream, after: LoadedStream) -> set[str]:
     return {name for name, value in values(before).items() if not torch.equal(value, values(after)[name])}
 
 
@@ -105,7 +107,7 @@ def test_trained_backbones_have_a_digest_and_a_shelf_of_their_own(
     before, after, _ = trained(recipe(), clip_items[:3], tmp_path)
     assert after.backbones[0].digest != before.backbones[0].digest
     assert after.settings() != before.settings()
-    again = with_backbones(before, [after.backbones[0].module])
+    again = before.with_backbones([after.backbones[0].module])
     assert again.settings() == after.settings()
 
 
@@ -211,7 +213,7 @@ def test_resumed_equals_uninterrupted(unit: str, clip_items: list[ClipItem], tmp
 def test_videos_of_different_lengths_are_kept_apart(clip_items: list[ClipItem]) -> None:
     """A batch of two videos scores as each video by itself."""
     parts, model = assembled(recipe())
-    dataset = VideoDataset(Clips(clip_items[:2], {"rgb": parts["rgb"].config}))
+    dataset = VideoDataset(Clips(clip_items[:2], {"rgb": parts["rgb"].spec}))
     first, second = dataset[0], dataset[1]
     short = ({"rgb": first[0]["rgb"][:1]}, first[1])
     module = EndToEnd({"rgb": [parts["rgb"].backbones[0].module]}, model).eval()
@@ -226,17 +228,17 @@ def test_run_keeps_its_backbones(tiny_videos: Path, tmp_path: Path) -> None:
 
     Validation videos are set aside before the backbone is trained: its history has their loss.
     """
-    options = TrainOptions(features=tmp_path / "features", workers=1, device="cpu")
+    resources = Resources(features=tmp_path / "features", workers=1, device="cpu")
     short = [
         "training.backbone.epochs=1",
         "training.epochs=1",
         "temporal.units=4",
         "training.val_fraction=0.3",
     ]
-    result = train(tiny_videos, recipe="tiny", overrides=short, out=tmp_path / "run", options=options)
-    run = load(tmp_path / "run", device="cpu")
+    result = train(tiny_videos, recipe="tiny", overrides=short, out=tmp_path / "run", resources=resources)
+    run = load(tmp_path / "run", Resources(device="cpu"))
     assert run.config.backbones["rgb"][0]["source"] == TRAINED
-    again = evaluate(tmp_path / "run", tiny_videos, features=tmp_path / "features", device="cpu")
+    again = evaluate(tmp_path / "run", tiny_videos, resources=resources)
     # Nothing was extracted anew: the digest of the loaded backbone is that of the trained one.
     shelves = [p for p in (tmp_path / "features").iterdir() if p.name.startswith("rgb")]
     assert len(shelves) == 1

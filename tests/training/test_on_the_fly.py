@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 import torch
-from kinema.pipeline import StreamParts, assemble_streams, with_backbones
 from torch import Tensor
 
 from kinema.backbones.small_cnn_net import SmallCnn
+from kinema.extraction.loaded import LoadedStream, load_streams
 from kinema.features.sequence_file import SequenceWriter
 from kinema.model.batch import FeatureItem
+from kinema.model.build import build_recognizer
 from kinema.model.recognizer import Recognizer
 from kinema.recipe import Recipe, load_recipe
+from kinema.resources import Resources
 from kinema.training.clips import ClipItem, Clips
 from kinema.training.fit import fit
 from kinema.training.on_the_fly import FreshSequences, fit_on_the_fly
@@ -43,10 +45,11 @@ def recipe(augment: dict[str, Any], **training: Any) -> Recipe:
     )
 
 
-def assembled(chosen: Recipe) -> tuple[dict[str, StreamParts], Recognizer]:
-    parts = assemble_streams(chosen, download=False)
+def assembled(chosen: Recipe) -> tuple[dict[str, LoadedStream], Recognizer]:
+    parts = load_streams(chosen.streams, Resources(device="cpu", offline=True))
     torch.manual_seed(0)
-    return parts, Recognizer(chosen, {n: p.dim for n, p in parts.items()}, chosen.data.classes)
+    dims = {name: stream.dim for name, stream in parts.items()}
+    return parts, build_recognizer(chosen, dims, chosen.data.classes)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +57,7 @@ def stored(clip_items: list[ClipItem], tmp_path_factory: pytest.TempPathFactory)
     """Features of each video as it is, by key."""
     folder = tmp_path_factory.mktemp("stored")
     part = assembled(recipe({}))[0]["rgb"]
-    clips, compute = Clips(clip_items, {"rgb": part.config}), part.compute(device="cpu")
+    clips, compute = Clips(clip_items, {"rgb": part.spec}), part.compute
     found = {}
     for item in clip_items:
         writer = SequenceWriter(folder / f"{item.key}.safetensors", part.dim)
@@ -150,7 +153,7 @@ def test_backbones_stay_as_they_are(
     parts, model = assembled(chosen)
     module = parts["rgb"].backbones[0].module
     module.unfreeze(4, "train")
-    parts["rgb"] = with_backbones(parts["rgb"], [module])
+    parts["rgb"] = parts["rgb"].with_backbones([module])
     old = {k: v.clone() for k, v in module.state_dict().items()}
     options = FitOptions(tmp_path, device="cpu")
     fit_on_the_fly(model, parts, clip_items[:3], features(clip_items[:3], stored), [], options)

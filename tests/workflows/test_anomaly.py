@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from kinema.workflows.judge import AnomalyOptions
 
 from kinema.anomaly.detector import load_detector
 from kinema.errors import UsageError
 from kinema.inference.anomaly import load_anomaly
+from kinema.resources import Resources
 from kinema.workflows.anomaly import fit_anomaly
+from kinema.workflows.anomaly_fit import AnomalyOptions
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +27,8 @@ def store(tiny_run: Path) -> Path:
 def fitted(tiny_run: Path, tiny_videos: Path, store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Bell and drum normal, waving anomalous; the set's own split holds out one actor of four."""
     out = tmp_path_factory.mktemp("anomaly") / "detector"
-    options = AnomalyOptions(normal=("strike_bell", "strike_drum"), epochs=20, features=store)
-    metrics = fit_anomaly(tiny_run, tiny_videos, out, options=options)
+    options = AnomalyOptions(normal=("strike_bell", "strike_drum"), epochs=20)
+    metrics = fit_anomaly(tiny_run, tiny_videos, out, options=options, resources=Resources(features=store))
     assert metrics == json.loads((out / "metrics.json").read_text())
     return out
 
@@ -75,8 +76,8 @@ def test_a_folder_of_loose_normal_videos_is_enough(
     folder.mkdir()
     for number, path in enumerate(sorted(tiny_videos.parent.glob("*/*.mp4"))[:8]):
         shutil.copy(path, folder / f"{number}.mp4")
-    options = AnomalyOptions(epochs=5, features=store, false_alarms=0.4)
-    metrics = fit_anomaly(tiny_run, folder, tmp_path / "detector", options=options)
+    options = AnomalyOptions(epochs=5, false_alarms=0.4)
+    metrics = fit_anomaly(tiny_run, folder, tmp_path / "detector", options=options, resources=Resources(features=store))
     assert metrics["n_fit"] + metrics["n_normal"] == 8
     assert metrics["n_normal"] >= 2
     assert metrics["false_alarms"]["reachable"]
@@ -88,12 +89,12 @@ def test_a_folder_of_loose_normal_videos_is_enough(
 def test_bad_calls_leave_nothing(tiny_run: Path, tiny_videos: Path, store: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with pytest.raises(UsageError, match="no class 'flying'"):
-        fit_anomaly(tiny_run, tiny_videos, out, options=AnomalyOptions(normal=("flying",), features=store))
+        fit_anomaly(tiny_run, tiny_videos, out, options=AnomalyOptions(normal=("flying",)), resources=Resources(features=store))
     few = tmp_path / "few"
     few.mkdir()
     shutil.copy(next(tiny_videos.parent.glob("waving/*.mp4")), few)
     with pytest.raises(UsageError, match="too few"):
-        fit_anomaly(tiny_run, few, out, options=AnomalyOptions(features=store))
+        fit_anomaly(tiny_run, few, out, resources=Resources(features=store))
     assert not list(out.glob("*"))
 
 

@@ -13,13 +13,14 @@ import kinema
 from kinema.errors import UsageError
 from kinema.inference.embedding_file import read_embeddings
 from kinema.media.writer import VideoWriter
+from kinema.resources import Resources
 from kinema.workflows.embed import EmbedResult, embed_dataset, search_videos
 
 
 @pytest.fixture(scope="module")
 def embedded(tiny_run: Path, tiny_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> EmbedResult:
     out = tmp_path_factory.mktemp("parquet") / "deep" / "videos.parquet"
-    return embed_dataset(tiny_run, tiny_videos, out, features=tiny_run.parent / "features")
+    return embed_dataset(tiny_run, tiny_videos, out, resources=Resources(features=tiny_run.parent / "features"))
 
 
 def test_every_video_is_there_with_label_group_and_presence(embedded: EmbedResult, tiny_videos: Path) -> None:
@@ -59,7 +60,7 @@ def test_loose_unlabelled_videos_and_a_broken_one(tiny_run: Path, tiny_videos: P
             writer.write(np.full((48, 64, 3), 40 * shade, np.uint8))
     (folder / "text.mp4").write_text("not a video")
     out = tmp_path / "loose.parquet"
-    result = kinema.embed(tiny_run, folder, out, features=tiny_run.parent / "features")
+    result = kinema.embed(tiny_run, folder, out, resources=Resources(features=tiny_run.parent / "features"))
     assert result.videos == 2
     assert list(result.quarantined) == ["text.mp4"]
     batch = next(read_embeddings(out))

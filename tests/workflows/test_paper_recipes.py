@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from kinema.inference.predictor import load
+from kinema.resources import Resources
 from kinema.workflows.evaluate import evaluate
-from kinema.workflows.train import TrainOptions, train
+from kinema.workflows.train import train
 
 # Few steps a clip: the papers' backbones are slow on a processor.
 FEW = {
@@ -24,6 +25,8 @@ FEW = {
     "three-stream": [
         *(f"streams.{name}.sampling.{key}" for name in ("rgb", "flow") for key in ("frames=4", "seconds=1")),
         "streams.flow.method=tvl1",
+        "streams.rgb.sampling.motion=tvl1",
+        "streams.flow.sampling.motion=tvl1",
         "training.backbone.epochs=1",
         "training.backbone.clips_per_video=1",
         "training.val_fraction=0",
@@ -52,11 +55,11 @@ def few_clips(ucf_clips, tmp_path_factory):
 @pytest.mark.parametrize("name", FEW)
 def test_a_papers_recipe_trains_evaluates_and_predicts(name, few_clips, ucf_clips, tmp_path):
     settings = [*FEW[name], "training.epochs=2"]
-    options = TrainOptions(weights="none", features=tmp_path / "features")
-    result = train(few_clips, recipe=name, out=tmp_path / "run", overrides=settings, options=options)
+    resources = Resources(weights="none", features=tmp_path / "features")
+    result = train(few_clips, recipe=name, out=tmp_path / "run", overrides=settings, resources=resources)
     assert result.metrics["n_test"] == 2
     assert any("random weights" in text for text in result.warnings)
-    again = evaluate(result.run, few_clips, features=tmp_path / "features")
+    again = evaluate(result.run, few_clips, resources=Resources(features=tmp_path / "features"))
     assert again["confusion"] == result.metrics["confusion"]
     run = load(result.run)
     prediction = run.predict(ucf_clips / "videos" / "Surfing" / "v_Surfing_g01_c01.avi")

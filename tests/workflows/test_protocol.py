@@ -16,6 +16,7 @@ import pytest
 from kinema.datasets.synthetic import make_synthetic
 from kinema.errors import UsageError
 from kinema.inference.predictor import load
+from kinema.resources import Resources
 from kinema.workflows.events import Events
 from kinema.workflows.train import TrainOptions, train
 
@@ -58,8 +59,15 @@ def run_protocol(small_set, features, tmp_path):
 
     def call(*settings, data=small_set, out=tmp_path / "run", **options):
         log = Log()
-        made = TrainOptions(weights="none", features=features, **options)
-        result = train(data, recipe="lite", out=out, overrides=[*SMALL, *settings], options=made, events=log)
+        result = train(
+            data,
+            recipe="lite",
+            out=out,
+            overrides=[*SMALL, *settings],
+            options=TrainOptions(**options),
+            resources=Resources(weights="none", features=features),
+            events=log,
+        )
         return result, log
 
     return call

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from kinema.recipe import load_recipe
+from kinema.resources import Resources
 from kinema.workflows.resolve import resolve
 
 
 def standardized(recipe: str, *overrides: str, weights: str | None = None) -> dict[str, bool | None]:
-    return {n: s.standardize for n, s in resolve(recipe, overrides, weights).streams.items()}
+    return {n: s.standardize for n, s in resolve(recipe, overrides, Resources(weights=weights)).streams.items()}
 
 
 def test_a_recipe_leaves_it_open() -> None:
@@ -34,5 +35,5 @@ def test_random_projections_are_standardised(recipe, overrides, weights, expecte
 
 
 def test_what_was_decided_stays_decided() -> None:
-    once = resolve("lite", (), "none")
-    assert resolve(once, (), None) == once
+    once = resolve("lite", (), Resources(weights="none"))
+    assert resolve(once, (), Resources()) == once

@@ -13,6 +13,7 @@ import yaml
 import kinema
 from kinema.errors import WorkError
 from kinema.recipe import load_recipe
+from kinema.resources import Resources
 from kinema.workflows.events import Events
 from kinema.workflows.options import TrainOptions, TrainResult
 from kinema.workflows.train import train
@@ -50,8 +51,9 @@ def metrics(run: Path) -> dict:
 def again(tiny_run: Path, data: Path, out: Path, events: Steps, **options: object) -> TrainResult:
     """Train the recipe of `tiny_run` with its features at hand."""
     recipe = yaml.safe_load((tiny_run / "config.yaml").read_text(encoding="utf-8"))["recipe"]
-    given = TrainOptions(features=tiny_run.parent / "features", workers=1, device="cpu", **options)
-    return train(data, recipe=recipe, out=out, options=given, events=events)
+    resources = Resources(features=tiny_run.parent / "features", workers=1, device="cpu")
+    given = TrainOptions(**options)  # type: ignore[arg-type]
+    return train(data, recipe=recipe, out=out, options=given, resources=resources, events=events)
 
 
 def test_the_run_is_complete(tiny_run: Path) -> None:

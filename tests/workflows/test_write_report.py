@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from kinema.recipe import load_recipe
+from kinema.resources import Resources
 from kinema.workflows.memory import peak_memory
-from kinema.workflows.options import TrainOptions
 from kinema.workflows.train import train
 from kinema.workflows.write_report import fusion_section
 
@@ -50,8 +50,8 @@ def test_fusion_is_reported_as_learned_or_as_fixed(alpha: object, said: str, uns
 def test_the_report_of_a_run_names_its_alpha(
     alpha: object, said: str, tiny_videos: Path, tmp_path: Path
 ) -> None:
-    options = TrainOptions(weights="none", features=tiny_videos.parent.parent / "features", workers=1)
-    run = train(tiny_videos, recipe=two_streams(alpha), out=tmp_path / "run", options=options).run
+    resources = Resources(weights="none", features=tiny_videos.parent.parent / "features", workers=1)
+    run = train(tiny_videos, recipe=two_streams(alpha), out=tmp_path / "run", resources=resources).run
     page = (run / "report.html").read_text(encoding="utf-8")
     assert said in page
 
@@ -63,8 +63,8 @@ def test_strips_of_a_recipe_that_scores_steps_carry_the_tag_of_each_frame(
     del recipe["streams"]["audio"], recipe["fusion"]
     recipe["temporal"]["pool"] = "none"
     recipe["classifier"] = {"per_step": True, "vote": "majority"}
-    options = TrainOptions(weights="none", features=tiny_videos.parent.parent / "features", workers=1)
-    result = train(tiny_videos, recipe=recipe, out=tmp_path / "run", options=options)
+    resources = Resources(weights="none", features=tiny_videos.parent.parent / "features", workers=1)
+    result = train(tiny_videos, recipe=recipe, out=tmp_path / "run", resources=resources)
     page = (result.run / "report.html").read_text(encoding="utf-8")
     cards = re.findall(r'<li class="clip .*?</ol></div>', page, re.S)
     assert len(cards) == result.metrics["n_test"]

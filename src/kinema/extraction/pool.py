@@ -47,6 +47,7 @@ class DecodingPool:
         self.hang_seconds = hang_seconds
         self._results: queue.Queue[tuple[int, Message] | BaseException | None] = queue.Queue(maxsize=ahead)
         self._stop = threading.Event()
+        self._workers: list[_Worker] = []
 
     def results(
         self, jobs: Iterable[Job], needed: Callable[[int], bool] = lambda number: True
@@ -80,6 +81,8 @@ class DecodingPool:
                     yield message
         finally:
             self._stop.set()
+            for worker in self._workers:
+                worker.process.kill()
             for thread in threads:
                 thread.join()
 
@@ -103,7 +106,9 @@ class DecodingPool:
                 if not needed(number):
                     self._put((number, Finished(skipped=True)))
                     continue
-                worker = worker or _Worker(self._setting, self.hang_seconds, self._stop)
+                if worker is None:
+                    worker = _Worker(self._setting, self.hang_seconds, self._stop)
+                    self._workers.append(worker)
                 for message in worker.run(job):
                     self._put((number, message))
                 if not worker.alive:
@@ -170,7 +175,7 @@ class _Worker:
         used = 0.0
         while not self.stop.is_set():
             if self.connection.poll(min(0.5, self.hang_seconds)):
-                return self.connection.recv()
+                return self._read()
             now = time.monotonic()
             before, used = used, self._processor_seconds()
             if used > before + 0.005:
@@ -178,6 +183,19 @@ class _Worker:
             if now - active > self.hang_seconds or now - started > PATIENCE * self.hang_seconds:
                 break
         return None
+
+    def _read(self) -> Message | Ready | None:
+        """A message whose first bytes are here. A worker that stops in the middle of it is killed."""
+        stuck = threading.Timer(self.hang_seconds, self.process.kill)
+        stuck.start()
+        try:
+            return self.connection.recv()
+        except (EOFError, OSError):
+            if stuck.is_alive():
+                raise
+            return None
+        finally:
+            stuck.cancel()
 
     def _processor_seconds(self) -> float:
         try:

@@ -22,6 +22,16 @@ FLOW_FOLDER = "flow"
 Field = tuple[float, np.ndarray]
 
 
+def scaled_flow(flow: np.ndarray, clip_px: float = 20.0) -> np.ndarray:
+    """Fields [..., 2, H, W] in pixels -> float32 [..., H, W, 2]: clipped at +-clip_px, scaled to [-1, 1].
+
+    20 pixels is what the authors of I3D trained on.
+    """
+    bound = np.float32(clip_px)
+    clipped = np.clip(np.asarray(flow, np.float32), -bound, bound) / bound
+    return np.ascontiguousarray(np.moveaxis(clipped, -3, -1))
+
+
 class FieldCache:
     """The fields of one video as `<path>.npy`, with their times beside them."""
 

@@ -18,7 +18,7 @@ from ..sampling.specs import Adaptive, Sampling, Segments, Uniform, Windows
 from ..settings import APART, Count
 from ..types import Clip, Frame
 from .base import FrameMaker, StreamSettings, Task
-from .fields import FLOW_FOLDER, Field, FieldCache
+from .fields import FLOW_FOLDER, Field, FieldCache, scaled_flow
 from .images import fit_flow, middle
 from .motion import MOTION_SIZE, MotionMeter, describe_motion, load_motion, save_motion
 from .rgb import sampling_flow, sampling_motion, sampling_without_weights, total_frames
@@ -159,8 +159,7 @@ class FlowMaker(FrameMaker):
         """Fields [2, H, W] in pixels, as they come from the method."""
         for field in fields:
             self.profile.push_field(field)
-            cut = middle(field, self.size) / np.float32(self.stream.clip_px)
-            scaled = np.moveaxis(np.clip(cut, -1, 1), 0, -1)
+            scaled = scaled_flow(middle(field, self.size), self.stream.clip_px)
             yield from self._next(self._waiting.popleft(), scaled.astype(np.float16).astype(np.float32))
 
     def _next(self, pts_seconds: float, field: np.ndarray) -> Iterable[Clip]:
