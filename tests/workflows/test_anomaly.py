@@ -53,7 +53,7 @@ def test_score_is_the_error_of_the_embedding(fitted: Path, tiny_videos: Path) ->
     video = next(tiny_videos.parent.glob("waving/*.mp4"))
     verdict = loaded.score(video)
     model = loaded.detector.autoencoder
-    z = (loaded.run.embed(video) - model.mean.numpy()) / model.std.numpy()
+    z = (loaded.run.embed(video) - model.standardize.mean.numpy()) / model.standardize.std.numpy()
     with torch.no_grad():
         rebuilt = model.decoder(model.encoder(torch.from_numpy(z)[None]))[0].numpy()
     assert verdict.error == pytest.approx(float(np.mean((z - rebuilt) ** 2)), rel=1e-4)
