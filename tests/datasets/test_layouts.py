@@ -8,6 +8,8 @@ import pytest
 
 from kinema.datasets import LAYOUTS, Dataset, load_dataset
 from kinema.errors import UsageError
+from kinema.evaluation.protocols import rounds
+from kinema.recipe import Protocol
 
 UCF_LISTS = {
     "ucfTrainTestlist/classInd.txt": "1 a\n2 b\n",
@@ -84,10 +86,17 @@ def test_without_the_official_split(layout, data):
 
 @by_layout
 def test_official_splits(layout, data):
-    for number in range(1, LAYOUTS[layout].splits + 1):
-        dataset = load_dataset(data, layout=layout, split=number)
-        assert dataset.part("train")
-        assert dataset.part("test")
+    load = lambda split: load_dataset(data, layout=layout, split=split)  # noqa: E731
+    protocol = Protocol(kind="official_splits")
+    if LAYOUTS[layout].splits == 0:
+        with pytest.raises(UsageError, match="has no official splits; choose another protocol"):
+            rounds(load, protocol, seed=0)
+        return
+    made = rounds(load, protocol, seed=0)
+    assert [one.part for one in made] == [f"split {n}" for n in range(1, LAYOUTS[layout].splits + 1)]
+    for one in made:
+        assert one.dataset.part("train")
+        assert one.dataset.part("test")
 
 
 @by_layout

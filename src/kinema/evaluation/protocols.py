@@ -265,10 +265,7 @@ def _subsets(metrics: Sequence[Mapping[str, Any]], seeds: int) -> dict[str, Any]
 def _words(protocol: Protocol, chosen: Sequence[int], metrics: Sequence[Mapping[str, Any]]) -> str:
     each = len(chosen) // protocol.seeds
     words = {
-        "split": metrics[0]["split"],
         "official_splits": f"mean over {each} official splits",
         "leave_one_group_out": f"leave-one-group-out, {each} rounds",
-        "people": metrics[0]["split"],
-        "random_and_group": metrics[0]["split"],
-    }[protocol.kind]
+    }.get(protocol.kind, metrics[0]["split"])
     return f"{words}; mean over {protocol.seeds} seeds" if protocol.seeds > 1 else words
