@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -48,10 +49,34 @@ def seconds(stamps: list[float | None], interval: float = 0.5) -> list[float]:
         ([0.0, None, 1.0], [0.0, 0.5, 1.0]),
         ([0.0, 1.0, 0.75, 1.25], [0.0, 1.0, 1.0, 1.25]),  # disorder is held
         ([60.0, 60.5, 0.0, 0.5], [0.0, 0.5, 1.0, 1.5]),  # joined recordings go on
+        ([0.0, 10.0, 20.0], [0.0, 10.0, 20.0]),  # a pause is content
+        ([0.0, 0.5, 11.0, 11.25], [0.0, 0.5, 1.0, 1.25]),  # a gap is left out
+        ([5.0, 1e17, 1e17, 6.0], [0.0, 0.5, 0.5, 1.0]),
     ],
 )
 def test_clock_by_hand(stamps: list[float | None], expected: list[float]) -> None:
     assert seconds(stamps) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("interval", "expected"), [(0.04, 0.04), (1.0, 1.0), (4.0, 1.0), (5000.0, 1.0)])
+def test_a_gap_is_closed_to_one_interval_of_at_most_a_second(interval: float, expected: float) -> None:
+    clock = Clock(interval)
+    assert [clock.seconds(stamp) for stamp in (3.0, 2413.0)] == [0.0, expected]
+    assert clock.left_out == pytest.approx(2410 - expected)
+    assert clock.note is not None
+
+
+def test_stamps_that_are_times_already_are_kept() -> None:
+    clock = Clock(0.04, shift=0.0)
+    assert [clock.seconds(stamp) for stamp in (0.02, 0.06)] == [0.02, 0.06]
+    assert clock.note is None
+    assert Clock(0.04, shift=0.0).seconds(1.7e9) == 0.0
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(-1e18, 1e18)), min_size=1, max_size=40), st.floats(1e-9, 1e9))
+def test_no_frame_takes_longer_than_a_gap(stamps: list[float | None], interval: float) -> None:
+    times = seconds(stamps, interval)
+    assert all(0 <= after - before <= 10 + 1e-6 for before, after in pairwise(times))
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), min_size=1, max_size=40))
