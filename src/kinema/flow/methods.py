@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -72,7 +72,7 @@ def describe_method(name: str, *, weights: str = "published", **parameters: Any)
     _check(name, parameters)
     described = {"method": name, "version": _VERSION[name]}
     if name == "tvl1":
-        return {**described, **replace(Tvl1Options(), **parameters).describe()}
+        return {**described, **Tvl1Options(**parameters).describe()}
     network = NETWORKS[name]
     chosen = "none" if weights == "none" else network.weights.files[0]
     return {**described, "weights": chosen, **network.parameters, **parameters}
@@ -108,9 +108,10 @@ def _tvl1(options: Tvl1Options, device: str, threads: int) -> Callable[[], Pairs
     from ..backbones.device import torch_device
     from .tvl1_torch import BATCH, tvl1_torch
 
+    chosen = torch_device(device)
+
     def compute(frames: list[np.ndarray]) -> np.ndarray:
         grey = np.stack([luma(frame) for frame in frames])
         return tvl1_torch(grey, options, device=chosen).cpu().numpy()
 
-    chosen = torch_device(device)
     return partial(BatchedPairs, "tvl1", compute, BATCH)
