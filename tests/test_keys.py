@@ -2,60 +2,73 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 from pathlib import Path
 
 import pytest
-from kinema.streams.source import SourceConfig, View
 
-from kinema import recipe
 from kinema.keys import fingerprint, video_key
 from kinema.media.digest import content_digest
-from kinema.sampling import specs
+from kinema.streams import AudioStream, FlowStream, RgbStream, StreamSettings
 from kinema.types import VideoRecord
 
-CONFIG = SourceConfig(
-    "rgb",
-    (View("frame", (224, 224), "center"),),
-    specs.Rate(kind="rate", fps=8),
-    augment=recipe.Augment(rotate=5, copies=2),
-)
+RATE = {"kind": "rate", "fps": 8}
+RGB = {"input": "rgb", "backbone": "mobilenet_v2", "sampling": RATE, "augment": {"rotate": 5, "copies": 2}}
+FLOW = {"input": "flow", "backbone": "small_flow_cnn", "method": "tvl1", "sampling": RATE}
 CHANGES = {
-    "size": {"views": (View("frame", (299, 299), "center"),)},
-    "crop": {"views": (View("frame", (224, 224), "stretch"),)},
-    "kind of view": {"views": (View("clip", (224, 224), "center"),)},
-    "front end": {"views": (View("frame", (224, 224), "center", "yamnet"),)},
-    "second backbone": {"views": CONFIG.views * 2},
-    "sampling": {"sampling": specs.Jump(kind="jump", every=8)},
-    "rate": {"sampling": specs.Rate(kind="rate", fps=9)},
-    "limit": {"sampling": specs.Rate(kind="rate", fps=8, max_frames=50)},
-    "flow method": {"method": "tvl1"},
-    "input": {"input": "flow"},
+    "size": {"backbone": "inception_resnet_v2"},
+    "crop": {"crop": "stretch"},
+    "kind of view": {"backbone": "small_cnn", "sampling": {"kind": "segments", "length": 3}},
+    "second backbone": {"backbone": ("mobilenet_v2", "googlenet")},
+    "sampling": {"sampling": {"kind": "jump", "every": 8}},
+    "rate": {"sampling": {"kind": "rate", "fps": 9}},
+    "limit": {"sampling": {"kind": "rate", "fps": 8, "max_frames": 50}},
+    "motion": {"sampling": {"kind": "adaptive", "frames": 9, "seconds": 9, "motion": "difference"}},
 }
+
+
+def named(stream: StreamSettings, variant: int = 0) -> str:
+    return fingerprint(stream.settings(variant))
+
+
+def rgb(**change: object) -> RgbStream:
+    return RgbStream(**{**RGB, **change})  # type: ignore[arg-type]
+
+
+def flow(**change: object) -> FlowStream:
+    return FlowStream(**{**FLOW, **change})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 def test_every_setting_counts(change):
-    other = dataclasses.replace(CONFIG, **change)
-    assert fingerprint(other.settings()) != fingerprint(CONFIG.settings())
+    assert named(rgb(**change)) != named(rgb())
+
+
+def test_the_input_and_the_front_end_of_sound_count():
+    sound = {named(AudioStream(input="audio", backbone=b)) for b in ("vggish", "yamnet")}
+    assert len(sound | {named(rgb()), named(flow())}) == 4
 
 
 @pytest.mark.parametrize("change", [{"clip_px": 10.0}, {"stack": 5}, {"method": "raft_small"}])
 def test_flow_settings_count_for_flow(change):
-    flow = dataclasses.replace(CONFIG, input="flow", method="tvl1", stack=10, augment=None)
-    assert fingerprint(dataclasses.replace(flow, **change).settings()) != fingerprint(flow.settings())
+    assert named(flow(**change)) != named(flow())
 
 
-def test_flow_settings_do_not_count_without_flow():
-    other = dataclasses.replace(CONFIG, clip_px=10.0)
-    assert fingerprint(other.settings()) == fingerprint(CONFIG.settings())
+def test_learned_flow_counts_by_its_weights_and_tvl1_has_none():
+    assert named(flow(flow_weights="none")) == named(flow())
+    learned = {named(flow(method="raft_small", flow_weights=w)) for w in ("published", "none")}
+    assert len(learned) == 2
+
+
+def test_what_sampling_goes_by_counts():
+    specs = [{"kind": "adaptive", "frames": 9, "seconds": 9, "motion": m} for m in ("tvl1", "raft_small")]
+    assert len({named(rgb(sampling=s)) for s in specs}) == 2
 
 
 def test_augmentation_counts_for_augmented_versions_only():
-    other = dataclasses.replace(CONFIG, augment=recipe.Augment(rotate=3, copies=2))
-    assert fingerprint(other.settings(0)) == fingerprint(CONFIG.settings(0))
-    assert fingerprint(other.settings(1)) != fingerprint(CONFIG.settings(1))
+    other = rgb(augment={"rotate": 3, "copies": 2})
+    assert named(other) == named(rgb())
+    assert named(other, 1) != named(rgb(), 1)
 
 
 def test_the_order_of_settings_does_not_count():
