@@ -195,3 +195,26 @@ def test_papers_that_print_no_count_have_none(name):
 def test_recipes_are_read_without_torch():
     code = "import sys, kinema.recipe as r; r.load_recipe('three-stream'); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("overrides", "motion"),
+    [
+        ([], "flownet2"),
+        (["streams.flow.method=tvl1"], "tvl1"),
+        (["streams.flow=null", "streams.audio=null"], "flownet2"),
+        (["streams.rgb.sampling.motion=difference"], "difference"),
+    ],
+)
+def test_adaptive_sampling_names_the_flow_that_it_goes_by(overrides, motion):
+    """A spatial stream alone keeps the method that its sampling was given."""
+    recipe = load_recipe("three-stream", overrides)
+    assert recipe.streams["rgb"].sampling.motion == motion
+    assert load_recipe(recipe, ["data.classes=7"]).streams["rgb"].sampling.motion == motion
+
+
+def test_motion_of_no_flow_stream_is_refused():
+    stream = {"input": "rgb", "backbone": "mobilenet_v2"}
+    stream["sampling"] = {"kind": "adaptive", "frames": 3, "seconds": 3, "motion": "flow"}
+    with pytest.raises(UsageError, match=r"streams\.rgb\.sampling\.motion.*tvl1.*difference"):
+        load_recipe({"name": "alone", "streams": {"rgb": stream}})

@@ -55,7 +55,7 @@ def with_resources(*names: str) -> Callable[[Callable[..., None]], Callable[...,
         parameters = [*own, *(_parameter(name) for name in names)]
         run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in parameters}
-        run.__doc__ = command.__doc__
+        run.__name__, run.__doc__ = command.__name__, command.__doc__
         return run
 
     return decorate

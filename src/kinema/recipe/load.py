@@ -53,9 +53,11 @@ def _validated(raw: dict[str, Any], changes: Iterable[tuple[str, Any]]) -> Recip
     changes = [(RENAMED.get(path, path), value) for path, value in changes]
     for path, value in changes:
         _drop_keys_of_the_old_kind(raw, path, value)
+    before = _flow_method(raw)
     for path, value in changes:
         _set(raw, path, value)
     _rename(raw)
+    _name_motion(raw, _flow_method(raw) or before)
     if isinstance(raw.get("streams"), dict):  # `--set streams.rgb=null` leaves a stream out
         raw["streams"] = {name: stream for name, stream in raw["streams"].items() if stream is not None}
     try:
@@ -96,6 +98,26 @@ def _rename(raw: dict[str, Any]) -> None:
         section, name = _section(raw, parents), new.rpartition(".")[2]
         if section is not None and last in section and name not in section:
             section[name] = section.pop(last)
+
+
+def _flow_method(raw: dict[str, Any]) -> dict[str, Any] | None:
+    """The method and weights of the recipe's flow stream, as adaptive sampling names them."""
+    streams = _section(raw, ["streams"]) or {}
+    for stream in streams.values():
+        if isinstance(stream, dict) and stream.get("input") == "flow":
+            return {"motion": stream.get("method"), "weights": stream.get("flow_weights", "published")}
+    return None
+
+
+def _name_motion(raw: dict[str, Any], method: dict[str, Any] | None) -> None:
+    """`motion: flow` is the flow stream's method, also where `--set streams.flow=null` leaves it out.
+
+    It is named here once and for all, so that what one stream sees does not depend on another one later.
+    """
+    for stream in (_section(raw, ["streams"]) or {}).values():
+        sampling = stream.get("sampling") if isinstance(stream, dict) else None
+        if isinstance(sampling, dict) and sampling.get("motion") == "flow" and method:
+            sampling |= method
 
 
 def _section(raw: dict[str, Any], keys: list[str]) -> dict[str, Any] | None:
