@@ -22,13 +22,14 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+from kinema.workflows.judge import AnomalyOptions
+
 from kinema.cli.console import ConsoleEvents
 from kinema.datasets import Dataset, ensure_split, load_dataset
 from kinema.datasets.synthetic import CLASSES, make_synthetic
 from kinema.types import VideoRecord
 from kinema.workflows.anomaly import fit_anomaly
 from kinema.workflows.events import Events
-from kinema.workflows.judge import AnomalyOptions
 from kinema.workflows.options import TrainOptions
 from kinema.workflows.train import train
 from streams import recipe

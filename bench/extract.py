@@ -23,11 +23,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from kinema.pipeline import StreamParts, default_workers
 
 from kinema.extraction.engine import digest_records, extract, items_of
 from kinema.features.store import FeatureStore
 from kinema.media.writer import VideoWriter
-from kinema.pipeline import StreamParts, default_workers
 from kinema.sampling import rate
 from kinema.sampling.specs import Rate
 from kinema.types import VideoRecord

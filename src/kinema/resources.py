@@ -57,7 +57,9 @@ class Resources:
         if self.device == "mps" and sys.platform != "darwin":
             raise UsageError("device mps is Apple's; use --device cpu or cuda here")
         if self.runtime == "openvino" and self.device not in ("auto", "cpu"):
-            raise UsageError(f"runtime openvino works on the processor, not on {self.device}; use --device cpu")
+            raise UsageError(
+                f"runtime openvino works on the processor, not on {self.device}; use --device cpu"
+            )
         if os.environ.get("KINEMA_OFFLINE", "0") not in ("", "0"):
             object.__setattr__(self, "offline", True)
 

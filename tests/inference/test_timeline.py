@@ -26,7 +26,9 @@ CHECKED = (0, 1, 17, 18, 150, 298, 299)
 def action(number: int) -> tuple[list[np.ndarray], np.ndarray]:
     """Two seconds: a texture of its own that moves at a pace of its own, and a tone (every third is mute)."""
     random = np.random.default_rng(number)
-    picture = np.repeat(np.repeat(random.integers(0, 255, (12, 16, 3)), 4, axis=0), 4, axis=1).astype(np.uint8)
+    picture = np.repeat(np.repeat(random.integers(0, 255, (12, 16, 3)), 4, axis=0), 4, axis=1).astype(
+        np.uint8
+    )
     frames = [np.roll(picture, (1 + number % 4) * t, axis=number % 2) for t in range(FPS * SECONDS)]
     time = np.arange(SAMPLE_RATE * SECONDS) / SAMPLE_RATE
     loud = 0 if number % 3 == 2 else 8000

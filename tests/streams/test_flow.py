@@ -48,9 +48,7 @@ def flow_of(frames: list[np.ndarray], size: tuple[int, int], crop: str = "stretc
 
 def test_segments_hold_the_clipped_and_scaled_fields(video):
     sampling = {"kind": "segments", "length": 5}
-    stream = FlowStream(
-        input="flow", method="tvl1", backbone="i3d_flow", clip_px=2.5, sampling=sampling
-    )  # type: ignore[arg-type]
+    stream = FlowStream(input="flow", method="tvl1", backbone="i3d_flow", clip_px=2.5, sampling=sampling)  # type: ignore[arg-type]
     clips, notes = clips_and_notes(stream, video)
     assert [c.inputs[0].shape for c in clips] == [(5, 224, 224, 2)] * 3
     fields = flow_of(frames_of(video), (224, 224), "center")

@@ -173,7 +173,9 @@ def test_flow_is_computed_with_the_short_side_at_256(shape):
     assert middle(np.zeros((2, *fitted.shape[:2])), (224, 224)).shape == (2, 224, 224)
 
 
-@pytest.mark.parametrize("shape", [(240, 320), (320, 240), (300, 300), (16, 4096), (4096, 16), (1, 50), (7, 1)])
+@pytest.mark.parametrize(
+    "shape", [(240, 320), (320, 240), (300, 300), (16, 4096), (4096, 16), (1, 50), (7, 1)]
+)
 @pytest.mark.parametrize("size", [(240, 320), (224, 224), (80, 80)])
 def test_flow_of_any_shape_covers_the_wanted_size_in_bounded_memory(shape, size):
     fitted = fit_flow(picture(*shape), size, "center")

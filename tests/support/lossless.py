@@ -19,7 +19,9 @@ def write_lossless(
     with av.open(str(path), "w", format="matroska") as container:
         video = container.add_stream("ffv1", rate=fps)
         video.pix_fmt = "bgr0"
-        audio = container.add_stream("pcm_s16le", rate=SAMPLE_RATE, layout="mono") if sound is not None else None
+        audio = (
+            container.add_stream("pcm_s16le", rate=SAMPLE_RATE, layout="mono") if sound is not None else None
+        )
         for number, frame in enumerate(frames):
             if number == 0:
                 video.height, video.width = frame.shape[:2]

@@ -64,8 +64,8 @@ def trained(
         chosen,
         parts,
         model,
-        Clips(items, sources),
-        Clips(val or [], sources),
+        Clips(items, sources, parts["rgb"].tools),
+        Clips(val or [], sources, parts["rgb"].tools),
         FitOptions(folder / "checkpoints", device="cpu", **options),
     )
     return parts["rgb"], after["rgb"], history
@@ -118,7 +118,7 @@ def test_unit_video_needs_every_stream() -> None:
     both = load_recipe(raw | {"streams": {**raw["streams"], "audio": audio}, "fusion": {"kind": "concat"}})
     parts, model = assembled(chosen)
     two = {**parts, "audio": replace(parts["rgb"], name="audio", spec=both.streams["audio"])}
-    none = Clips([], {})
+    none = Clips([], {}, two["rgb"].tools)
     with pytest.raises(UsageError, match=r"streams\.audio\.train_blocks is 0.*unit=clip$"):
         train_backbones(both, two, model, none, none, FitOptions(Path("c")))
 
@@ -213,7 +213,7 @@ def test_resumed_equals_uninterrupted(unit: str, clip_items: list[ClipItem], tmp
 def test_videos_of_different_lengths_are_kept_apart(clip_items: list[ClipItem]) -> None:
     """A batch of two videos scores as each video by itself."""
     parts, model = assembled(recipe())
-    dataset = VideoDataset(Clips(clip_items[:2], {"rgb": parts["rgb"].spec}))
+    dataset = VideoDataset(Clips(clip_items[:2], {"rgb": parts["rgb"].spec}, parts["rgb"].tools))
     first, second = dataset[0], dataset[1]
     short = ({"rgb": first[0]["rgb"][:1]}, first[1])
     module = EndToEnd({"rgb": [parts["rgb"].backbones[0].module]}, model).eval()

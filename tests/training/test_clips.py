@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from kinema.streams.source import SourceConfig, View
 
-from kinema.recipe import Augment
-from kinema.sampling.specs import Adaptive, Jump, Segments, Uniform
+from kinema.resources import Resources
+from kinema.sampling.specs import Adaptive, Jump, Uniform
+from kinema.streams import RgbStream, StreamSettings, Tools
+from kinema.streams.augment import Augment
 from kinema.training import clips as module
 from kinema.training.clips import (
     ClipDataset,
@@ -19,17 +19,20 @@ from kinema.training.clips import (
     Clips,
     VideoDataset,
     clips_per_video,
-    collate_clips,
 )
 from kinema.training.samplers import EpochSampler
 from kinema.types import Clip, VideoRecord
 
-CONFIG = SourceConfig(
-    "rgb",
-    (View("clip", (16, 20), "stretch"),),
-    Segments(kind="segments", length=3),
+SEGMENTS = RgbStream(
+    input="rgb",
+    backbone="small_cnn",
+    sampling={"kind": "segments", "length": 3},
     augment=Augment(rotate=20, crop="random", flip=0.5, on_the_fly=True),
-)
+)  # type: ignore[arg-type]
+
+
+def clips_of(items: list[ClipItem]) -> Clips:
+    return Clips(items, {"rgb": SEGMENTS}, Tools(Resources(device="cpu")))
 
 
 def pixels(clips: list[Clip]) -> np.ndarray:
@@ -40,7 +43,7 @@ def pixels(clips: list[Clip]) -> np.ndarray:
 def test_every_epoch_sees_another_version(
     units: Callable[[Clips], VideoDataset | ClipDataset], clip_items: list[ClipItem]
 ) -> None:
-    dataset = units(Clips(clip_items, {"rgb": CONFIG}))
+    dataset = units(clips_of(clip_items))
     epochs = EpochSampler(dataset.labels, seed=0)
 
     def version(epoch: int) -> np.ndarray:
@@ -58,7 +61,7 @@ def test_every_epoch_sees_another_version(
 
 def test_units(clip_items: list[ClipItem]) -> None:
     """Ten frames make four segments of three; a unit is a video, or one of them."""
-    clips = Clips(clip_items[:2], {"rgb": CONFIG})
+    clips = clips_of(clip_items[:2])
     videos, single = VideoDataset(clips), ClipDataset(clips, "rgb")
     assert [len(videos[i][0]["rgb"]) for i in range(len(videos))] == [4, 4]
     assert single.labels == [0] * 4 + [1] * 4
@@ -71,15 +74,15 @@ def test_clips_are_read_once_where_they_fit_into_memory(
     room: int, reads: int, clip_items: list[ClipItem], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
-    computed = module.computed
+    computed = Clips._computed
 
-    def spy(config: SourceConfig, item: ClipItem) -> list[Clip]:
+    def spy(self: Clips, stream: StreamSettings, item: ClipItem) -> list[Clip]:
         seen.append(item.key)
-        return computed(config, item)
+        return computed(self, stream, item)
 
     monkeypatch.setattr(module, "MEMORY_BYTES", room)
-    monkeypatch.setattr(module, "computed", spy)
-    clips = Clips(clip_items[:1], {"rgb": CONFIG})
+    monkeypatch.setattr(Clips, "_computed", spy)
+    clips = clips_of(clip_items[:1])
     first = pixels(clips.of(clip_items[0], "rgb"))
     assert np.array_equal(first, pixels(clips.of(clip_items[0], "rgb")))
     assert clips.count(clip_items[0], "rgb") == len(first)
@@ -90,7 +93,7 @@ def test_clips_are_read_once_where_they_fit_into_memory(
 def test_videos_that_cannot_be_read_are_left_out(clip_items: list[ClipItem], tmp_path: Path) -> None:
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     broken = ClipItem(VideoRecord(tmp_path / "broken.mp4"), "b" * 32, 0)
-    clips = Clips([clip_items[0], broken, clip_items[1]], {"rgb": CONFIG})
+    clips = clips_of([clip_items[0], broken, clip_items[1]])
     progress: list[tuple[int, int]] = []
     failed = clips.drop_unreadable(lambda *numbers: progress.append(numbers))
     assert list(failed) == ["broken.mp4"]
@@ -99,20 +102,13 @@ def test_videos_that_cannot_be_read_are_left_out(clip_items: list[ClipItem], tmp
 
 
 def test_clips_per_video_keep_the_limit_of_the_sampling() -> None:
-    def sampled(sampling: object) -> object:
-        return clips_per_video(replace(CONFIG, sampling=sampling), 4).sampling
+    def sampled(sampling: object, backbone: str = "mobilenet_v2") -> object:
+        stream = RgbStream(input="rgb", backbone=backbone, sampling=sampling)  # type: ignore[arg-type]
+        return getattr(clips_per_video(stream, 4), "sampling")  # noqa: B009
 
     adaptive = Adaptive(kind="adaptive", frames=180, seconds=36)
     assert sampled(adaptive) == Uniform(kind="uniform", frames=4, seconds=36)
     uniform = Uniform(kind="uniform", frames=180, seconds=9)
     assert sampled(uniform) == Uniform(kind="uniform", frames=4, seconds=9)
     assert sampled(Jump(kind="jump", every=4)) == Uniform(kind="uniform", frames=4)
-    assert sampled(CONFIG.sampling) == CONFIG.sampling
-
-
-def test_collate() -> None:
-    rows = [({"rgb": [Clip(0.0, (np.full((2, 2, 3), t, np.uint8),))] * t}, t) for t in (1, 3)]
-    batch = collate_clips(rows)
-    assert batch.inputs["rgb"][0].shape == (4, 2, 2, 3)
-    assert batch.inputs["rgb"][0][:, 0, 0, 0].tolist() == [1, 3, 3, 3]
-    assert batch.lengths["rgb"].tolist() == batch.labels.tolist() == [1, 3]
+    assert sampled(SEGMENTS.sampling, "small_cnn") == SEGMENTS.sampling

@@ -13,8 +13,8 @@ from torch import Tensor
 from kinema.backbones.small_cnn_net import SmallCnn
 from kinema.extraction.loaded import LoadedStream, load_streams
 from kinema.features.sequence_file import SequenceWriter
-from kinema.model.batch import FeatureItem
 from kinema.model.build import build_recognizer
+from kinema.model.items import FeatureItem
 from kinema.model.recognizer import Recognizer
 from kinema.recipe import Recipe, load_recipe
 from kinema.resources import Resources
@@ -57,7 +57,7 @@ def stored(clip_items: list[ClipItem], tmp_path_factory: pytest.TempPathFactory)
     """Features of each video as it is, by key."""
     folder = tmp_path_factory.mktemp("stored")
     part = assembled(recipe({}))[0]["rgb"]
-    clips, compute = Clips(clip_items, {"rgb": part.spec}), part.compute
+    clips, compute = Clips(clip_items, {"rgb": part.spec}, part.tools), part.compute
     found = {}
     for item in clip_items:
         writer = SequenceWriter(folder / f"{item.key}.safetensors", part.dim)

@@ -77,7 +77,9 @@ def test_a_folder_of_loose_normal_videos_is_enough(
     for number, path in enumerate(sorted(tiny_videos.parent.glob("*/*.mp4"))[:8]):
         shutil.copy(path, folder / f"{number}.mp4")
     options = AnomalyOptions(epochs=5, false_alarms=0.4)
-    metrics = fit_anomaly(tiny_run, folder, tmp_path / "detector", options=options, resources=Resources(features=store))
+    metrics = fit_anomaly(
+        tiny_run, folder, tmp_path / "detector", options=options, resources=Resources(features=store)
+    )
     assert metrics["n_fit"] + metrics["n_normal"] == 8
     assert metrics["n_normal"] >= 2
     assert metrics["false_alarms"]["reachable"]
@@ -89,7 +91,13 @@ def test_a_folder_of_loose_normal_videos_is_enough(
 def test_bad_calls_leave_nothing(tiny_run: Path, tiny_videos: Path, store: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with pytest.raises(UsageError, match="no class 'flying'"):
-        fit_anomaly(tiny_run, tiny_videos, out, options=AnomalyOptions(normal=("flying",)), resources=Resources(features=store))
+        fit_anomaly(
+            tiny_run,
+            tiny_videos,
+            out,
+            options=AnomalyOptions(normal=("flying",)),
+            resources=Resources(features=store),
+        )
     few = tmp_path / "few"
     few.mkdir()
     shutil.copy(next(tiny_videos.parent.glob("waving/*.mp4")), few)

@@ -20,7 +20,9 @@ from kinema.workflows.embed import EmbedResult, embed_dataset, search_videos
 @pytest.fixture(scope="module")
 def embedded(tiny_run: Path, tiny_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> EmbedResult:
     out = tmp_path_factory.mktemp("parquet") / "deep" / "videos.parquet"
-    return embed_dataset(tiny_run, tiny_videos, out, resources=Resources(features=tiny_run.parent / "features"))
+    return embed_dataset(
+        tiny_run, tiny_videos, out, resources=Resources(features=tiny_run.parent / "features")
+    )
 
 
 def test_every_video_is_there_with_label_group_and_presence(embedded: EmbedResult, tiny_videos: Path) -> None:

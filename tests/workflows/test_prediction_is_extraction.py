@@ -34,7 +34,11 @@ CHEAP = {
         "streams.audio.backbone=yamnet",
     ],
     "tiny": [],
-    "vgg16-lstm": ["streams.rgb.backbone=mobilenet_v2", "streams.rgb.features=null", "streams.rgb.sampling.frames=12"],
+    "vgg16-lstm": [
+        "streams.rgb.backbone=mobilenet_v2",
+        "streams.rgb.features=null",
+        "streams.rgb.sampling.frames=12",
+    ],
 }
 FPS = 2
 
@@ -48,7 +52,9 @@ def long_and_short(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Forty seconds (eighty frames), and the first twelve of them, with sound."""
     folder = tmp_path_factory.mktemp("videos")
     random = np.random.default_rng(0)
-    picture = np.repeat(np.repeat(random.integers(0, 255, (12, 16, 3)), 4, axis=0), 4, axis=1).astype(np.uint8)
+    picture = np.repeat(np.repeat(random.integers(0, 255, (12, 16, 3)), 4, axis=0), 4, axis=1).astype(
+        np.uint8
+    )
     frames = [np.roll(picture, i * (i // 20), axis=1) for i in range(80)]
     sound = (random.normal(size=40 * SAMPLE_RATE) * 2000).astype(np.int16)
     return {

@@ -10,7 +10,9 @@ from kinema.workflows.resolve import resolve
 
 
 def standardized(recipe: str, *overrides: str, weights: str | None = None) -> dict[str, bool | None]:
-    return {n: s.standardize for n, s in resolve(recipe, overrides, Resources(weights=weights)).streams.items()}
+    return {
+        n: s.standardize for n, s in resolve(recipe, overrides, Resources(weights=weights)).streams.items()
+    }
 
 
 def test_a_recipe_leaves_it_open() -> None:

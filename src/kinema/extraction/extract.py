@@ -111,7 +111,9 @@ def extract(
         with (
             closing(messages),
             closing(
-                sequences(messages, compute, lambda n: shelf_of(todo[n].variant).writer(todo[n].key, compute.dim))
+                sequences(
+                    messages, compute, lambda n: shelf_of(todo[n].variant).writer(todo[n].key, compute.dim)
+                )
             ) as done_videos,
         ):
             for done in done_videos:

@@ -170,4 +170,3 @@ class StreamSettings(Settings):
         if self.standardize and not self.can_standardize:
             raise ValueError("`standardize` is for features of a frozen backbone, computed ahead of training")
         return self
-

@@ -74,7 +74,9 @@ class _BackboneStage:
         self, streams: Mapping[str, LoadedStream], recognizer: Recognizer
     ) -> tuple[dict[str, LoadedStream], list[Row]]:
         """All streams together, on all clips of each video, in front of the recogniser."""
-        backbones = {name: [_released(b, stream) for b in stream.backbones] for name, stream in streams.items()}
+        backbones = {
+            name: [_released(b, stream) for b in stream.backbones] for name, stream in streams.items()
+        }
         module = EndToEnd(backbones, recognizer)
         augment = any(stream.spec.on_the_fly for stream in streams.values())
         history = self._run("backbone", module, self.recipe.classifier, VideoDataset, augment=augment)

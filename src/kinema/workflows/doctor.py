@@ -32,7 +32,14 @@ class Check(NamedTuple):
 
 def diagnose(resources: Resources | None = None) -> list[Check]:
     """Look at everything; changes nothing and opens no connection."""
-    return [*_python(), *_packages(), *_codecs(), *_hardware(), *_folders(), *_weights((resources or Resources()).folder)]
+    return [
+        *_python(),
+        *_packages(),
+        *_codecs(),
+        *_hardware(),
+        *_folders(),
+        *_weights((resources or Resources()).folder),
+    ]
 
 
 def _python() -> Iterator[Check]:

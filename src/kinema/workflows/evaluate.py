@@ -27,7 +27,6 @@ from .options import Subsets
 SHUFFLE_SEEDS = (0, 1, 2)
 
 
-
 @dataclass(slots=True)
 class Evaluation:
     """Scores float32 [N, C] and true classes int [N] of the test records, and metrics.json's content."""

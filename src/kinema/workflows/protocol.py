@@ -163,7 +163,12 @@ def _finished(folder: Path, digest: str) -> _Done | None:
 
 
 def _whole(
-    prepared: _Prepared, done: Sequence[_Done], recipe: Recipe, out: Path, options: TrainOptions, context: Context
+    prepared: _Prepared,
+    done: Sequence[_Done],
+    recipe: Recipe,
+    out: Path,
+    options: TrainOptions,
+    context: Context,
 ) -> TrainResult:
     """Make `out` a run: the model of one round, the metrics and warnings of all."""
     made = prepared.rounds

@@ -22,13 +22,11 @@ def resolve(
     if resources.random:
         random = {n: s.without_weights() for n, s in resolved.streams.items()}
         resolved = changed(
-            resolved, {f"streams.{n}.{key}": value for n, keys in random.items() for key, value in keys.items()}
+            resolved,
+            {f"streams.{n}.{key}": value for n, keys in random.items() for key, value in keys.items()},
         )
     open_ones = {n: s for n, s in resolved.streams.items() if s.standardize is None}
     return changed(
         resolved,
-        {
-            f"streams.{n}.standardize": s.weights == "none" and s.can_standardize
-            for n, s in open_ones.items()
-        },
+        {f"streams.{n}.standardize": s.weights == "none" and s.can_standardize for n, s in open_ones.items()},
     )

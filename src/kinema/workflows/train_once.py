@@ -49,7 +49,12 @@ def train_once(
     resume = _resumable(folder / "checkpoints", recipe, dataset, options.fresh)
     kept = Kept() if options.fresh else kept_in(folder)
     fit_options = FitOptions(
-        folder / "checkpoints", resume, context.resources.device, _epochs_shown(recipe, events), events.note, kept
+        folder / "checkpoints",
+        resume,
+        context.resources.device,
+        _epochs_shown(recipe, events),
+        events.note,
+        kept,
     )
     model = _recognizer(recipe, streams)
     # Set aside before anything is trained: no stage learns from what another one is stopped by.
