@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .inference.predictor import load
+    from .media.video import GivenFrames, VideoFile
+    from .resources import Resources
     from .workflows.embed import embed_dataset as embed
     from .workflows.evaluate import evaluate
     from .workflows.train import train
@@ -24,10 +26,13 @@ if TYPE_CHECKING:
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 __version__ = "0.1.0"
-__all__ = ["embed", "evaluate", "load", "train"]
+__all__ = ["GivenFrames", "Resources", "VideoFile", "embed", "evaluate", "load", "train"]
 
 # Public name -> module and name there.
 _HOMES = {
+    "GivenFrames": ("media.video", "GivenFrames"),
+    "Resources": ("resources", "Resources"),
+    "VideoFile": ("media.video", "VideoFile"),
     "embed": ("workflows.embed", "embed_dataset"),
     "evaluate": ("workflows.evaluate", "evaluate"),
     "load": ("inference.predictor", "load"),
@@ -41,3 +46,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'kinema' has no attribute '{name}'")
     module, found = _HOMES[name]
     return getattr(import_module(f".{module}", __name__), found)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -9,8 +9,8 @@ import torch
 
 from kinema.evaluation.score import step_labels
 from kinema.features.sequence_file import SequenceWriter
-from kinema.model.batch import FeatureItem
-from kinema.model.recognizer import Recognizer
+from kinema.model.build import build_recognizer
+from kinema.model.items import FeatureItem
 from kinema.recipe import load_recipe
 
 
@@ -24,7 +24,7 @@ def test_the_best_class_of_every_step_by_hand(tmp_path: Path) -> None:
         "classifier": {"per_step": True, "vote": "majority"},
     }
     torch.manual_seed(0)
-    model = Recognizer(load_recipe(raw), {"rgb": 4}, 3)
+    model = build_recognizer(load_recipe(raw), {"rgb": 4}, 3)
     data = np.random.default_rng(0).normal(size=(7, 4)).astype(np.float32)
     writer = SequenceWriter(tmp_path / "x.safetensors", 4)
     writer.append(data, [float(i) for i in range(7)])

@@ -44,7 +44,7 @@ def ten_minutes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def cheap(name: str) -> Recipe:
-    """The recipe with probes for backbones; adaptive sampling by frame differences (flow has its own tests)."""
+    """The recipe with probes for backbones; adaptive sampling by differences (flow has tests of its own)."""
     recipe = load_recipe(name)
     changes: dict[str, object] = {}
     for stream, spec in recipe.streams.items():

@@ -1,4 +1,4 @@
-"""Fill the store with one stream of many videos: what it lacks, by worker processes, safe to stop anywhere."""
+"""Fill the store with what it lacks of one stream of many videos, by worker processes."""
 
 from __future__ import annotations
 

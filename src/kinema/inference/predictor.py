@@ -54,7 +54,7 @@ class LoadedRun:
         return fingerprint({"streams": streams, "recognizer": state_digest(self.sequences.model.tensors())})
 
     def features(self, video: str | Path | VideoRecord | Video) -> dict[str, FeatureSequence]:
-        """The feature sequence of every stream of one video, as extraction stores them. Raises `MediaError`."""
+        """The feature sequences of one video, as extraction stores them. Raises `MediaError`."""
         supplier = _video(video)
         return {name: stream.features(supplier) for name, stream in self.streams.items()}
 

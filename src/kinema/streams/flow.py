@@ -192,13 +192,16 @@ class _Profile:
     def __init__(self, stream: FlowStream, task: Task, tools: Tools):
         self.task = task
         view, sampling = stream.views[0], stream.sampling
+        native = (view.size, view.crop) == (MOTION_SIZE, "stretch")
         own = None
-        if isinstance(sampling, Adaptive | Uniform) and sampling.seconds:
-            if (view.size, view.crop) == (MOTION_SIZE, "stretch"):
-                own = Adaptive(
-                    kind="adaptive", frames=1, seconds=sampling.seconds,
-                    motion=stream.method, weights=stream.flow_weights,
-                )  # fmt: skip
+        if native and isinstance(sampling, Adaptive | Uniform) and sampling.seconds:
+            own = Adaptive(
+                kind="adaptive",
+                frames=1,
+                seconds=sampling.seconds,
+                motion=stream.method,
+                weights=stream.flow_weights,
+            )
         wanted = sampling if isinstance(sampling, Adaptive) else own if task.keep_flow else None
         self.spec = wanted
         self.motion = load_motion(wanted, task) if wanted else None
