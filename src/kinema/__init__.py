@@ -7,8 +7,6 @@ run.predict("clip.mp4").top(3)
 run.embed("clip.mp4")
 """
 
-from __future__ import annotations
-
 import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

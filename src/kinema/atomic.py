@@ -1,7 +1,5 @@
 """Files that appear whole or not at all: written beside their place, flushed, renamed into it."""
 
-from __future__ import annotations
-
 import os
 import platform
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ The library raises these and never prints or exits; the command line turns them 
 exit code 2 (the call is wrong: `UsageError`) or 1 (the work failed: `WorkError`).
 """
 
-from __future__ import annotations
-
 
 class KinemaError(Exception):
     """Base of all errors that a user can cause. `str(error)` is one line."""

@@ -1,7 +1,5 @@
 """Names for what was computed: a digest of every setting, and a key of every video's content."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

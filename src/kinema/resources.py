@@ -3,8 +3,6 @@
 Checked on creation, without torch, so that a wrong call is refused at once.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 import re

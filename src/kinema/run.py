@@ -3,8 +3,6 @@
 Loading executes no code: YAML, JSON and safetensors only.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The base of everything that a recipe declares: frozen, validated, and closed to unknown keys."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field

@@ -1,7 +1,5 @@
 """Data that carries its time and checks itself: records, frames, sound, features, predictions."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """An anomaly detector in a folder: `anomaly.yaml` and `autoencoder.safetensors`. Loading executes no code."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from pathlib import Path
 

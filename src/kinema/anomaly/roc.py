@@ -1,7 +1,5 @@
 """How well errors separate anomalous from normal videos: ROC curve, its area and the area's interval."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

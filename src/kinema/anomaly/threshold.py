@@ -1,7 +1,5 @@
 """From reconstruction errors of held-out normal videos to a threshold and the certainty of its rate."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

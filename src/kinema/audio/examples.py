@@ -6,8 +6,6 @@ What happens at the edges:
 - a trailing partial example is dropped by VGGish's front end, and filled up with zeros by YAMNet's.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

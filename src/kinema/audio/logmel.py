@@ -6,8 +6,6 @@ zeros appended up to the FFT length, the magnitude (not the power) of the spectr
 linear in HTK mel and have no area normalisation, and the logarithm of mel + offset.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 

@@ -16,8 +16,6 @@ a model must not learn from it which camera had a microphone. A track that is si
 keeps that silence.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The torch device that a name stands for."""
 
-from __future__ import annotations
-
 import torch
 
 from ..errors import UsageError

@@ -1,7 +1,5 @@
 """What both I3D networks share: the features they give and where their published values are."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from ..weights.files import WeightFile, torchvision_file

@@ -4,8 +4,6 @@ Module names are those of the PyTorch port whose checkpoints are in use, `rgb_im
 `flow_imagenet.pt`. Padding is TensorFlow's SAME, computed from the size of each input, as these need it.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F

@@ -1,7 +1,5 @@
 """The module that the image networks share: frames uint8 [N, H, W, 3] -> features float32 [N, D]."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from torch import Tensor, nn

@@ -1,7 +1,5 @@
 """A backbone, ready to use: found in the table, built, filled with published or seeded random values."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any

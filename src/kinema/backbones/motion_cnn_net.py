@@ -1,7 +1,5 @@
 """The layers of the motion CNN; see `motion_cnn` for where they come from."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """Backbones through OpenVINO (the extra `openvino`): the fastest way on processors."""
 
-from __future__ import annotations
-
 import copy
 import hashlib
 import logging

@@ -6,8 +6,6 @@ layer with a bias is rescaled so that every channel has mean 0 and variance 1 th
 unit variance: Mishkin & Matas 2016, arXiv:1511.06422). What comes out is a fixed random projection.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 

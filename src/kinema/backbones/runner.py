@@ -1,7 +1,5 @@
 """A loaded backbone at work: single inputs in, float32 features out, in batches of one fixed size."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Sequence
 from typing import get_args

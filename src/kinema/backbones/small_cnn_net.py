@@ -1,7 +1,5 @@
 """The layers of the small CNNs; see `small_cnn` and `small_flow_cnn`."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F

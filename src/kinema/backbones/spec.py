@@ -1,7 +1,5 @@
 """What a backbone is, as plain data: its input, its features, its published weights. Imports no torch."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal

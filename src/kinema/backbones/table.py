@@ -1,7 +1,5 @@
 """The table of backbones: one line each. Importing it, and reading a specification, imports no torch."""
 
-from __future__ import annotations
-
 from difflib import get_close_matches
 from importlib import import_module
 from types import ModuleType

@@ -1,7 +1,5 @@
 """VGGish as a torch module, with the key names of the PyTorch checkpoints in use."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 from torch import Tensor, nn

@@ -4,8 +4,6 @@ Off for recognition: it is lossy and needs a second file. `streams.audio.feature
 those who compare or exchange features with AudioSet or YouTube-8M.
 """
 
-from __future__ import annotations
-
 import pickle
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """YAMNet as a torch module."""
 
-from __future__ import annotations
-
 import re
 from itertools import pairwise
 

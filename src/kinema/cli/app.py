@@ -1,7 +1,5 @@
 """The program `kinema`: one verb a job."""
 
-from __future__ import annotations
-
 import sys
 
 import typer

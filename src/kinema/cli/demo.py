@@ -1,7 +1,5 @@
 """`kinema demo`: every step from videos to report on a synthetic set, without network."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`kinema doctor`: what is here, what is missing, and how to get it."""
 
-from __future__ import annotations
-
 from rich.console import Console
 from rich.markup import escape
 

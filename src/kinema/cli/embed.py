@@ -1,7 +1,5 @@
 """`kinema embed`: the embeddings of a folder of videos as one Parquet file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

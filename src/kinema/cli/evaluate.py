@@ -1,7 +1,5 @@
 """`kinema evaluate`: a run's figures on a data folder."""
 
-from __future__ import annotations
-
 from ..resources import Resources
 from .console import ConsoleEvents, print_json
 from .options import STORING, DataArgument, JsonOption, LayoutOption, RunArgument, SplitOption, with_resources

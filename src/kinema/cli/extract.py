@@ -1,7 +1,5 @@
 """`kinema extract`: fill the feature store."""
 
-from __future__ import annotations
-
 from ..resources import Resources
 from .console import ConsoleEvents, print_json
 from .options import (

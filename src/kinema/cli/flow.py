@@ -1,7 +1,5 @@
 """`kinema flow`: the optical flow of a video, as colours or as raw fields."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

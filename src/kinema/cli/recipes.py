@@ -1,7 +1,5 @@
 """`kinema recipes`: the list, or one recipe resolved."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import typer

@@ -1,7 +1,5 @@
 """`kinema scan`: what is in a data folder."""
 
-from __future__ import annotations
-
 from .console import ConsoleEvents, print_json
 from .options import DataArgument, JsonOption, LayoutOption, SplitOption
 

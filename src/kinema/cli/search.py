@@ -1,7 +1,5 @@
 """`kinema search`: the videos most like one video."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`kinema train`: a folder of videos becomes a run."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

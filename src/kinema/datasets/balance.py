@@ -1,7 +1,5 @@
 """Choosing whole units (groups, files) so that every class gets its share: pure functions on lists."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

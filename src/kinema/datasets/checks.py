@@ -1,7 +1,5 @@
 """Checks before training: datasets that cannot be used, and leaks and duplicates that raise a score."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence

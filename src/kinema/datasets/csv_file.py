@@ -1,7 +1,5 @@
 """The CSV layout: one row a video or a part of one, `file_name,label[,split,group,start,end]`."""
 
-from __future__ import annotations
-
 import csv
 import io
 import math

@@ -1,7 +1,5 @@
 """The folder layout: `root/class/*`, or `root/{train,val,test}/class/*`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from ..errors import UsageError

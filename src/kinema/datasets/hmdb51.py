@@ -1,7 +1,5 @@
 """HMDB51 with its official lists: 51 classes, 6766 clips, three splits of 70 and 30 clips a class."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """KTH actions: 25 people, 6 actions, 4 settings; one file is missing, so 599 files, 2391 sequences."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

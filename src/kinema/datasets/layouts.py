@@ -1,7 +1,5 @@
 """The table of layouts, and the one function that reads any of them. A new layout is one line here."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What the layouts with official lists share: finding listed clips on disk, accounting for the rest."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path

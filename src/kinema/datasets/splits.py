@@ -4,8 +4,6 @@ Clips of one group (an actor, a source video, a camera session) must not be in t
 split does not heed this, so a split is made by group wherever groups are known.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """UCF101 with its official lists: 101 classes, 13320 clips, 25 groups, three splits (Soomro et al., 2012)."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

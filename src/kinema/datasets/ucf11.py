@@ -1,7 +1,5 @@
 """UCF-11 (UCF YouTube actions): 11 classes, 1600 clips in 25 groups a class (Liu, Luo, Shah, CVPR 2009)."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

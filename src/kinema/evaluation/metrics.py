@@ -1,7 +1,5 @@
 """Figures of merit from class scores. Numpy and scikit-learn, no torch."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

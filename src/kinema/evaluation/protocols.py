@@ -3,8 +3,6 @@
 Pure functions on datasets and on the metrics of finished rounds.
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence

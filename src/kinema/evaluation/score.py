@@ -1,7 +1,5 @@
 """Class scores of videos from their stored features."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -5,8 +5,6 @@ video and the settings alone: not on its neighbours, not on who supplies its cli
 earlier run was interrupted.
 """
 
-from __future__ import annotations
-
 from array import array
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Fill the store with what it lacks of one stream of many videos, by worker processes."""
 
-from __future__ import annotations
-
 import os
 import random
 import time

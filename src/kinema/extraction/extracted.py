@@ -1,7 +1,5 @@
 """What was extracted: the records whose features are in the store, and what became of the others."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """One video through one stream, in this process: the same for a worker, a prediction and a training."""
 
-from __future__ import annotations
-
 import errno
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """What passes between the two halves of extraction: jobs one way, clips and the end of each job the other."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ..streams.base import Task

@@ -1,7 +1,5 @@
 """A pool of decoding processes that survives what decoders do: crash, hang, or find a broken file."""
 
-from __future__ import annotations
-
 import os
 import queue
 import subprocess

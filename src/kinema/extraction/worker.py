@@ -4,8 +4,6 @@ It is started as `python -m kinema.extraction.worker FD`, so that neither the ca
 is imported again, and it ends by itself when the other end of the pipe is gone.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

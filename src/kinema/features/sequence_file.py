@@ -4,8 +4,6 @@ The file is ordinary safetensors (`data` float32 [T, D], `pts_seconds` float64 [
 writer is ours, because the number of steps is known at the end and the header stands at the start.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import os

@@ -1,7 +1,5 @@
 """Two frames -> displacement field float32 [2, H, W] in pixels."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Displacement as colour: direction is hue, length is saturation, no motion is white."""
 
-from __future__ import annotations
-
 import numpy as np
 
 # Steps between the wheel's corners: red, yellow, green, cyan, blue, magenta, and back to red; as many as

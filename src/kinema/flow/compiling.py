@@ -1,7 +1,5 @@
 """How numba compiles this package's kernels: without the GIL, vectorised, cached where that is possible."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """FlowNet 2.0 (Ilg et al. 2017, arXiv:1612.01925) through ptlflow, an extra because of its pins."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """A learned flow method, loaded: frames in, network on pairs, fields out."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Callable
 from functools import partial

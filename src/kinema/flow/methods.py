@@ -1,7 +1,5 @@
 """The table of flow methods, by the names that recipes use. Imports neither torch nor numba."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass

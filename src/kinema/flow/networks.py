@@ -1,7 +1,5 @@
 """The learned flow methods: where their published values are, and their parameters. Imports no torch."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Optical flow along one video: frames are pushed, the fields between them come back in order."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np

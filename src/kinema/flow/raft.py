@@ -1,7 +1,5 @@
 """RAFT (Teed and Deng 2020, arXiv:2003.12039), small and large, from torchvision."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from torch import Tensor, nn

@@ -5,8 +5,6 @@ guard columns at the left, and zeros up to the next multiple of LANES at the rig
 lines, and whole vectors are processed without remainder; guards stay zero, so they change no result.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from .compiling import compiled, compiled_row

@@ -2,8 +2,6 @@
 Meinhardt-Llopis and Facciolo (IPOL 2013, doi:10.5201/ipol.2013.26), with OpenCV's defaults.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 from collections import deque

@@ -1,7 +1,5 @@
 """The parameters of TV-L1 optical flow, shared by its implementations. Imports neither numba nor torch."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 
 import numpy as np

@@ -3,8 +3,6 @@
 The same algorithm as `tvl1_numba`, which is the faster one on processors.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 

@@ -3,8 +3,6 @@
 A sample with one stream is that stream's embedding.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal
 

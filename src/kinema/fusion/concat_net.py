@@ -1,7 +1,5 @@
 """The streams' embeddings side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """A fitted anomaly detector at work on files: one verdict a video, or one a window along its timeline."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

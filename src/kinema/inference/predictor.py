@@ -7,8 +7,6 @@ A ladder that can be entered at any rung, each built on the one before:
     run.predict("clip.mp4")                 a file -> frames -> features -> class scores
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path

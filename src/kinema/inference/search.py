@@ -1,7 +1,5 @@
 """The embeddings of a file that are most like one vector, by cosine similarity, read as a stream."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

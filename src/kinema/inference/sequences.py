@@ -1,7 +1,5 @@
 """The first rung of prediction: feature sequences in, class scores and embeddings out. Needs no backbone."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

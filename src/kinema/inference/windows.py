@@ -5,8 +5,6 @@ times that count from its start. So a window's features are those of the same st
 memory depends on how many windows overlap, not on the video's length.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace

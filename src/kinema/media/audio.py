@@ -1,7 +1,5 @@
 """Sound tracks as mono samples on the video's clock, in constant memory."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType

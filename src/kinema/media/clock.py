@@ -1,7 +1,5 @@
 """Presentation times that can be relied on, from the stamps that files really carry."""
 
-from __future__ import annotations
-
 import heapq
 from collections import deque
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """From a path to an open container: the one place that knows how PyAV is asked for a file."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Decoded pictures to arrays: one shared converter, the luma plane taken directly where there is one."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

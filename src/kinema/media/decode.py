@@ -1,7 +1,5 @@
 """One pass over a video file: pictures in order with their times, and what was damaged on the way."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

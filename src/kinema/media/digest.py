@@ -1,7 +1,5 @@
 """The content of a file as a name for it."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

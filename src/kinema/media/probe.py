@@ -1,7 +1,5 @@
 """The facts about a video file that `kinema scan` tells."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

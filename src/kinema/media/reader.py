@@ -1,7 +1,5 @@
 """Video files as frames with their times: in order, exact, and in constant memory."""
 
-from __future__ import annotations
-
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Who supplies frames and sound: a file, a part of one, arrays, a camera. One protocol for all of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self

@@ -1,7 +1,5 @@
 """Ordinary H.264 + AAC files from arrays, written atomically and the same every time."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

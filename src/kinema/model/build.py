@@ -1,7 +1,5 @@
 """Recipe -> recogniser, and its number of parameters."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import torch

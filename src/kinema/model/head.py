@@ -1,7 +1,5 @@
 """From embeddings to class scores: the dense head, its loss, and the scores of videos."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import pairwise
 

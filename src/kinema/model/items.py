@@ -1,7 +1,5 @@
 """Training and test items by their feature files; read when wanted, never all at once."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

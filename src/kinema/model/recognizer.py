@@ -1,7 +1,5 @@
 """The trained half of a recipe as one module: feature sequences of all streams -> class scores."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import torch

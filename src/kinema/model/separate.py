@@ -1,7 +1,5 @@
 """A recogniser whose streams are trained each by itself, and joined by a linear SVM (three-stream paper)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import cast
 

@@ -1,7 +1,5 @@
 """A recipe's validation error as one line: the key's path, what is wrong, what is allowed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any, Literal, get_args, get_origin
 

@@ -3,8 +3,6 @@
 Unknown keys, wrong types and impossible combinations are refused with the key's path and the allowed values.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path

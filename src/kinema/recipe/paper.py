@@ -1,7 +1,5 @@
 """The parameter count that a recipe's paper prints, where it is about exactly this network."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from .load import changed, load_recipe, recipe_names

@@ -1,7 +1,5 @@
 """Recall, precision and F1 of each class, as bars."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any

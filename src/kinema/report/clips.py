@@ -1,7 +1,5 @@
 """Film-strip cards: a video's frames, its class and the model's scores."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Iterable, Mapping
 

@@ -1,7 +1,5 @@
 """The confusion matrix: a plain table; with JavaScript, keys move through it and a cell selects its clips."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from . import markup

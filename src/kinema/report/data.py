@@ -1,7 +1,5 @@
 """What a report is made of: plain values, so that a report can be written without torch or the videos."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """Sections on the data, the training curves, the recipe and the cost of a run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any

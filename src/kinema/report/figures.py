@@ -2,8 +2,6 @@
 so that letters are not stretched. Without JavaScript only the values under the cursor are missing.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Frames of one video side by side in one small image."""
 
-from __future__ import annotations
-
 import io
 from collections import deque
 from collections.abc import Iterable, Sequence

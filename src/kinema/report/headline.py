@@ -1,7 +1,5 @@
 """The top of the report: accuracy with its interval, the baselines, and the warnings."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

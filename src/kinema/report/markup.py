@@ -1,7 +1,5 @@
 """Values -> text that is safe inside HTML, and numbers as people read them."""
 
-from __future__ import annotations
-
 import html
 import json
 import math

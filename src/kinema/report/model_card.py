@@ -1,7 +1,5 @@
 """`ReportData` -> README.md of a run: a model card with front matter, as model hubs read it."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

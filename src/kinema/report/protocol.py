@@ -1,7 +1,5 @@
 """The protocol's section of a report: every round, mean and spread, and random against grouped."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`ReportData` -> report.html: one file that needs nothing else, not even a network."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from importlib import resources

@@ -11,8 +11,6 @@ What it leaves open is decided here:
 - a displacement between two frames belongs to the stretch of the first of them.
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import numpy as np

@@ -8,8 +8,6 @@ With 10 frames and length 4:
                         ······████
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from .policies import fill

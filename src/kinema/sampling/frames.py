@@ -6,8 +6,6 @@ Each returns int64 indices [T] into a video of `num_frames` >= 1 frames. With 10
     uniform(4)   ·█·█··█·█·      rate         by time: the first frame at or after each tick
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from .policies import fill

@@ -1,7 +1,5 @@
 """How much moves between each frame and the next: the input of adaptive sampling. Streaming, no I/O."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from itertools import pairwise
 

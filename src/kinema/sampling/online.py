@@ -6,8 +6,6 @@ equals what the functions in `frames` and `clips` compute from the whole video. 
 the end: the caller keeps the wanted items, and `choose` says which of them count.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Generic, TypeVar
 

@@ -1,7 +1,5 @@
 """Edge policies: what stands in for frames that a short video does not have."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The samplings that a recipe can name, with the keys of each."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

@@ -4,8 +4,6 @@ A backbone stage and the extraction behind it need the same fields, which cost m
 float16 [H, W, 2] there, and is rounded to float16 wherever it is used, so that a cache changes nothing.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Frames to the size that a backbone, or optical flow, wants. Plain arrays in, plain arrays out."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

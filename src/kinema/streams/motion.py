@@ -4,8 +4,6 @@ The measure is a part of the sampling's own settings: the mean displacement in p
 frames stretched to 320x240, or the mean change of luma. So no stream's features depend on another stream.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Arrays of one shape kept on disk until the end of a video says which of them are wanted."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """Stacks of consecutive flow fields, channels x1 y1 x2 y2 ... (Simonyan and Zisserman 2014, equation 1)."""
 
-from __future__ import annotations
-
 from collections import deque
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Temporal attention after the input layer (a variant of the three-stream paper's Table I)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

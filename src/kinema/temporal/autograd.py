@@ -5,8 +5,6 @@ operations for it. Here the loop backwards keeps only what truly depends on the 
 and the weight gradient are computed for all steps at once. Same gradients, less time: see bench/recurrent.py.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

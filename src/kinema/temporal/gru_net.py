@@ -11,8 +11,6 @@
 the parameter counts of the papers rule out.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch

@@ -1,7 +1,5 @@
 """One direction of one recurrent layer, with one bias vector per gate: what GRU and LSTM share."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 import torch

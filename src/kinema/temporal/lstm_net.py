@@ -6,8 +6,6 @@ c       = f * c + i * g
 h       = o * act(c)
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """The bag of frames as a recurrence: the running mean of its inputs, without any parameter."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

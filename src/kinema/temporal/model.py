@@ -1,7 +1,5 @@
 """The trained part of one stream: a feature sequence in, an embedding out."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from .encoder import Encoder

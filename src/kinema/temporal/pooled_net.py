@@ -1,7 +1,5 @@
 """Layers with an output at every step, between dropout and attention and a pool over the steps."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from .attention import TemporalAttention

@@ -1,7 +1,5 @@
 """From outputs at every step to one embedding, with lengths honoured."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

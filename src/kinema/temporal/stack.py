@@ -1,7 +1,5 @@
 """Layers with an output at every step, over padded batches: stacked and in one or both directions."""
 
-from __future__ import annotations
-
 from typing import cast
 
 import torch

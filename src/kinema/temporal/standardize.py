@@ -1,7 +1,5 @@
 """Features brought to mean 0 and spread 1 per dimension, as the training videos have them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import torch

@@ -1,7 +1,5 @@
 """A tag for every frame, and the video's tag by majority (the corehar paper's decision)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot

@@ -1,7 +1,5 @@
 """The backbone stage: train the released blocks of the streams' backbones, on videos or on single clips."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Mapping
 

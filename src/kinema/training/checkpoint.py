@@ -1,7 +1,5 @@
 """Checkpoints that appear whole or not at all, and whose loading executes no code."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

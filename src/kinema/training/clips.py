@@ -1,7 +1,5 @@
 """The clips themselves, for stages that run the backbone: read on demand, kept in memory where they fit."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

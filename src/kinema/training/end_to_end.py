@@ -1,7 +1,5 @@
 """Modules that run the backbone in front of what is trained with it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import torch

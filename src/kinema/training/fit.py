@@ -1,7 +1,5 @@
 """The temporal stage: train a recogniser on feature sequences."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The fusion stage: a linear SVM on the embeddings of separately trained streams."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """What every stage minimises: the loss of class scores, with the hits that the history counts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

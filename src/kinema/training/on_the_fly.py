@@ -1,7 +1,5 @@
 """The temporal stage with augmentation on the fly: frozen backbones see new versions every epoch."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -6,8 +6,6 @@ again with the same fingerprint, its values are read from the run instead. So ad
 trains that stream and the fusion only.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The order of training items, a function of (seed, epoch) alone, and the weights of their classes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """The temporal stage stream by stream (three-stream paper): each stream alone, by a head of its own."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from zlib import crc32
 

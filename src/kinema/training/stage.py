@@ -1,7 +1,5 @@
 """One training stage: a module, its batches and a loss, run by Lightning behind one function."""
 
-from __future__ import annotations
-
 import logging
 import signal
 import time

@@ -1,7 +1,5 @@
 """Published files of weights, as plain data: names, address, digest, licence. Imports no torch."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from dataclasses import dataclass

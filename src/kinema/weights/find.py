@@ -1,7 +1,5 @@
 """Where a published file of weights lies; fetched and checked where it does not yet. Imports no torch."""
 
-from __future__ import annotations
-
 import os
 import urllib.request
 from http.client import HTTPException

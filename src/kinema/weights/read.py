@@ -1,7 +1,5 @@
 """The values in a file of weights: read, checked and copied into a module. Nothing here unpickles code."""
 
-from __future__ import annotations
-
 import hashlib
 import pickle
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Fit an anomaly detector on normal videos: embeddings, autoencoder, threshold, report."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Fit a detector: an autoencoder on some normal videos, a threshold on others, errors of all the rest."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """report.html of an anomaly detector: the threshold, the ROC curve and the most anomalous videos."""
 
-from __future__ import annotations
-
 import datetime
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The backbone stage of a training: read the clips, train the released blocks, hand back the streams."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from ..datasets import Dataset

@@ -1,7 +1,5 @@
 """What every verb is given: resources, whom to tell, and what is known of the files so far."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field

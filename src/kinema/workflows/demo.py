@@ -1,7 +1,5 @@
 """The whole way in minutes: synthetic videos, training, evaluation, report; no network, no weights."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from ..datasets.synthetic import make_synthetic

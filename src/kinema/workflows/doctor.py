@@ -1,7 +1,5 @@
 """Checks of the installation: packages, codecs, processor, folders, weights; each with its cure."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import platform

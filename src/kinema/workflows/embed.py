@@ -1,7 +1,5 @@
 """Embeddings of a data folder in one Parquet file, and the search over it."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Test scores of a recogniser, with what they must be compared to."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

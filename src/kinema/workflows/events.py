@@ -1,7 +1,5 @@
 """What a workflow tells while it works. The library never prints; the command line shows these."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

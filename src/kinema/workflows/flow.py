@@ -1,7 +1,5 @@
 """The verb `flow`: a video's optical flow as a colour video or as raw fields, in constant memory."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing

@@ -1,7 +1,5 @@
 """What a training is given beside recipe and resources, and what it hands back."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

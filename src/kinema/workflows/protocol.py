@@ -4,8 +4,6 @@
 protocol's own split; under leave-one-group-out the one trained on the most videos) with the metrics of all.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

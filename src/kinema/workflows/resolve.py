@@ -1,7 +1,5 @@
 """From what the caller names to a resolved recipe, without torch."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What is in a data folder: counts, lengths, sound, broken files, duplicates, leaks."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Sequence

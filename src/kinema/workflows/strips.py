@@ -1,7 +1,5 @@
 """Film strips of videos whose features are in the store."""
 
-from __future__ import annotations
-
 from ..errors import KinemaError
 from ..extraction.extracted import Extracted
 from ..report.data import FilmStrip

@@ -1,7 +1,5 @@
 """`kinema train`: a folder of videos becomes a run. Everything that can be refused is, before torch loads."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The results of a training, as report.html and as the model card README.md of the run."""
 
-from __future__ import annotations
-
 import datetime
 import json
 import platform

@@ -1,7 +1,5 @@
 """The actions: what every class does, as a pose over phase. One turn of phase is one repetition."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """One clip: its random choices, its frames one by one, and its sound."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property

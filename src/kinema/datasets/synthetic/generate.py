@@ -1,7 +1,5 @@
 """A synthetic set on disk: video files in class folders, and a CSV file that gives split and group."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

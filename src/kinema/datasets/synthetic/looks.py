@@ -1,7 +1,5 @@
 """What actors look like: colours and builds."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .figure import RGB, Look

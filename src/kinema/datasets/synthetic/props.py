@@ -1,7 +1,5 @@
 """Things that stand beside the figure or are in its hand."""
 
-from __future__ import annotations
-
 import numpy as np
 from PIL import ImageDraw
 

@@ -1,7 +1,5 @@
 """Backgrounds: four kinds of painted places, each with random variations."""
 
-from __future__ import annotations
-
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 

@@ -1,7 +1,5 @@
 """The sound track: a neutral room for every class, strikes of a bell or a drum for the sound pair."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
