@@ -83,7 +83,8 @@ def test_agrees_with_keras_given_the_same_weights(vggish: Vggish, checkpoint: Pa
         ours, theirs = vggish(x).numpy(), net(x[..., None].numpy()).detach().cpu().numpy()  # type: ignore[operator]
     assert ours.std() > 0.1
     assert ours.min() == 0.0
-    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    # Of the largest feature: processors add up the 12,288 products of a layer in different orders.
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5 * theirs.max())
 
 
 def test_size_shape_and_dtype(vggish: Vggish) -> None:
