@@ -22,15 +22,14 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from kinema.workflows.judge import AnomalyOptions
-
 from kinema.cli.console import ConsoleEvents
 from kinema.datasets import Dataset, ensure_split, load_dataset
 from kinema.datasets.synthetic import CLASSES, make_synthetic
+from kinema.resources import Resources
 from kinema.types import VideoRecord
 from kinema.workflows.anomaly import fit_anomaly
+from kinema.workflows.anomaly_fit import AnomalyOptions
 from kinema.workflows.events import Events
-from kinema.workflows.options import TrainOptions
 from kinema.workflows.train import train
 from streams import recipe
 
@@ -90,11 +89,11 @@ def measure(
     judged = write_csv(folder / "judged.csv", (r for r in dataset.records if r.label not in experience))
     seen = {*normal, *experience}
     known = write_csv(folder / "known.csv", (r for r in dataset.records if r.label in seen))
-    features = folder / "features"
-    options = TrainOptions(weights=weights, features=features)
-    run = train(known, recipe=plan, out=folder / "run", options=options, events=events).run
-    chosen = AnomalyOptions(normal=normal, features=features, weights=weights)
-    return fit_anomaly(run, judged, folder / "detector", options=chosen, events=events)
+    resources = Resources(weights=weights, features=folder / "features")
+    run = train(known, recipe=plan, out=folder / "run", resources=resources, events=events).run
+    chosen = AnomalyOptions(normal=normal)
+    detector = folder / "detector"
+    return fit_anomaly(run, judged, detector, options=chosen, resources=resources, events=events)
 
 
 def line(normal: tuple[str, ...], metrics: dict[str, Any]) -> str:

@@ -23,15 +23,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from kinema.pipeline import StreamParts, default_workers
 
-from kinema.extraction.engine import digest_records, extract, items_of
+from kinema.extraction.extract import digest_files, extract, items_of
+from kinema.extraction.loaded import LoadedStream, load_streams
 from kinema.features.store import FeatureStore
 from kinema.media.writer import VideoWriter
+from kinema.resources import Resources
 from kinema.sampling import rate
 from kinema.sampling.specs import Rate
 from kinema.types import VideoRecord
-from kinema.workflows.resolve import assemble, resolve
+from kinema.workflows.resolve import resolve
 
 SUFFIXES = {".mp4", ".avi", ".mkv", ".mov", ".webm"}
 
@@ -47,7 +48,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.data or synthetic(Path(scratch) / "videos", options.videos, options.seconds)
         paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)[: options.videos]
-        part = assemble(resolve(options.recipe, (), "none"), "none")["rgb"]
+        resources = Resources(weights="none")
+        part = load_streams(resolve(options.recipe, (), resources).streams, resources)["rgb"]
         report(measure(part, paths, options.repeats, Path(scratch)))
 
 
@@ -65,7 +67,7 @@ def synthetic(folder: Path, videos: int, seconds: float) -> Path:
     return folder
 
 
-def measure(part: StreamParts, paths: list[Path], repeats: int, scratch: Path) -> dict[str, object]:
+def measure(part: LoadedStream, paths: list[Path], repeats: int, scratch: Path) -> dict[str, object]:
     """Time both by turns, after one small round of each to warm up."""
     import torch  # after kinema, which says how OpenMP's threads wait
 
@@ -97,11 +99,11 @@ def measure(part: StreamParts, paths: list[Path], repeats: int, scratch: Path) -
     }
 
 
-def naive(part: StreamParts, paths: list[Path]) -> int:
+def naive(part: LoadedStream, paths: list[Path]) -> int:
     """Steps computed: OpenCV, eager PyTorch, one frame at a time."""
     import torch
 
-    sampling, view, module = part.config.sampling, part.config.views[0], part.backbones[0].module
+    sampling, view, module = part.spec.sampling, part.spec.views[0], part.backbones[0].module
     if not isinstance(sampling, Rate) or view.size is None:
         raise SystemExit("the naive pipeline knows frames sampled by rate; choose such a recipe")
     steps = 0
@@ -131,15 +133,15 @@ def square(frame: np.ndarray) -> np.ndarray:
     return frame[top : top + side, left : left + side]
 
 
-def ours(part: StreamParts, paths: list[Path], root: Path) -> int:
+def ours(part: LoadedStream, paths: list[Path], root: Path) -> int:
     """Steps computed: what `kinema extract` does."""
     store = FeatureStore(root)
     shelf = part.shelf(store)
     records = [VideoRecord(path) for path in paths]
-    items = items_of(records, digest_records(records)[0], lambda record: 0)
-    compute = part.compute(device="cpu", threads=os.cpu_count())
-    workers = default_workers(part.config)
-    done = extract(items, part.config, compute, store, lambda _: shelf, workers=workers)
+    items = items_of(records, digest_files(paths)[0], lambda record: 0)
+    done = extract(
+        items, part.spec, part.compute, store, lambda _: shelf, part.resources, workers=part.workers
+    )
     return done.steps
 
 

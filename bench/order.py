@@ -18,7 +18,7 @@ from typing import Any
 
 from kinema.cli.console import ConsoleEvents
 from kinema.datasets.synthetic import CLASSES, make_synthetic
-from kinema.workflows.options import TrainOptions
+from kinema.resources import Resources
 from kinema.workflows.train import train
 
 ROWS: dict[str, tuple[str, list[str]]] = {
@@ -46,13 +46,13 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, dict[str, Any]]
             )
             for name, (recipe, overrides) in ROWS.items():
                 weights = args.weights if recipe == "lite" and args.weights else "none"
-                options = TrainOptions(weights=weights, features=folder / "features")
+                resources = Resources(weights=weights, features=folder / "features")
                 metrics = train(
                     videos,
                     recipe=recipe,
                     out=folder / "run",
                     overrides=[*overrides, f"training.seed={args.seed}"],
-                    options=options,
+                    resources=resources,
                     events=events,
                 ).metrics
                 rows[name][" / ".join(pair)] = {k: metrics[k] for k in ("accuracy", "n_test")}

@@ -27,6 +27,7 @@ from typing import Any
 
 from kinema.cli.console import ConsoleEvents
 from kinema.datasets.synthetic import CLASSES, make_synthetic
+from kinema.resources import Resources
 from kinema.workflows.options import TrainOptions
 from kinema.workflows.train import train
 
@@ -97,11 +98,15 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, dict[str, float
             fps=15,
             progress=events.progress,
         )
-        options = TrainOptions(weights=args.weights, features=folder / "features", subsets=subsets)
+        options = TrainOptions(subsets=subsets)
+        resources = Resources(weights=args.weights, features=folder / "features")
         rows = {}
         for streams in RUNS:
             plan = recipe(streams, args.epochs, args.weights)
-            metrics = train(videos, recipe=plan, out=folder / "run", options=options, events=events).metrics
+            run = folder / "run"
+            metrics = train(
+                videos, recipe=plan, out=run, options=options, resources=resources, events=events
+            ).metrics
             among = {name: row["accuracy_among"] for name, row in metrics["subsets"].items()}
             pairs = [among[c] for c in subsets["order"][::2]]
             found = {s: among[s] for s in SUBSETS} | {"order": sum(pairs) / len(pairs)}

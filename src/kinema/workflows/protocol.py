@@ -77,7 +77,9 @@ def train_protocol(
 
 
 def _needs_validation(training: Training) -> bool:
-    return training.val_fraction > 0 or training.keep == "best" or training.stop_after is not None
+    stages = [training, *([training.backbone] if training.backbone else [])]
+    watched = any(stage.keep == "best" or stage.stop_after is not None for stage in stages)
+    return training.val_fraction > 0 or watched
 
 
 def _check(one: Round) -> None:

@@ -170,13 +170,14 @@ def _cost(facts: RunFacts) -> Cost:
     reports = facts.extracted.reports.values()
     extracted = sum(r.extracted for r in reports)
     seconds = sum(r.seconds for r in reports)
+    device = next(iter(facts.extracted.streams.values())).resources.device
     backbones = [b for stream in facts.extracted.streams.values() for b in stream.backbones]
     return Cost(
         stages=dict(facts.seconds),
         videos_per_second=extracted / seconds if extracted and seconds else None,
         peak_memory=peak_memory(),
         store_size=_store_size(facts),
-        device="GPU" if torch.cuda.is_available() else platform.machine(),
+        device=platform.machine() if device == "cpu" else device,
         threads=torch.get_num_threads(),
         trainable_parameters=trainable_parameters(facts.model),
         frozen_parameters=sum(p.numel() for b in backbones for p in b.module.parameters()),
