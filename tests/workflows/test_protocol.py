@@ -149,6 +149,33 @@ def test_official_splits_and_people_refuse_other_data(run_protocol, tmp_path):
     assert not (tmp_path / "run" / "rounds").exists()
 
 
+@pytest.mark.parametrize(
+    ("setting", "held_out"),
+    [
+        ("training.keep=last", False),
+        ("training.keep=best", True),
+        ("training.stop_after=3", True),
+        ("training.val_fraction=0.2", True),
+        ("training.backbone={keep: last}", False),
+        ("training.backbone={keep: best}", True),
+        ("training.backbone={stop_after: 3}", True),
+    ],
+)
+def test_validation_people_are_held_out_where_any_stage_watches_them(
+    run_protocol, monkeypatch, setting, held_out
+):
+    asked = []
+
+    def stop(*_args, validation, **_options):
+        asked.append(validation)
+        raise UsageError("enough")
+
+    monkeypatch.setattr("kinema.workflows.protocol.rounds", stop)
+    with pytest.raises(UsageError, match="enough"):
+        run_protocol("protocol.kind=people", setting)
+    assert asked == [held_out]
+
+
 def test_official_splits_of_a_faked_hmdb51(run_protocol, small_set, tmp_path):
     root = tmp_path / "hmdb"
     lists = root / "testTrainMulti_7030_splits"

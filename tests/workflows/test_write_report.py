@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import re
 import subprocess
 import sys
@@ -11,12 +12,13 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+import torch
 
 from kinema.recipe import load_recipe
 from kinema.resources import Resources
 from kinema.workflows.memory import peak_memory
 from kinema.workflows.train import train
-from kinema.workflows.write_report import fusion_section
+from kinema.workflows.write_report import _cost, fusion_section
 
 
 def two_streams(alpha: object) -> dict:
@@ -73,6 +75,19 @@ def test_strips_of_a_recipe_that_scores_steps_carry_the_tag_of_each_frame(
         winner = re.search(r'<ol class="scores"><li[^>]*><span class="label"><bdi>(\w+)', card)[1]
         assert len(tags) == 2  # the recipe's frames
         assert winner in tags  # a video's tag is a majority of its frames'
+
+
+@pytest.mark.parametrize(
+    ("used", "said"), [("cpu", platform.machine()), ("cuda:1", "cuda:1")], ids=["cpu", "cuda:1"]
+)
+def test_the_device_is_the_one_that_was_used(used: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine with a GPU, too."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    stream = SimpleNamespace(resources=SimpleNamespace(device=used), backbones=())
+    extracted = SimpleNamespace(reports={}, streams={"rgb": stream}, items=lambda _records, _labels: [])
+    dataset = SimpleNamespace(records=(), labels=())
+    facts = SimpleNamespace(seconds={}, extracted=extracted, dataset=dataset, model=torch.nn.Linear(1, 1))
+    assert _cost(facts).device == said
 
 
 def test_peak_memory_remembers_what_was_freed() -> None:
