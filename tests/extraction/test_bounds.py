@@ -16,7 +16,7 @@ import pytest
 MEGABYTES, SECONDS = 900, 120
 
 PROGRAM = """
-import resource, sys
+import sys
 from kinema.errors import MediaError
 from kinema.extraction.inline import messages_of
 from kinema.media.video import VideoFile
@@ -24,6 +24,7 @@ from kinema.recipe import load_recipe
 from kinema.resources import Resources
 from kinema.streams import Task, Tools
 from kinema.types import Clip
+from kinema.workflows.memory import peak_memory
 tools = Tools(Resources(device="cpu"))
 lite = load_recipe("lite").streams["rgb"]
 three = load_recipe("three-stream", ["streams.flow.method=tvl1", "streams.flow.sampling.motion=tvl1"]).streams
@@ -38,7 +39,7 @@ for stream in (lite, three["flow"], i3d, three["audio"]):
                 print(f"{stream.input} {clips} {shape} notes: {', '.join(message.notes)}")
     except MediaError as error:
         print(f"{stream.input} reason: {error}")
-print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+print("peak", peak_memory() >> 20)
 """
 
 

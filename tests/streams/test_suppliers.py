@@ -16,7 +16,7 @@ from support.lossless import SAMPLE_RATE, write_lossless
 from support.streams import clips_and_notes
 
 FPS, COUNT = 10, 43
-ADAPTIVE = {"kind": "adaptive", "frames": 9, "seconds": 3}
+ADAPTIVE = {"kind": "adaptive", "frames": 9, "seconds": 1.5}
 
 
 @pytest.fixture(scope="module")
