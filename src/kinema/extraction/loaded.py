@@ -132,7 +132,8 @@ def load_streams(
     which ends in `advice`.
     """
     if resources.device == "auto":  # decided once, here, where torch knows
-        resources = replace(resources, device="cuda" if torch.cuda.is_available() else "cpu")
+        gpu = resources.runtime != "openvino" and torch.cuda.is_available()
+        resources = replace(resources, device="cuda" if gpu else "cpu")
     tools = Tools(resources, threads=os.cpu_count() or 1)
     loaded = {}
     for name, spec in streams.items():
