@@ -7,15 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
+from ..datasets.layouts import LAYOUTS
 from ..resources import Resources
 
 DataArgument = Annotated[
     str, typer.Argument(metavar="DATA", help="Folder of class folders, a CSV, or a known dataset's folder.")
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a trained run.")]
-LayoutOption = Annotated[
-    str, typer.Option(help="auto, folder, csv, ucf101, hmdb51, kth, kth_files or ucf11.")
-]
+LayoutOption = Annotated[str, typer.Option(help=f"auto, or one of {', '.join(LAYOUTS)}.")]
 SplitOption = Annotated[int, typer.Option(help="Number of the official split, where there are several.")]
 RecipeOption = Annotated[str, typer.Option(help="Name of a recipe (see `kinema recipes`) or a .yaml file.")]
 SetOption = Annotated[
