@@ -38,7 +38,7 @@ CHOICES = (
     ("walking", "boxing", "clapping", "kicking"),
     ("running", "waving", "jumping_jacks", "squatting"),
 )
-MEAN: dict[str, Any] = {"encoder": None, "temporal": {"cell": "mean", "pool": "mean"}}
+MEAN: dict[str, Any] = {"encoder": None, "temporal": {"kind": "mean", "pool": "mean"}}
 REAL_RECIPE: dict[str, Any] = MEAN | {
     "name": "mean-mobilenet",
     "streams": {

@@ -25,7 +25,7 @@ ROWS: dict[str, tuple[str, list[str]]] = {
     "flow alone": ("i3d-gru", ["streams.rgb=null"]),
     "RGB alone": ("i3d-gru", ["streams.flow=null"]),
     "middle frame": ("lite", ["streams.rgb.sampling={kind: uniform, frames: 1}"]),
-    "frames unordered": ("tiny", ["temporal={cell: mean, pool: mean, dropout: 0.3}"]),
+    "frames unordered": ("tiny", ["temporal={kind: mean, pool: mean, dropout: 0.3}"]),
 }
 PAIRS = [(name, str(kind.partner)) for name, kind in CLASSES.items() if kind.subset == "order"][::2]
 

@@ -65,7 +65,7 @@ def recipe(streams: Sequence[str], epochs: int, weights: Path | None) -> dict[st
         "name": "three-stream-small",
         "streams": chosen,
         "encoder": {"layers": [128]},
-        "temporal": {"cell": "mean", "pool": "mean", "dropout": 0.3},
+        "temporal": {"kind": "mean", "pool": "mean", "dropout": 0.3},
         "fusion": {"kind": "concat_svm", "svm_l2": 3e-3},
         "training": {
             "stages": "separate",
