@@ -29,7 +29,6 @@ from kinema.extraction.loaded import LoadedStream, load_streams
 from kinema.features.store import FeatureStore
 from kinema.media.writer import VideoWriter
 from kinema.resources import Resources
-from kinema.sampling import rate
 from kinema.sampling.specs import Rate
 from kinema.types import VideoRecord
 from kinema.workflows.resolve import resolve
@@ -115,7 +114,8 @@ def naive(part: LoadedStream, paths: list[Path]) -> int:
             if not found:
                 break
             frames.append(frame)
-        chosen = rate(np.arange(len(frames)) / fps, sampling.fps, sampling.max_frames)
+        times = np.arange(len(frames)) / fps
+        chosen = np.searchsorted(times, np.arange(0, times[-1], 1 / sampling.fps))[: sampling.max_frames]
         features = []
         for index in chosen:
             picture = cv2.cvtColor(cv2.resize(square(frames[index]), view.size[::-1]), cv2.COLOR_BGR2RGB)

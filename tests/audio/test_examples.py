@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinema.audio.examples import LogMelStream, log_mel_examples
+from kinema.audio.examples import LogMelStream
 from kinema.audio.logmel import VGGISH, YAMNET, FrontEnd
+from support.whole_sound import log_mel_examples
 
 NOISE = np.random.default_rng(0).normal(0, 0.1, 100_000).astype(np.float32)
 

@@ -10,8 +10,8 @@ import librosa
 import numpy as np
 import pytest
 
-from kinema.audio.examples import log_mel_examples
 from kinema.audio.logmel import FRONT_ENDS, VGGISH, YAMNET, FrontEnd, log_mel, mel_matrix
+from support.whole_sound import log_mel_examples
 
 BOTH = pytest.mark.parametrize("front_end", [VGGISH, YAMNET], ids=lambda f: f.name)
 

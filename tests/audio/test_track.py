@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinema.audio.examples import log_mel_examples
 from kinema.audio.logmel import VGGISH, YAMNET
-from kinema.audio.track import SoundExamples, sound_examples
+from kinema.audio.track import SoundExamples
 from kinema.errors import MediaError
 from kinema.media.video import VideoFile
+from support.whole_sound import log_mel_examples, sound_examples
 
 TONE = np.round(8000 * np.sin(2 * np.pi * 440 * np.arange(16000 * 4) / 16000)) / 32768
 

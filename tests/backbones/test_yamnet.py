@@ -11,12 +11,11 @@ import pytest
 import torch
 
 from kinema.audio.logmel import YAMNET
-from kinema.audio.track import sound_examples
 from kinema.backbones.load import load_backbone
 from kinema.backbones.yamnet import FRONT_END, SPEC
 from kinema.backbones.yamnet_net import Yamnet
-from kinema.media.audio import stream_audio
 from kinema.weights.read import read_state
+from support.whole_sound import sound_examples, sound_of
 
 FILE = "yamnet_audioset.safetensors"
 # The 521 classes that YAMNet scores, in its order: names from the AudioSet ontology (CC BY 4.0).
@@ -98,7 +97,7 @@ def test_shapes_and_frozen_classifier() -> None:
 def heard(yamnet: Yamnet, folder: Path, wanted: set[str], top: int = 3) -> float:
     """Part of the clips that are not silent of which a wanted name is among the best scores."""
     clips = sorted(folder.glob("*.avi"))[::4]
-    tracks = [[e for _, e in sound_examples(stream_audio(clip), YAMNET)] for clip in clips]
+    tracks = [[e for _, e in sound_examples(sound_of(clip), YAMNET)] for clip in clips]
     tracks = [examples for examples in tracks if examples]
     assert len(tracks) >= 10
     with torch.no_grad():

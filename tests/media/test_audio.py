@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from kinema.errors import MediaError
-from kinema.media.audio import AudioReader, stream_audio
+from kinema.media.audio import AudioReader
+from support.whole_sound import sound_of
 
 
 def write_wav(path: Path, samples: np.ndarray, rate: int) -> Path:
@@ -30,7 +31,7 @@ def sine(frequency: float, rate: int, seconds: float, amplitude: float = 0.5) ->
 
 
 def read(path: Path, **how) -> np.ndarray:
-    blocks = list(stream_audio(path, **how))
+    blocks = list(sound_of(path, **how))
     assert all(b.dtype == np.float32 and b.ndim == 1 for b in blocks)
     return np.concatenate(blocks)
 
@@ -68,7 +69,7 @@ def test_mono_is_the_mean_of_the_channels(tmp_path: Path, channels: int) -> None
 
 def test_blocks_join_to_the_whole(tmp_path: Path) -> None:
     path = write_wav(tmp_path / "a.wav", sine(440, 44100, 3.3), 44100)
-    blocks = list(stream_audio(path, block_seconds=0.5))
+    blocks = list(sound_of(path, block_seconds=0.5))
     assert [len(b) for b in blocks[:-1]] == [8000] * (len(blocks) - 1)
     assert 0 < len(blocks[-1]) <= 8000
     np.testing.assert_array_equal(np.concatenate(blocks), read(path, block_seconds=100))
@@ -80,7 +81,7 @@ def test_parts_are_slices_of_the_whole(tmp_path: Path) -> None:
     part = read(path, start_seconds=0.7, end_seconds=1.9)
     np.testing.assert_array_equal(part, whole[11200:30400])
     np.testing.assert_array_equal(read(path, start_seconds=2.0), whole[32000:])
-    assert list(stream_audio(path, start_seconds=60.0)) == []
+    assert list(sound_of(path, start_seconds=60.0)) == []
 
 
 @pytest.mark.parametrize(
@@ -185,9 +186,9 @@ def test_corrupt_packets_are_skipped_and_counted(tmp_path: Path) -> None:
 
 
 def test_no_sound_track_yields_nothing(twenty: Path) -> None:
-    assert list(stream_audio(twenty)) == []
+    assert list(sound_of(twenty)) == []
 
 
 def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(MediaError):
-        list(stream_audio(tmp_path / "absent.mp4"))
+        list(sound_of(tmp_path / "absent.mp4"))

@@ -10,12 +10,13 @@ import av
 import numpy as np
 import pytest
 
-from kinema.audio.track import sound_examples
 from kinema.media.clock import GAP_NOTE
 from kinema.media.reader import VideoReader
 from kinema.media.video import GivenFrames, VideoFile
-from kinema.sampling.online import online_sampler, run
+from kinema.sampling.online import online_sampler
 from kinema.sampling.specs import Rate
+from support.whole_samples import run
+from support.whole_sound import sound_examples
 
 JUMP = 100_000.0
 

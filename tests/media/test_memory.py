@@ -18,8 +18,9 @@ with VideoReader(sys.argv[1]) as reader:
     assert count * 10 == len(reader.timestamps()), count
 """
 READ_SOUND = """
-from kinema.media.audio import stream_audio
-count = sum(len(block) for block in stream_audio(sys.argv[1]))
+from kinema.media.audio import AudioReader
+with AudioReader(sys.argv[1]) as reader:
+    count = sum(len(block) for block in reader.blocks())
 assert abs(count - 16000 * int(sys.argv[2])) < 16000, count
 """
 PEAK = """

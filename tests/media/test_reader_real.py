@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from kinema.media.audio import AudioReader, stream_audio
+from kinema.media.audio import AudioReader
 from kinema.media.probe import is_silent, probe
 from kinema.media.reader import VideoReader
+from support.whole_sound import sound_of
 
 # Three with packed B-frames, whose stamps are out of order, and two without.
 UCF_CLIPS = [
@@ -66,7 +67,7 @@ def test_hockey(hockey_clips: Path, name: str) -> None:
 
 def test_sound_of_a_real_clip(ucf_clips: Path) -> None:
     path = ucf_clips / "videos" / UCF_CLIPS[0]
-    samples = np.concatenate(list(stream_audio(path)))
+    samples = np.concatenate(list(sound_of(path)))
     with VideoReader(path) as reader:
         assert len(samples) / 16000 == pytest.approx(reader.info.duration_seconds, abs=0.1)
     assert 0.01 < np.abs(samples).max() <= 1.0

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from kinema.errors import UsageError, WorkError
-from kinema.media.audio import stream_audio
 from kinema.media.reader import VideoReader
 from kinema.media.writer import VideoWriter
+from support.whole_sound import sound_of
 
 
 def write(path: Path, frames: list[np.ndarray], sound: np.ndarray | None = None, **how) -> Path:
@@ -64,7 +64,7 @@ def test_sound_keeps_its_place(tmp_path: Path, numbered) -> None:
     path = write(tmp_path / "v.mp4", [numbered(0)] * 50, sound)
     with VideoReader(path) as reader:
         assert reader.info.has_audio
-    back = np.concatenate(list(stream_audio(path)))
+    back = np.concatenate(list(sound_of(path)))
     assert len(back) == pytest.approx(32000, abs=1024)
     shift = np.argmax(np.correlate(back, sound[15000:19000], "valid")) - 15000
     assert abs(shift) <= 32  # 2 ms

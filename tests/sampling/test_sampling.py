@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinema.errors import MediaError
-from kinema.sampling import first_n, jump, rate, segments, specs, uniform, windows
+from kinema.sampling import specs
 from kinema.sampling.adaptive import adaptive
-from kinema.sampling.frames import count_within
-from kinema.sampling.online import IndexSampler, WholeVideo, online_sampler, run
+from kinema.sampling.frames import count_within, uniform
+from kinema.sampling.online import IndexSampler, WholeVideo, online_sampler
+from support.whole_samples import first_n, jump, rate, run, segments, windows
 
 counts = st.integers(1, 90)
 small = st.integers(1, 25)
@@ -178,9 +179,11 @@ def test_declaring_a_sampling_imports_nothing_heavy():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("module", ["adaptive", "clips", "frames"])
+@pytest.mark.parametrize(
+    "module", ["kinema.sampling.adaptive", "kinema.sampling.frames", "support.whole_samples"]
+)
 def test_documented_examples(module):
-    result = doctest.testmod(import_module(f"kinema.sampling.{module}"))
+    result = doctest.testmod(import_module(module))
     assert result.failed == 0
     assert result.attempted > 0
 

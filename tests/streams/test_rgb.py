@@ -11,12 +11,13 @@ import pytest
 from kinema.errors import MediaError, UsageError
 from kinema.media.reader import VideoReader
 from kinema.recipe import load_recipe
-from kinema.sampling import first_n, jump, rate, segments, uniform, windows
+from kinema.sampling.frames import uniform
 from kinema.streams import RgbStream, Task, View
 from kinema.streams.augment import Augment, Augmenter
 from kinema.streams.images import fit
 from kinema.types import Clip
 from support.streams import clips_and_notes, write_frames
+from support.whole_samples import first_n, jump, rate, segments, windows
 
 # What the table says of the two backbones of these tests.
 FRAME = View("frame", (224, 224), "stretch")

@@ -1,12 +1,10 @@
-"""A waveform cut into log-mel examples, all at once or block by block in constant memory.
+"""A waveform cut into log-mel examples, block by block in constant memory.
 
 What happens at the edges:
 - a track shorter than one example but at least one analysis window (25 ms) long is filled up with zeros
   to a single example; a shorter one has no examples;
 - a trailing partial example is dropped by VGGish's front end, and filled up with zeros by YAMNet's.
 """
-
-from collections.abc import Iterator
 
 import numpy as np
 
@@ -66,19 +64,3 @@ class LogMelStream:
     def _next_start(self) -> float:
         self._count += 1
         return (self._count - 1) * self.front_end.example_hop / self.front_end.sample_rate
-
-
-def stream_examples(blocks: Iterator[np.ndarray], front_end: FrontEnd) -> Iterator[tuple[float, np.ndarray]]:
-    """The examples of a whole track that arrives in blocks, as `LogMelStream` makes them."""
-    stream = LogMelStream(front_end)
-    for block in blocks:
-        yield from stream.push(block)
-    yield from stream.finish()
-
-
-def log_mel_examples(waveform: np.ndarray, front_end: FrontEnd) -> np.ndarray:
-    """All examples of a waveform: float [n] in [-1, 1] -> float32 [N, example_frames, mel_bands]."""
-    examples = [example for _, example in stream_examples(iter([waveform]), front_end)]
-    if not examples:
-        return np.zeros((0, front_end.example_frames, front_end.mel_bands), np.float32)
-    return np.stack(examples)

@@ -16,8 +16,6 @@ a model must not learn from it which camera had a microphone. A track that is si
 keeps that silence.
 """
 
-from collections.abc import Iterable, Iterator
-
 import numpy as np
 
 from .examples import LogMelStream
@@ -60,15 +58,3 @@ class SoundExamples:
     def finish(self) -> list[Example]:
         """Ends the track: the example made from its trailing samples, where there is one."""
         return [] if self._held is not None else self._stream.finish()
-
-
-def sound_examples(
-    blocks: Iterable[np.ndarray], front_end: FrontEnd = VGGISH, max_seconds: float | None = None
-) -> Iterator[Example]:
-    """The examples of a whole track that arrives in blocks; takes no more blocks than it needs."""
-    examples = SoundExamples(front_end, max_seconds)
-    for block in blocks:
-        yield from examples.push(block)
-        if examples.done:
-            break
-    yield from examples.finish()

@@ -22,28 +22,6 @@ _BLOCK_SECONDS = 10.0
 LOWEST_RATE, HIGHEST_RATE = 1000, 1_000_000
 
 
-def stream_audio(
-    path: str | Path,
-    *,
-    sample_rate: int = 16000,
-    start_seconds: float | None = None,
-    end_seconds: float | None = None,
-    block_seconds: float = _BLOCK_SECONDS,
-) -> Iterator[np.ndarray]:
-    """The first sound track, or a part of it, as blocks of mono samples; nothing where there is none.
-
-    Yields float32 [n] in [-1, 1] at `sample_rate` Hz, every block `block_seconds` long but the last.
-    See `AudioReader` for what mono and time mean.
-
-    Raises:
-        MediaError: the file cannot be opened.
-    """
-    with AudioReader(
-        path, sample_rate=sample_rate, start_seconds=start_seconds, end_seconds=end_seconds
-    ) as reader:
-        yield from reader.blocks(block_seconds)
-
-
 class AudioReader:
     """Decodes the first sound track of a file once, in order.
 

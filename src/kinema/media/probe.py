@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .audio import stream_audio
+from .audio import AudioReader
 from .digest import content_digest
 from .reader import VideoReader
 
@@ -72,7 +72,8 @@ def is_silent(path: str | Path) -> bool:
     Raises:
         MediaError: the file cannot be opened.
     """
-    return all(np.abs(block).max() < SILENT_PEAK for block in stream_audio(path, block_seconds=1.0))
+    with AudioReader(path) as reader:
+        return all(np.abs(block).max() < SILENT_PEAK for block in reader.blocks(block_seconds=1.0))
 
 
 def _duration(times: np.ndarray, fps: float | None) -> float:

@@ -1,12 +1,11 @@
 """The samplers as they run along a stream of frames, in constant memory.
 
 An online sampler says of each arriving frame whether it is wanted at all (`wants`), takes the wanted
-ones (`push`) and hands out clips, lists of items, as soon as they are complete. What it hands out
-equals what the functions in `frames` and `clips` compute from the whole video. A `WholeVideo` chooses only at
-the end: the caller keeps the wanted items, and `choose` says which of them count.
+ones (`push`) and hands out clips, lists of items, as soon as they are complete. A `WholeVideo` chooses only
+at the end: the caller keeps the wanted items, and `choose` says which of them count.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -199,13 +198,3 @@ def online_sampler(spec: specs.Sampling, total: int | None = None) -> OnlineSamp
             return _Clips(spec.length, spec.length, spec.policy, True, spec.max_segments)
         case specs.Windows():
             return _Clips(spec.length, spec.stride, spec.policy, False, None)
-
-
-def run(sampler: OnlineSampler[Item], frames: Iterable[tuple[int, float, Item]]) -> Iterable[list[Item]]:
-    """Clips of a stream of (index, pts_seconds, item); stops reading as soon as the sampler is done."""
-    for index, pts_seconds, item in frames:
-        if sampler.wants(index, pts_seconds):
-            yield from sampler.push(item, index, pts_seconds)
-        if sampler.done:
-            break
-    yield from sampler.finish()
