@@ -12,7 +12,7 @@ demo: $(VENV)/.installed
 	$(BIN)/kinema demo --out demo
 
 test: $(VENV)/.installed-dev
-	$(TEST_ENV) $(BIN)/python -m pytest
+	$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile
 
 install: $(VENV)/.installed
 

@@ -18,7 +18,7 @@ from .atomic import atomic_open, write_text
 from .errors import UsageError
 from .recipe import Recipe, load_recipe
 
-RUN_VERSION = 1
+RUN_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def save_run(folder: Path, config: RunConfig, state: Mapping[str, Tensor]) -> No
 
 
 def load_run(folder: str | Path) -> tuple[RunConfig, dict[str, Tensor]]:
-    """Read a run. Raises `UsageError` where the folder is not a run, is damaged or of a newer version."""
+    """Read a run. Raises `UsageError` where the folder is not a run, is damaged or of another version."""
     folder = Path(folder)
     config = load_config(folder)
     try:
@@ -79,6 +79,8 @@ def load_config(folder: str | Path) -> RunConfig:
         raise UsageError(
             f"run {folder} was made by a newer Kinema (format {version}); update Kinema to use it"
         )
+    if isinstance(version, int) and version < RUN_VERSION:
+        raise UsageError(f"run {folder} was made by an older Kinema (format {version}); train it again")
     try:
         return _config(raw)
     except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
