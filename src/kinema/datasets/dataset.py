@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -56,6 +56,10 @@ class Dataset:
             row = table.setdefault(record.label or "", dict.fromkeys((*SPLITS, "unsplit"), 0))
             row[record.split or "unsplit"] += 1
         return table
+
+    def with_contents(self, digests: Mapping[Path, str]) -> Dataset:
+        """The same dataset whose records carry the content of their files, where it is known."""
+        return replace(self, records=tuple(replace(r, content=digests.get(r.path)) for r in self.records))
 
     def with_split(
         self, records: Sequence[VideoRecord], source: str, warnings: Iterable[str] = ()

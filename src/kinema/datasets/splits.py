@@ -1,7 +1,8 @@
 """Splits as pure functions on records: by group, at random, leave one group out, k folds, by people.
 
 Clips of one group (an actor, a source video, a camera session) must not be in train and in test. A random
-split does not heed this, so a split is made by group wherever groups are known.
+split does not heed this, so a split is made by group wherever groups are known. Copies of one file, where
+records carry their content, are never on two sides of a split that is made here.
 """
 
 import re
@@ -12,6 +13,7 @@ from ..errors import UsageError
 from ..types import VideoRecord
 from .balance import assign_folds, choose_units
 from .dataset import Dataset, counted, natural, some
+from .units import file_units, group_units
 
 _GROUP = re.compile(r"(?:^|[_\W])(g\d{2,3}|person_?\d{1,3})(?=[_\W]|$)", re.IGNORECASE)
 
@@ -39,7 +41,7 @@ def split_by_group(
     for a class with a single group, which cannot be on both sides.
     """
     _refuse_single_groups(records)
-    chosen = choose_units(_groups(records), _labels(records), test_fraction, seed)
+    chosen = choose_units(group_units(records), _labels(records), test_fraction, seed)
     return carve_validation(_tested(records, chosen), val_fraction / (1 - test_fraction), seed)
 
 
@@ -51,7 +53,7 @@ def split_randomly(
     Where clips share actors or scenes its score is too high: use it beside `split_by_group`, to see
     by how much, or where no groups are known.
     """
-    chosen = choose_units([str(r.path) for r in records], _labels(records), test_fraction, seed)
+    chosen = choose_units(file_units(records), _labels(records), test_fraction, seed)
     return _tested(records, chosen)
 
 
@@ -65,7 +67,7 @@ def carve_validation(records: Sequence[VideoRecord], fraction: float, seed: int 
     if fraction <= 0 or not train or any(r.split == "val" for r in records):
         return out
     part = [records[i] for i in train]
-    for i, chosen in zip(train, choose_units(_groups(part), _labels(part), fraction, seed), strict=True):
+    for i, chosen in zip(train, choose_units(group_units(part), _labels(part), fraction, seed), strict=True):
         if chosen:
             out[i] = replace(records[i], split="val")
     return out
@@ -75,8 +77,9 @@ def leave_one_group_out(records: Sequence[VideoRecord]) -> Iterator[tuple[str, l
     """One (group, records) per group in natural order: that group is "test", all others are "train"."""
     _refuse_ungrouped(records, "leave-one-group-out")
     _refuse_single_groups(records)
-    for group in sorted({r.group for r in records if r.group}, key=natural):
-        yield group, _tested(records, [r.group == group for r in records])
+    units = group_units(records)
+    for group in sorted(set(units), key=natural):
+        yield group, _tested(records, [unit == group for unit in units])
 
 
 def group_folds(
@@ -85,7 +88,7 @@ def group_folds(
     """K folds of whole groups, balanced by class: ("fold 1 of k", records), each fold once as "test"."""
     _refuse_ungrouped(records, "cross-validation by group")
     _refuse_single_groups(records)
-    groups = _groups(records)
+    groups = group_units(records)
     if not 2 <= folds <= len(set(groups)):
         raise UsageError(
             f"{folds} folds cannot be made of {len(set(groups))} groups; choose from 2 to {len(set(groups))}"
@@ -148,11 +151,6 @@ def _tested(records: Sequence[VideoRecord], chosen: Iterable[bool]) -> list[Vide
     return [replace(r, split="test" if c else "train") for r, c in zip(records, chosen, strict=True)]
 
 
-def _groups(records: Sequence[VideoRecord]) -> list[str]:
-    """The unit that must not be cut: the group or, without one, the file."""
-    return [f"group {r.group}" if r.group is not None else f"file {r.path}" for r in records]
-
-
 def _labels(records: Sequence[VideoRecord]) -> list[str]:
     return [r.label or "" for r in records]
 
@@ -168,7 +166,7 @@ def _refuse_ungrouped(records: Sequence[VideoRecord], what: str) -> None:
 
 def _refuse_single_groups(records: Sequence[VideoRecord]) -> None:
     groups: dict[str, set[str]] = {}
-    for label, group in zip(_labels(records), _groups(records), strict=True):
+    for label, group in zip(_labels(records), group_units(records), strict=True):
         groups.setdefault(label, set()).add(group)
     single = [f"'{label}'" for label, found in groups.items() if len(found) == 1]
     if single:

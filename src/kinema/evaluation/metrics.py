@@ -8,6 +8,7 @@ from scipy import stats
 from sklearn.metrics import confusion_matrix
 
 BOOTSTRAP_DRAWS = 2000
+FEWEST_GROUPS = 5
 
 
 def classification_metrics(
@@ -41,8 +42,9 @@ def classification_metrics(
         "mean_class_accuracy": float(np.mean([row["recall"] for row in rows if row["support"]])),
         "majority_baseline": float((truth == majority).mean()),
         "majority_class": labels[majority],
-        "ci95": list(confidence_interval(hits, groups)),
+        "ci95": confidence_interval(hits, groups),
         "ci95_over": "groups" if _cluster(groups) is not None else "videos",
+        "n_groups": len({*groups} - {None}),
         "n_test": len(truth),
         "split": split,
         "confusion": confusion.tolist(),
@@ -74,12 +76,13 @@ def top_k(scores: np.ndarray, truth: np.ndarray, k: int) -> float:
     return float((order == truth[:, None]).any(1).mean())
 
 
-def confidence_interval(hits: np.ndarray, groups: Sequence[str | None]) -> tuple[float, float]:
-    """95 % interval of the accuracy.
+def confidence_interval(hits: np.ndarray, groups: Sequence[str | None]) -> list[float] | None:
+    """95 % interval of the accuracy, [low, high]; None where `FEWEST_GROUPS` are not reached.
 
     Where groups are known, whole groups are drawn with replacement (percentile bootstrap): clips of one
-    group are not independent. Without groups, or where every group has the same score so that drawing shows
-    no spread, the exact binomial interval, counting groups instead of clips where they are known.
+    group are not independent, and of a few groups hardly anything follows. Without groups, or where every
+    group has the same score so that drawing shows no spread, the exact binomial interval, counting groups
+    instead of clips where they are known.
     """
     cluster = _cluster(groups)
     accuracy = float(hits.mean())
@@ -87,11 +90,13 @@ def confidence_interval(hits: np.ndarray, groups: Sequence[str | None]) -> tuple
         return _binomial(round(accuracy * len(hits)), len(hits))
     sums = np.bincount(cluster, weights=hits)
     sizes = np.bincount(cluster)
-    if len(sizes) < 2 or np.ptp(sums / sizes) == 0:
+    if len(sizes) < FEWEST_GROUPS:
+        return None
+    if np.ptp(sums / sizes) == 0:
         return _binomial(round(accuracy * len(sizes)), len(sizes))
     draws = np.random.default_rng(0).integers(0, len(sizes), (BOOTSTRAP_DRAWS, len(sizes)))
     low, high = np.percentile(sums[draws].sum(1) / sizes[draws].sum(1), [2.5, 97.5])
-    return float(low), float(high)
+    return [float(low), float(high)]
 
 
 def _cluster(groups: Sequence[str | None]) -> np.ndarray | None:
@@ -100,6 +105,6 @@ def _cluster(groups: Sequence[str | None]) -> np.ndarray | None:
     return np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)[1]
 
 
-def _binomial(hits: int, count: int) -> tuple[float, float]:
+def _binomial(hits: int, count: int) -> list[float]:
     interval = stats.binomtest(hits, count).proportion_ci(0.95)
-    return float(interval.low), float(interval.high)
+    return [float(interval.low), float(interval.high)]

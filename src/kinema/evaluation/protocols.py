@@ -189,11 +189,13 @@ def pooled_confusion(metrics: Sequence[Mapping[str, Any]]) -> tuple[list[str], n
     return labels, pooled
 
 
-def differ(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+def differ(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool | None:
     """Whether two accuracies lie further apart than their 95 % intervals explain.
 
     The standard error of each is its interval's width over 2 * 1.96; the two are taken as independent.
     """
+    if a["ci95"] is None or b["ci95"] is None:
+        return None
     quantile = NormalDist().inv_cdf(0.975)
     errors = [(m["ci95"][1] - m["ci95"][0]) / (2 * quantile) for m in (a, b)]
     return abs(a["accuracy"] - b["accuracy"]) > quantile * math.hypot(*errors)
@@ -222,9 +224,9 @@ def _over_seeds(
     return {"per_seed": rows, "seed_std": {key: _std([row[key] for row in rows]) for key in keys}}
 
 
-def _interval(kind: str, seeds: Sequence[int], metrics: Sequence[Mapping[str, Any]]) -> list[float]:
+def _interval(kind: str, seeds: Sequence[int], metrics: Sequence[Mapping[str, Any]]) -> list[float] | None:
     if kind != "leave_one_group_out":
-        return [fmean(m["ci95"][side] for m in metrics) for side in (0, 1)]
+        return _mean_bounds([m["ci95"] for m in metrics])
     bounds = []
     for seed in dict.fromkeys(seeds):
         own = [m for s, m in zip(seeds, metrics, strict=True) if s == seed]
@@ -232,7 +234,13 @@ def _interval(kind: str, seeds: Sequence[int], metrics: Sequence[Mapping[str, An
         flags = np.concatenate([np.arange(m["n_test"]) < h for m, h in zip(own, hits, strict=True)])
         groups = [str(i) for i, m in enumerate(own) for _ in range(m["n_test"])]
         bounds.append(confidence_interval(flags, groups))
-    return [fmean(b[side] for b in bounds) for side in (0, 1)]
+    return _mean_bounds(bounds)
+
+
+def _mean_bounds(bounds: Sequence[Sequence[float] | None]) -> list[float] | None:
+    """The mean of intervals; None where one of them is not known."""
+    known = [b for b in bounds if b is not None]
+    return [fmean(b[side] for b in known) for side in (0, 1)] if len(known) == len(bounds) else None
 
 
 def _compare(made: Sequence[Round], metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -243,7 +251,7 @@ def _compare(made: Sequence[Round], metrics: Sequence[Mapping[str, Any]]) -> dic
         sides[part] = {
             "accuracy": fmean(m["accuracy"] for m in own),
             "std": _std([m["accuracy"] for m in own]),
-            "ci95": [fmean(m["ci95"][side] for m in own) for side in (0, 1)],
+            "ci95": _mean_bounds([m["ci95"] for m in own]),
         }
     return {"compared": sides, "differ": differ(sides[RANDOM], sides[BY_GROUP])}
 

@@ -6,6 +6,7 @@ from typing import Any
 from . import markup
 from .data import Comparison, ReportData
 
+TOO_FEW_GROUPS = "too few groups for an interval: test videos of five groups or more would give one"
 _SPLIT_WORDS = {"test": "held-out", "val": "validation", "train": "training"}
 
 
@@ -14,7 +15,7 @@ def result_section(data: ReportData) -> str:
     metrics = data.metrics
     accuracy = markup.finite(metrics.get("accuracy"))
     if accuracy is None:
-        return '<section id="result"><p class="lead">This run has not been evaluated yet.</p></section>'
+        return ""
     return (
         f'<section id="result"><div class="headline"><p class="big">{markup.percent(accuracy)}</p>'
         f'<p class="lead">{_sentence(data)}</p></div>{ruler(metrics)}'
@@ -34,8 +35,10 @@ def _sentence(data: ReportData) -> str:
     interval = _interval(metrics)
     if interval:
         text += f", 95\u202f% interval {markup.percent(interval[0])} to {markup.percent(interval[1])}"
+    elif "ci95" in metrics:
+        text += f"; {TOO_FEW_GROUPS}"
     majority = markup.finite(metrics.get("majority_baseline"))
-    if majority is not None:
+    if majority:
         text += f"; always guessing the largest class: <b>{markup.percent(majority)}</b>"
     return f"{text}."
 
@@ -53,7 +56,7 @@ def ruler(metrics: Mapping[str, Any]) -> str:
     if interval:
         left, width = 100 * interval[0], 100 * (interval[1] - interval[0])
         band = f'<span class="band" style="left:{left:.2f}%;width:{width:.2f}%"></span>'
-    if majority is not None:
+    if majority:
         base = f'<span class="base" style="left:{100 * majority:.2f}%"></span>'
         tag = f'<span class="base-tag" style="--at:{100 * majority:.2f}%">largest class</span>'
     scale = "".join(f'<span class="tick" style="left:{at}%">{at}</span>' for at in (0, 25, 50, 75, 100))

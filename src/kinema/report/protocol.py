@@ -48,11 +48,11 @@ def _compared(protocol: Mapping[str, Any]) -> Table:
         (name, _with_spread(side["accuracy"], side["std"]), _interval(side["ci95"]))
         for name, side in protocol["compared"].items()
     ]
-    note = (
-        "The two differ by more than their uncertainty: at random, clips of one group are on both sides."
-        if protocol["differ"]
-        else "The two do not differ by more than their uncertainty."
-    )
+    note = {
+        True: "The two differ by more than their uncertainty: random splits cut groups.",
+        False: "The two do not differ by more than their uncertainty.",
+        None: "There are too few groups to say whether the two differ.",
+    }[protocol["differ"]]
     return Table("Random beside group-aware", ("split", "accuracy", "95 % interval"), rows, note)
 
 
@@ -60,5 +60,7 @@ def _with_spread(mean: float, std: float | None) -> str:
     return percent(mean) if std is None else f"{percent(mean)} ± {percent(std)}"
 
 
-def _interval(bounds: list[float]) -> str:
+def _interval(bounds: list[float] | None) -> str:
+    if bounds is None:
+        return "too few groups"
     return f"{percent(bounds[0])} to {percent(bounds[1])}"

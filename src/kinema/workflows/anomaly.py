@@ -16,6 +16,7 @@ from .anomaly_report import write_anomaly_report
 from .context import Context
 from .events import SILENT, Events
 from .extract import extract_streams
+from .folders import writable
 
 
 def fit_anomaly(
@@ -39,7 +40,7 @@ def fit_anomaly(
     loaded = load(run, context.resources)
     dataset = load_dataset(data, layout=options.layout, split=options.split)
     _check(dataset, options)
-    folder = _folder(Path(out))
+    folder = writable(Path(out))
     extracted = extract_streams(dataset.records, loaded.streams, context)
     judged = fit_detector(loaded, extracted, options, run=os.path.abspath(run), events=events)
     save_detector(folder, judged.detector)
@@ -56,11 +57,3 @@ def _check(dataset: Dataset, options: AnomalyOptions) -> None:
         raise UsageError(
             f"no class '{unknown[0]}' in {dataset.root}; it has {', '.join(dataset.labels) or 'no labels'}"
         )
-
-
-def _folder(out: Path) -> Path:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"cannot write to {out} ({error.strerror}); choose another --out") from None
-    return out

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..datasets import Dataset
 from ..extraction.extract import digest_files
 from ..features.store import FeatureStore, default_features
 from ..resources import Resources
@@ -39,6 +40,10 @@ class Context:
             self._digests |= found
             self._unreadable |= unreadable
         return self._digests
+
+    def identified(self, dataset: Dataset) -> Dataset:
+        """The dataset whose records carry the content of their files, where they can be read."""
+        return dataset.with_contents(self.digests(dataset.records))
 
     def unreadable(self, record: VideoRecord) -> str | None:
         """Why a file could not be hashed, or None."""

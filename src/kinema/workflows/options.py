@@ -11,11 +11,11 @@ Subsets = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class TrainOptions:
-    """How the data is read, whether to start afresh, and which classes are also scored by themselves."""
+    """How the data is read, whether a run that is there is replaced, and which classes are scored apart."""
 
     layout: str = "auto"
     split: int = 1
-    fresh: bool = False
+    overwrite: bool = False
     subsets: Subsets | None = None
 
 

@@ -6,36 +6,30 @@ protocol's own split; under leave-one-group-out the one trained on the most vide
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..atomic import write_text
+import numpy as np
+
 from ..datasets import carve_validation, check_trainable, load_dataset
 from ..errors import UsageError
+from ..evaluation.predictions import Answers, read_predictions
 from ..evaluation.protocols import Round, counted_rounds, rounds, summarise
 from ..extraction.loaded import NO_WEIGHTS, LoadedStream, load_streams
 from ..inference.predictor import load
-from ..keys import fingerprint, video_key
+from ..keys import fingerprint
 from ..recipe import Protocol, Recipe, Training, changed
 from ..run import load_run, save_run
 from ..types import VideoRecord
 from .context import Context
-from .evaluate import evaluate_model
+from .evaluate_model import Evaluation
 from .extract import extract_streams
+from .finished import FILE as FINISHED
+from .finished import finished, mark_finished, training_digest
 from .options import TrainOptions, TrainResult
 from .train_once import train_once
 from .write_report import RunFacts, write_results
-
-MARKER = "round.json"
-
-
-@dataclass(slots=True)
-class _Done:
-    """A finished round: metrics.json's content and the warnings of its report."""
-
-    metrics: dict[str, Any]
-    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -56,7 +50,7 @@ def train_protocol(
     that does not fit the protocol is refused before anything is computed.
     """
     made = rounds(
-        lambda split: load_dataset(data, layout=options.layout, split=split),
+        lambda split: context.identified(load_dataset(data, layout=options.layout, split=split)),
         recipe.protocol,
         recipe.training.seed,
         split=options.split,
@@ -65,15 +59,20 @@ def train_protocol(
     for one in made:
         _check(one)
     streams = load_streams(recipe.streams, context.resources, advice=NO_WEIGHTS)
+    digest = fingerprint({"rounds": [_digest(one, recipe, streams) for one in made]})
+    whole = None if options.overwrite else finished(out, digest)
+    if whole is not None:
+        context.events.note(f"{out} is finished: accuracy {whole.metrics['accuracy']:.1%}")
+        return whole
     prepared = _prepare(made, recipe, streams, context)
     done = []
     for number, one in enumerate(prepared.rounds, start=1):
         seed = f", seed {one.seed}" if recipe.protocol.seeds > 1 else ""
         context.events.step(f"round {number} of {len(made)}: {one.part}{seed}")
-        own = _round_recipe(recipe, one)
-        digest = _digest(one, own, streams, context.digests(one.dataset.records))
-        done.append(_round(one, own, out / "rounds" / one.folder, digest, options, context))
-    return _whole(prepared, done, recipe, out, options, context)
+        done.append(_round(one, recipe, streams, out / "rounds" / one.folder, options, context))
+    result = _whole(prepared, done, recipe, out, context)
+    mark_finished(result, digest, recipe)
+    return result
 
 
 def _needs_validation(training: Training) -> bool:
@@ -124,50 +123,32 @@ def _round_recipe(recipe: Recipe, one: Round) -> Recipe:
     return changed(recipe, {"training.seed": one.seed, "protocol": Protocol().model_dump(mode="json")})
 
 
-def _digest(
-    one: Round, recipe: Recipe, streams: Mapping[str, LoadedStream], digests: Mapping[Path, str]
-) -> str:
-    """Everything that decides a round's result: recipe, weights, the content and the split of its videos."""
-    keyed = [r for r in one.dataset.records if r.path in digests]
-    return fingerprint(
-        {
-            "recipe": recipe.model_dump(mode="json"),
-            "streams": {name: stream.settings() for name, stream in streams.items()},
-            "videos": [[video_key(digests[r.path], r), r.label, r.group, r.split] for r in keyed],
-        }
-    )
+def _digest(one: Round, recipe: Recipe, streams: Mapping[str, LoadedStream]) -> str:
+    return training_digest(_round_recipe(recipe, one), streams, one.dataset.records)
 
 
 def _round(
-    one: Round, recipe: Recipe, folder: Path, digest: str, options: TrainOptions, context: Context
-) -> _Done:
-    found = None if options.fresh else _finished(folder, digest)
-    if found is not None:
-        context.events.note(f"{folder.name} is finished: accuracy {found.metrics['accuracy']:.1%}")
-        return found
+    one: Round,
+    recipe: Recipe,
+    streams: Mapping[str, LoadedStream],
+    folder: Path,
+    options: TrainOptions,
+    context: Context,
+) -> TrainResult:
+    """Train a round that is not finished. One of other settings belongs to a whole that nobody finished."""
     folder.mkdir(parents=True, exist_ok=True)
-    result = train_once(one.dataset, recipe, folder, options, context)
-    warnings = list(dict.fromkeys(result.warnings))
-    write_text(folder / MARKER, json.dumps({"fingerprint": digest, "warnings": warnings}))
-    return _Done(result.metrics, warnings)
-
-
-def _finished(folder: Path, digest: str) -> _Done | None:
-    """What a finished round of the same settings found; None where there is none."""
     try:
-        marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        return _Done(metrics, marker["warnings"]) if marker["fingerprint"] == digest else None
-    except (OSError, ValueError, KeyError):
-        return None
+        finished(folder, _digest(one, recipe, streams))
+    except UsageError:
+        (folder / FINISHED).unlink(missing_ok=True)
+    return train_once(one.dataset, _round_recipe(recipe, one), folder, options, context)
 
 
 def _whole(
     prepared: _Prepared,
-    done: Sequence[_Done],
+    done: Sequence[TrainResult],
     recipe: Recipe,
     out: Path,
-    options: TrainOptions,
     context: Context,
 ) -> TrainResult:
     """Make `out` a run: the model of one round, the metrics and warnings of all."""
@@ -185,12 +166,14 @@ def _whole(
         context.events.warn(warnings[-1])
     chosen = made[_model_round(recipe.protocol.kind, made)]
     metrics["protocol"]["model"] = f"rounds/{chosen.folder}"
-    _write_run(chosen, metrics, warnings, prepared.quarantined, recipe, out, context)
+    counted = [made[i] for i in counted_rounds(recipe.protocol.kind, made)]
+    _write_run(chosen, counted, metrics, warnings, prepared.quarantined, recipe, out, context)
     return TrainResult(out, metrics, warnings)
 
 
 def _write_run(
     chosen: Round,
+    counted: Sequence[Round],
     metrics: dict[str, Any],
     warnings: list[str],
     quarantined: dict[str, str],
@@ -198,19 +181,20 @@ def _write_run(
     out: Path,
     context: Context,
 ) -> None:
-    """Write the chosen round's model as the run `out`; its film strips and curves are shown in the report."""
+    """Write the chosen round's model and curves as the run `out`, with the answers of all counted rounds."""
     folder = out / "rounds" / chosen.folder
     # `none` is for what is trained: the run itself remembers that its values were random.
     resources = replace(context.resources, weights=context.resources.folder)
     loaded = load(folder, resources)
     spec, data = loaded.config.recipe.training, loaded.config.data
     records = carve_validation(chosen.dataset.records, spec.val_fraction, spec.seed)
-    extracted = extract_streams(tuple(records), loaded.streams, context)
+    answers = _answers(counted, out)
+    shown = {r.id: r for r in [*answers.records, *records]}
+    extracted = extract_streams(tuple(shown.values()), loaded.streams, context)
     extracted.quarantined |= quarantined
-    dataset = replace(chosen.dataset, records=tuple(extracted.records))
-    model = loaded.sequences.model
-    evaluation = evaluate_model(model, extracted, dataset, train_counts=data["train_counts"])
-    evaluation.metrics = metrics
+    usable = {r.id for r in extracted.records}
+    dataset = replace(chosen.dataset, records=tuple(r for r in records if r.id in usable))
+    evaluation = Evaluation(answers, Answers((), np.zeros((0, len(loaded.labels)))), metrics)
     config = replace(
         loaded.config,
         recipe=changed(loaded.config.recipe, {"protocol": recipe.protocol.model_dump(mode="json")}),
@@ -219,8 +203,21 @@ def _write_run(
     save_run(out, config, load_run(folder)[1])
     rows = (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()
     history = [json.loads(row) for row in rows]
-    facts = RunFacts(out, config, dataset, extracted, model, history, {}, warnings)
+    facts = RunFacts(out, config, dataset, extracted, loaded.sequences.model, history, {}, warnings)
     write_results(facts, evaluation, context.events)
+
+
+def _answers(counted: Sequence[Round], out: Path) -> Answers:
+    """What every counted round answered for its test videos."""
+    records, rows = [], []
+    for one in counted:
+        scores = read_predictions(out / "rounds" / one.folder / "predictions.csv")
+        for record in one.dataset.part("test"):
+            row = scores.get((record.name, record.part))
+            if row is not None:
+                records.append(record)
+                rows.append(row)
+    return Answers(records, np.stack(rows))
 
 
 def _model_round(kind: str, made: Sequence[Round]) -> int:
@@ -230,7 +227,7 @@ def _model_round(kind: str, made: Sequence[Round]) -> int:
     return max(counted, key=lambda i: len(made[i].dataset.part("train")))
 
 
-def _warnings(made: Sequence[Round], done: Sequence[_Done], kind: str) -> list[str]:
+def _warnings(made: Sequence[Round], done: Sequence[TrainResult], kind: str) -> list[str]:
     """Warnings of all rounds as they are, those of some with the rounds' names.
 
     Under leave-one-group-out the latter stay in the rounds' own reports: a group lacks classes by design.

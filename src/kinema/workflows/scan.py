@@ -4,7 +4,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -87,8 +87,8 @@ def scan(
     """
     dataset = load_dataset(data, layout=layout, split=split)
     facts, broken = _probe_all(dataset.records, exact, events)
-    usable = [r for r in dataset.records if r.name in facts]
-    duplicates = find_duplicates(usable, {name: fact.digest for name, fact in facts.items()})
+    usable = [replace(r, content=facts[r.name].digest) for r in dataset.records if r.name in facts]
+    duplicates = find_duplicates(usable)
     leaks = find_leaks(usable)
     beyond = [r.id for r in usable if _ends_beyond(r, facts[r.name])]
     warnings = [*dataset.warnings, *_warnings(broken, beyond, duplicates, leaks)]
@@ -191,7 +191,7 @@ def _group(leak: Leak) -> str:
 def _refusal(dataset: Dataset, usable: list[VideoRecord]) -> str:
     """Why training would refuse the readable part of the data; empty where it would not."""
     try:
-        check_trainable(ensure_split(dataclasses.replace(dataset, records=tuple(usable))))
+        check_trainable(ensure_split(replace(dataset, records=tuple(usable))))
     except UsageError as error:
         return str(error)
     return ""

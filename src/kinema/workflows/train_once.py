@@ -16,7 +16,6 @@ from ..atomic import write_text
 from ..datasets import Dataset, carve_validation, check_trainable
 from ..extraction.extracted import Extracted
 from ..extraction.loaded import NO_WEIGHTS, TRAINED, LoadedStream, load_streams
-from ..keys import fingerprint
 from ..model.build import build_recognizer
 from ..model.recognizer import Recognizer
 from ..model.separate import SeparateRecognizer
@@ -31,9 +30,11 @@ from ..training.separate import fit_separate
 from ..training.stage import FitOptions, Row
 from .backbone_stage import backbone_stage
 from .context import Context
-from .evaluate import evaluate_model
+from .evaluate_model import evaluate_model
 from .events import Events
 from .extract import extract_streams
+from .finished import FILE as FINISHED
+from .finished import finished, mark_finished, training_digest
 from .options import TrainOptions, TrainResult
 from .write_report import RunFacts, data_warnings, write_results
 
@@ -44,10 +45,15 @@ def train_once(
     """Train on a dataset that has its split and write the run to `folder`; see `kinema.workflows.train`."""
     events, clock = context.events, Clock()
     warnings = [*dataset.warnings, *check_trainable(dataset)]
-    recipe = changed(recipe, {"data.classes": len(dataset.labels)})
+    asked, recipe = recipe, changed(recipe, {"data.classes": len(dataset.labels)})
     streams = load_streams(recipe.streams, context.resources, advice=NO_WEIGHTS)
-    resume = _resumable(folder / "checkpoints", recipe, dataset, options.fresh)
-    kept = Kept() if options.fresh else kept_in(folder)
+    digest = training_digest(recipe, streams, dataset.records)
+    done = None if options.overwrite else finished(folder, digest)
+    if done is not None:
+        events.note(f"{folder} is finished: accuracy {done.metrics['accuracy']:.1%}")
+        return done
+    resume = _resumable(folder, digest, options.overwrite)
+    kept = kept_in(folder)
     fit_options = FitOptions(
         folder / "checkpoints",
         resume,
@@ -86,8 +92,10 @@ def train_once(
     save_run(folder, config, state | flat_state(_trained_modules(streams)))
     facts = RunFacts(folder, config, dataset, extracted, model, history, clock.seconds, warnings)
     write_results(facts, evaluation, events)
+    result = TrainResult(folder, evaluation.metrics, list(dict.fromkeys(warnings)))
+    mark_finished(result, digest, asked)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    return TrainResult(folder, evaluation.metrics, warnings)
+    return result
 
 
 def _with_validation(dataset: Dataset, recipe: Recipe) -> tuple[Any, ...]:
@@ -167,16 +175,17 @@ def _trained_modules(streams: Mapping[str, LoadedStream]) -> dict[str, torch.nn.
     }
 
 
-def _resumable(checkpoints: Path, recipe: Recipe, dataset: Dataset, fresh: bool) -> bool:
-    """Whether the checkpoints here belong to exactly this training; others are removed."""
-    videos = [[r.id, r.label, r.split] for r in dataset.records]
-    digest = fingerprint({"recipe": recipe.model_dump(mode="json"), "videos": videos})
+def _resumable(folder: Path, digest: str, anew: bool) -> bool:
+    """Whether the checkpoints here belong to exactly this training; others are removed, and no finished
+    training is here any more."""
+    (folder / FINISHED).unlink(missing_ok=True)
+    checkpoints = folder / "checkpoints"
     marker = checkpoints / "training.json"
     try:
         same = json.loads(marker.read_text(encoding="utf-8"))["fingerprint"] == digest
     except (OSError, ValueError, KeyError):
         same = False
-    if same and not fresh:
+    if same and not anew:
         return True
     shutil.rmtree(checkpoints, ignore_errors=True)
     write_text(marker, json.dumps({"fingerprint": digest}))

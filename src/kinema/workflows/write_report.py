@@ -14,6 +14,7 @@ import torch
 from .. import __version__
 from ..atomic import atomic_open, write_text
 from ..datasets import Dataset, find_duplicates, find_leaks
+from ..evaluation.predictions import write_predictions
 from ..evaluation.score import step_labels
 from ..extraction.extracted import Extracted
 from ..model.build import trainable_parameters
@@ -27,9 +28,10 @@ from ..report.model_card import model_card
 from ..report.protocol import protocol_section
 from ..report.render import write_report
 from ..run import RunConfig
-from .evaluate import Evaluation
+from .evaluate_model import Evaluation
 from .events import Events
 from .memory import peak_memory
+from .seen import write_seen
 from .strips import strip_of
 
 
@@ -49,14 +51,23 @@ class RunFacts:
 
 
 def write_results(facts: RunFacts, evaluation: Evaluation, events: Events) -> None:
-    """Write metrics.json, history.jsonl, report.html and README.md into the run's folder."""
-    write_text(facts.folder / "metrics.json", json.dumps(evaluation.metrics, indent=2) + "\n")
+    """Write the evaluation, history.jsonl, training_videos.csv and README.md into the run's folder."""
     with atomic_open(facts.folder / "history.jsonl") as file:
         file.writelines(json.dumps(row) + "\n" for row in facts.history)
+    write_seen(facts.folder, facts.dataset.records)
+    data = write_evaluation(facts, evaluation, events)
+    write_text(facts.folder / "README.md", model_card(data))
+
+
+def write_evaluation(facts: RunFacts, evaluation: Evaluation, events: Events) -> ReportData:
+    """Write metrics.json, predictions.csv and report.html into the folder; returns what the report shows."""
+    write_text(facts.folder / "metrics.json", json.dumps(evaluation.metrics, indent=2) + "\n")
+    answers = [evaluation.tested, evaluation.validated]
+    write_predictions(facts.folder / "predictions.csv", facts.config.labels, answers)
     events.step("writing the report")
     data = report_data(facts, evaluation)
     write_report(facts.folder / "report.html", data)
-    write_text(facts.folder / "README.md", model_card(data))
+    return data
 
 
 def report_data(facts: RunFacts, evaluation: Evaluation) -> ReportData:
@@ -95,7 +106,7 @@ def data_warnings(dataset: Dataset, extracted: Extracted) -> list[str]:
     leaks = [leak for leak in find_leaks(dataset.records) if leak.same_class]
     if leaks:
         warnings.append(f"{len(leaks)} groups have videos in train and in test: the score is too high")
-    crossing = [d for d in _duplicates(dataset, extracted) if d.across_splits]
+    crossing = [d for d in find_duplicates(dataset.records) if d.across_splits]
     if crossing:
         warnings.append(
             f"{len(crossing)} files are in train and in test under two names: {', '.join(crossing[0].names)}"
@@ -126,11 +137,6 @@ def _absent_streams(dataset: Dataset, extracted: Extracted) -> list[str]:
     ]
 
 
-def _duplicates(dataset: Dataset, extracted: Extracted) -> list[Any]:
-    digests = {r.name: extracted.digests[r.path] for r in dataset.records if r.path in extracted.digests}
-    return find_duplicates(dataset.records, digests)
-
-
 def _dataset_facts(facts: RunFacts) -> DatasetFacts:
     dataset = facts.dataset
     counts = {label: {split: n for split, n in row.items() if n} for label, row in dataset.counts().items()}
@@ -141,7 +147,7 @@ def _dataset_facts(facts: RunFacts) -> DatasetFacts:
         counts=counts,
         absent=facts.absent,
         quarantined=sorted(facts.extracted.quarantined.items()),
-        duplicates=[" = ".join(d.names) for d in _duplicates(dataset, facts.extracted)],
+        duplicates=[" = ".join(d.names) for d in find_duplicates(dataset.records)],
         leaks=[
             f"{leak.label or ''} {leak.group}: {leak.train} train, {leak.test} test".strip()
             for leak in find_leaks(dataset.records)
@@ -151,15 +157,20 @@ def _dataset_facts(facts: RunFacts) -> DatasetFacts:
 
 def _samples(facts: RunFacts, evaluation: Evaluation) -> list[Sample]:
     """The surest hits and the worst misses, as film strips."""
-    hits, misses = surest_and_worst(evaluation.scores, evaluation.truth)
+    labels, tested = facts.config.labels, evaluation.tested
+    truth = np.array([labels.index(r.label or "") for r in tested.records])
+    hits, misses = surest_and_worst(tested.scores, truth)
     return [_sample(facts, evaluation, i) for i in [*hits, *misses]]
 
 
 def _sample(facts: RunFacts, evaluation: Evaluation, index: int) -> Sample:
-    record, scores, labels = evaluation.records[index], evaluation.scores[index], facts.config.labels
+    tested, labels = evaluation.tested, facts.config.labels
+    record, scores = tested.records[index], tested.scores[index]
     strip, steps = strip_of(facts.extracted, record)
     tags: tuple[str, ...] = ()
-    if strip is not None and facts.config.recipe.classifier.per_step:
+    # With several rounds, the model here is not the one that answered for every video.
+    own = record in facts.dataset.part("test")
+    if strip is not None and own and facts.config.recipe.classifier.per_step:
         found = step_labels(facts.model, facts.extracted.items([record], labels)[0])
         tags = tuple(labels[found[step]] for step in steps)
     top = tuple((labels[i], float(scores[i])) for i in np.argsort(-scores, kind="stable")[:3])
