@@ -73,7 +73,7 @@ def test_metrics(tiny_run: Path) -> None:
     confusion = np.array(found["confusion"])
     assert confusion.sum() == found["n_test"] > 0
     assert found["accuracy"] == pytest.approx(np.trace(confusion) / confusion.sum())
-    assert found["ci95"][0] <= found["accuracy"] <= found["ci95"][1]
+    assert found["ci95"] is None, "one actor is tested: too few groups for an interval"
     assert found["top3"] == 1.0
     assert [row["label"] for row in found["per_class"]] == ["strike_bell", "strike_drum", "waving"]
 

@@ -27,7 +27,19 @@ def protocol_section(protocol: Mapping[str, Any]) -> Section:
         rows = [(r["seed"], percent(r["accuracy"])) for r in protocol["per_seed"]]
         spread = percent(protocol["seed_std"]["accuracy"])
         tables.append(Table("Seeds", ("seed", "accuracy"), rows, f"standard deviation over seeds: {spread}"))
-    return Section("Protocol", _KINDS[protocol["kind"]], tuple(tables))
+    intro = f"{_KINDS[protocol['kind']]}{_model(protocol)}"
+    return Section("Protocol", intro, tuple(tables))
+
+
+def _model(protocol: Mapping[str, Any]) -> str:
+    """Which round's model the run holds."""
+    own = next((r for r in protocol["rounds"] if r.get("run") == protocol.get("model")), None)
+    if own is None:
+        return ""
+    return (
+        f" The saved model is the model of round {own['name']}, seed {own['seed']}, which reached"
+        f" {percent(own['accuracy'])} itself."
+    )
 
 
 def _rounds(protocol: Mapping[str, Any]) -> Table:

@@ -79,15 +79,18 @@ def _footer(run: ReportData) -> str:
 
 
 def _clips_section(run: ReportData) -> str:
-    """The surest hits and the worst misses as film strips."""
+    """The surest hits and the worst misses as film strips, and every other miss by name."""
     index = {label: row for row, label in enumerate(run.labels)}
     hits = [sample for sample in run.samples if sample.correct]
     misses = [sample for sample in run.samples if not sample.correct]
+    shown = [sample for sample in misses if sample.strip is not None] or misses
+    others = [sample for sample in misses if sample not in shown]
     groups = "".join(
         f'<div class="group"><h3>{title}</h3><p class="note">{note}</p>{clip_cards(samples, index)}</div>'
         for title, note, samples in (
-            ("Worst misses", "Wrong answers; those furthest above the true class first.", misses),
-            ("Surest hits", "Right answers with the highest scores.", hits),
+            ("Worst misses", "Wrong answers; those furthest above the true class first.", shown),
+            ("Other misses", "All other wrong answers, by name.", others),
+            ("Surest hits", "Right answers with the highest scores, one of each class first.", hits),
         )
         if samples
     )

@@ -35,7 +35,7 @@ def training_digest(
 
 def asked_for(recipe: Recipe) -> str:
     """Digest of a recipe as it was asked for, before anything is known of the data."""
-    return fingerprint(recipe.model_dump(mode="json"))
+    return fingerprint(recipe.model_dump(mode="json", exclude={"data"}))
 
 
 def mark_finished(result: TrainResult, digest: str, recipe: Recipe) -> None:
@@ -44,13 +44,13 @@ def mark_finished(result: TrainResult, digest: str, recipe: Recipe) -> None:
     write_text(result.run / FILE, json.dumps(marker, indent=2) + "\n")
 
 
-def finished(folder: Path, digest: str) -> TrainResult | None:
-    """What a finished training of this digest found; None where the folder holds no finished training.
+def finished(folder: Path, digest: str, *, overwrite: bool = False) -> TrainResult | None:
+    """What a finished training of this digest found; None where the folder holds none.
 
-    Raises `UsageError` where it holds another one: a result is not overwritten unasked.
+    Raises `UsageError` where it holds another one, unless `overwrite`: no result is replaced unasked.
     """
     marker = _marker(folder)
-    if marker is None:
+    if marker is None or (overwrite and marker["fingerprint"] != digest):
         return None
     if marker["fingerprint"] != digest:
         raise _occupied(folder, "on other videos or with other weights")

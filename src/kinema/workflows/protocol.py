@@ -60,10 +60,12 @@ def train_protocol(
         _check(one)
     streams = load_streams(recipe.streams, context.resources, advice=NO_WEIGHTS)
     digest = fingerprint({"rounds": [_digest(one, recipe, streams) for one in made]})
-    whole = None if options.overwrite else finished(out, digest)
-    if whole is not None:
+    whole = finished(out, digest, overwrite=options.overwrite)
+    if whole is not None and not options.overwrite:
         context.events.note(f"{out} is finished: accuracy {whole.metrics['accuracy']:.1%}")
         return whole
+    # Rounds that the new whole shares with the old one stay, unless all of it is wanted anew.
+    options = replace(options, overwrite=whole is not None)
     prepared = _prepare(made, recipe, streams, context)
     done = []
     for number, one in enumerate(prepared.rounds, start=1):
@@ -137,9 +139,7 @@ def _round(
 ) -> TrainResult:
     """Train a round that is not finished. One of other settings belongs to a whole that nobody finished."""
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        finished(folder, _digest(one, recipe, streams))
-    except UsageError:
+    if finished(folder, _digest(one, recipe, streams), overwrite=True) is None:
         (folder / FINISHED).unlink(missing_ok=True)
     return train_once(one.dataset, _round_recipe(recipe, one), folder, options, context)
 

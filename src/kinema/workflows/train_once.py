@@ -48,8 +48,8 @@ def train_once(
     asked, recipe = recipe, changed(recipe, {"data.classes": len(dataset.labels)})
     streams = load_streams(recipe.streams, context.resources, advice=NO_WEIGHTS)
     digest = training_digest(recipe, streams, dataset.records)
-    done = None if options.overwrite else finished(folder, digest)
-    if done is not None:
+    done = finished(folder, digest, overwrite=options.overwrite)
+    if done is not None and not options.overwrite:
         events.note(f"{folder} is finished: accuracy {done.metrics['accuracy']:.1%}")
         return done
     resume = _resumable(folder, digest, options.overwrite)

@@ -34,6 +34,8 @@ from .memory import peak_memory
 from .seen import write_seen
 from .strips import strip_of
 
+STRIPS = 12  # misses that are shown, and not only named
+
 
 @dataclass(slots=True)
 class RunFacts:
@@ -156,25 +158,28 @@ def _dataset_facts(facts: RunFacts) -> DatasetFacts:
 
 
 def _samples(facts: RunFacts, evaluation: Evaluation) -> list[Sample]:
-    """The surest hits and the worst misses, as film strips."""
+    """The surest hits and the worst misses as film strips, all further misses by name."""
     labels, tested = facts.config.labels, evaluation.tested
     truth = np.array([labels.index(r.label or "") for r in tested.records])
-    hits, misses = surest_and_worst(tested.scores, truth)
-    return [_sample(facts, evaluation, i) for i in [*hits, *misses]]
+    hits, misses = surest_and_worst(tested.scores, truth, misses=len(truth))
+    strips = {*hits, *misses[:STRIPS]}
+    return [_sample(facts, evaluation, i, strip=i in strips) for i in [*hits, *misses]]
 
 
-def _sample(facts: RunFacts, evaluation: Evaluation, index: int) -> Sample:
+def _sample(facts: RunFacts, evaluation: Evaluation, index: int, *, strip: bool) -> Sample:
     tested, labels = evaluation.tested, facts.config.labels
     record, scores = tested.records[index], tested.scores[index]
-    strip, steps = strip_of(facts.extracted, record)
+    top = tuple((labels[i], float(scores[i])) for i in np.argsort(-scores, kind="stable")[:3])
+    if not strip:
+        return Sample(record.name, record.label, top)
+    film, steps = strip_of(facts.extracted, record)
     tags: tuple[str, ...] = ()
     # With several rounds, the model here is not the one that answered for every video.
     own = record in facts.dataset.part("test")
-    if strip is not None and own and facts.config.recipe.classifier.per_step:
+    if film is not None and own and facts.config.recipe.classifier.per_step:
         found = step_labels(facts.model, facts.extracted.items([record], labels)[0])
         tags = tuple(labels[found[step]] for step in steps)
-    top = tuple((labels[i], float(scores[i])) for i in np.argsort(-scores, kind="stable")[:3])
-    return Sample(record.name, record.label, top, strip, tags)
+    return Sample(record.name, record.label, top, film, tags)
 
 
 def _cost(facts: RunFacts) -> Cost:
