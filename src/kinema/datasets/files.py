@@ -1,7 +1,5 @@
 """Finding video files on disk: which names count as videos, and where a dataset keeps its folders."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -28,7 +26,7 @@ class Listing:
     others: Counter[str] = field(default_factory=Counter)
     unreadable: list[str] = field(default_factory=list)
 
-    def add(self, other: Listing) -> None:
+    def add(self, other: "Listing") -> None:
         """Takes over the counts of another listing, not its videos."""
         self.others += other.others
         self.unreadable += other.unreadable

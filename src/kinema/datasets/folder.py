@@ -8,15 +8,8 @@ from .dataset import Dataset, present_labels, shown_name, some
 from .files import VIDEO_SUFFIXES, Listing, folders_in, list_videos, visible
 from .splits import infer_group
 
-SPLIT_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
+_NAMES = {"train": "train training", "val": "val valid validation", "test": "test testing"}
+SPLIT_FOLDERS = {name: split for split, names in _NAMES.items() for name in names.split()}
 
 
 def scan(root: Path, *, split: int | None = None) -> Dataset:
@@ -40,7 +33,8 @@ def scan(root: Path, *, split: int | None = None) -> Dataset:
                 empty.append(shown_name(class_folder, root))
         if empty:
             warnings.append(f"class folders without videos, left out: {some(empty)}")
-        warnings += _strays(root, folder)
+        if strays := [shown_name(path, root) for path in _loose_videos(folder)]:
+            warnings.append(f"videos outside any class folder are left out: {some(strays)}")
     if not records:
         records = [_record(root, path, None, None) for path in _loose_videos(root)]
         warnings = ["the videos lie in no class folders: they have no labels"]
@@ -73,17 +67,9 @@ def _split_folders(root: Path, warnings: list[str]) -> list[tuple[str | None, Pa
     return list(named)
 
 
-def _strays(root: Path, folder: Path) -> list[str]:
-    strays = [shown_name(path, root) for path in _loose_videos(folder)]
-    return [f"videos outside any class folder are left out: {some(strays)}"] if strays else []
-
-
 def _loose_videos(folder: Path) -> list[Path]:
-    return sorted(
-        p
-        for p in folder.iterdir()
-        if visible(p.name) and p.suffix.lower() in VIDEO_SUFFIXES and not p.is_dir()
-    )
+    videos = (p for p in folder.iterdir() if visible(p.name) and p.suffix.lower() in VIDEO_SUFFIXES)
+    return sorted(p for p in videos if not p.is_dir())
 
 
 def _record(root: Path, path: Path, label: str | None, split: str | None) -> VideoRecord:

@@ -48,8 +48,7 @@ def split_randomly(
 ) -> list[VideoRecord]:
     """A random split, stratified by class, that ignores groups; parts of one file stay together.
 
-    Where clips share actors or scenes its score is too high: use it beside `split_by_group`, to see
-    by how much, or where no groups are known.
+    Where clips share actors or scenes its score is too high.
     """
     chosen = choose_units([str(r.path) for r in records], _labels(records), test_fraction, seed)
     return _tested(records, chosen)
@@ -61,20 +60,17 @@ def carve_validation(records: Sequence[VideoRecord], fraction: float, seed: int 
     Returns the records unchanged if the fraction is 0 or if there are validation records already.
     """
     train = [i for i, r in enumerate(records) if r.split == "train"]
-    out = list(records)
     if fraction <= 0 or not train or any(r.split == "val" for r in records):
-        return out
+        return list(records)
     part = [records[i] for i in train]
-    for i, chosen in zip(train, choose_units(_groups(part), _labels(part), fraction, seed), strict=True):
-        if chosen:
-            out[i] = replace(records[i], split="val")
-    return out
+    chosen = choose_units(_groups(part), _labels(part), fraction, seed)
+    moved = {i for i, c in zip(train, chosen, strict=True) if c}
+    return [replace(r, split="val") if i in moved else r for i, r in enumerate(records)]
 
 
 def leave_one_group_out(records: Sequence[VideoRecord]) -> Iterator[tuple[str, list[VideoRecord]]]:
     """One (group, records) per group in natural order: that group is "test", all others are "train"."""
     _refuse_ungrouped(records, "leave-one-group-out")
-    _refuse_single_groups(records)
     for group in sorted({r.group for r in records if r.group}, key=natural):
         yield group, _tested(records, [r.group == group for r in records])
 
@@ -84,7 +80,6 @@ def group_folds(
 ) -> Iterator[tuple[str, list[VideoRecord]]]:
     """K folds of whole groups, balanced by class: ("fold 1 of k", records), each fold once as "test"."""
     _refuse_ungrouped(records, "cross-validation by group")
-    _refuse_single_groups(records)
     groups = _groups(records)
     if not 2 <= folds <= len(set(groups)):
         raise UsageError(
@@ -127,20 +122,19 @@ def ensure_split(dataset: Dataset, seed: int = 0, test_fraction: float = 0.25) -
     if splits == {"train", "val"}:
         moved = [replace(r, split="test") if r.split == "val" else r for r in dataset.records]
         warning = "there is a validation split and no test split: the validation videos are the test set"
-        return dataset.with_split(moved, f"{dataset.split_source}, validation as test", [warning])
+        return dataset.with_split(moved, f"{dataset.split_source}, validation as test", warning)
     if splits or not dataset.records:
         return dataset
     share = f"{test_fraction:.0%} test, seed {seed}"
     if not dataset.groups:
         warning = "no groups are known, so the split is random: near-identical clips may be on both sides"
         records = split_randomly(dataset.records, test_fraction, seed)
-        return dataset.with_split(records, f"made at random ({share})", [warning])
-    lone = sum(r.group is None for r in dataset.records)
-    warnings = (
-        [f"{counted(lone, 'video')} of no known group: each is taken as a group of its own"] if lone else []
-    )
+        return dataset.with_split(records, f"made at random ({share})", warning)
     records = split_by_group(dataset.records, test_fraction, seed=seed)
-    return dataset.with_split(records, f"made by group ({len(dataset.groups)} groups, {share})", warnings)
+    lone = sum(r.group is None for r in records)
+    warning = f"{counted(lone, 'video')} of no known group: each is taken as a group of its own"
+    source = f"made by group ({len(dataset.groups)} groups, {share})"
+    return dataset.with_split(records, source, *([warning] if lone else []))
 
 
 def _tested(records: Sequence[VideoRecord], chosen: Iterable[bool]) -> list[VideoRecord]:
@@ -164,6 +158,7 @@ def _refuse_ungrouped(records: Sequence[VideoRecord], what: str) -> None:
             f"{what} needs a group for every video, {len(lone)} have none ({some(lone)});"
             " name them like x_g01_c01.avi, or give a CSV with a group column"
         )
+    _refuse_single_groups(records)
 
 
 def _refuse_single_groups(records: Sequence[VideoRecord]) -> None:
