@@ -1,8 +1,7 @@
 """The samplers as they run along a stream of frames, in constant memory.
 
-An online sampler says of each arriving frame whether it is wanted at all (`wants`), takes the wanted
-ones (`push`) and hands out clips, lists of items, as soon as they are complete. A `WholeVideo` chooses only
-at the end: the caller keeps the wanted items, and `choose` says which of them count.
+A sampler hands out clips, lists of items, as soon as they are complete. A `WholeVideo` chooses only at the
+end: the caller keeps the wanted items, and `choose` says which of them count.
 """
 
 from collections.abc import Sequence
@@ -12,8 +11,7 @@ import numpy as np
 
 from . import specs
 from .adaptive import adaptive
-from .frames import TICK_TOLERANCE, uniform, within
-from .policies import fill
+from .frames import TICK_TOLERANCE, fill, uniform, within
 
 Item = TypeVar("Item")
 
@@ -147,16 +145,12 @@ class IndexSampler(OnlineSampler[Item]):
 
 
 class WholeVideo(OnlineSampler[Item]):
-    """Wants every frame of the first `seconds` and, when the last has been seen, chooses among them.
-
-    `needs_motion` says that `choose` must be told how much moves between one wanted frame and the next.
-    """
+    """Wants every frame of the first `seconds` and, when the last has been seen, chooses among them."""
 
     whole = True
 
     def __init__(self, spec: specs.Uniform | specs.Adaptive):
         self.spec = spec
-        self.needs_motion = isinstance(spec, specs.Adaptive)
 
     def wants(self, index: int, pts_seconds: float) -> bool:
         self.done = self.done or not (index == 0 or within(pts_seconds, self.spec.seconds))
