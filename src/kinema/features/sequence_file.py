@@ -91,7 +91,11 @@ def safetensors_header(metadata: dict[str, str], **tensors: tuple[str, list[int]
 def read_sequence(path: Path) -> FeatureSequence:
     """Read one file whole. Raises `WorkError` where it is damaged or of another version."""
     with _opened(path) as file:
-        _check_version(path, file.metadata() or {})
+        metadata = file.metadata() or {}
+        if metadata.get("magic") != MAGIC:
+            raise WorkError(f"{path} is not a Kinema feature file; point --features at another folder")
+        if (version := metadata.get("version")) != str(FORMAT_VERSION):
+            raise WorkError(f"{path} has format version {version}; update Kinema or extract again")
         data, pts = file.get_tensor("data"), file.get_tensor("pts_seconds")
     return FeatureSequence(data, pts, present=len(data) > 0)
 
@@ -112,12 +116,3 @@ def _opened(path: Path) -> Iterator[Any]:
         raise WorkError(
             f"feature file {path} cannot be read ({error}); delete it and extract again"
         ) from None
-
-
-def _check_version(path: Path, metadata: dict[str, str]) -> None:
-    if metadata.get("magic") != MAGIC:
-        raise WorkError(f"{path} is not a Kinema feature file; point --features at another folder")
-    if metadata.get("version") != str(FORMAT_VERSION):
-        raise WorkError(
-            f"{path} has format version {metadata.get('version')}; update Kinema or extract again"
-        )

@@ -8,8 +8,6 @@ Files appear whole or not at all, so any number of processes may fill one store,
 killed at any moment. What a file holds depends on the video and the settings alone.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import os
@@ -36,18 +34,13 @@ _TEMPORARY = re.compile(r"\..+\.([^.]+)\.(\d+)\.tmp", re.DOTALL)
 
 def default_features() -> Path:
     """Where features go unless told otherwise: `KINEMA_FEATURES`, else the user's cache folder."""
-    chosen = os.environ.get("KINEMA_FEATURES")
-    if chosen:
+    if chosen := os.environ.get("KINEMA_FEATURES"):
         return Path(chosen)
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "kinema" / "features"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "kinema", "features")
 
 
 class FeatureStore:
-    """A folder of feature sequences. Creating the object creates the folder.
-
-    Raises `UsageError` where the folder cannot be written to.
-    """
+    """A folder of feature sequences, made if absent. Raises `UsageError` where it cannot be written to."""
 
     def __init__(self, root: str | Path):
         self.root = Path(root)
@@ -62,7 +55,7 @@ class FeatureStore:
             ) from None
         self._sweep()
 
-    def shelf(self, stream: str, settings: Mapping[str, Any]) -> Shelf:
+    def shelf(self, stream: str, settings: Mapping[str, Any]) -> "Shelf":
         """The part of the store for one stream with exactly these settings."""
         return Shelf(self.root, stream, settings)
 
@@ -103,7 +96,7 @@ class FeatureStore:
                 # What another process sweeps at the same time, or another user owns, is not ours to mind.
                 with suppress(OSError):
                     if _abandoned(path):
-                        path.unlink()
+                        path.unlink(missing_ok=True)
 
 
 def _abandoned(path: Path) -> bool:
