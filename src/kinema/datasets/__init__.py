@@ -54,8 +54,8 @@ LAYOUTS: dict[str, Layout] = {
 def load_dataset(data: str | Path, *, layout: str = "auto", split: int | None = 1) -> Dataset:
     """The videos of a folder or CSV, with their labels, groups and, where there is one, their split.
 
-    `layout` is a key of `LAYOUTS` or "auto". `split` chooses among the official splits of the layout;
-    None leaves the official split out, so that another protocol can make its own. Raises `UsageError`.
+    `layout` is a key of `LAYOUTS` or "auto". `split` is the number of an official split, None for no split.
+    Raises `UsageError`.
     """
     root = Path(os.path.abspath(Path(data).expanduser()))
     _check_path(root, layout)

@@ -48,11 +48,7 @@ class Duplicate:
 
 
 def check_trainable(dataset: Dataset) -> list[str]:
-    """Raises `UsageError` where training or its evaluation would be meaningless; returns warnings.
-
-    Refused: no videos, no labels, one class only, an empty train or test split, a label in validation
-    or test that train does not have. Warned about: classes without test videos.
-    """
+    """Raises `UsageError` where training or its evaluation would be meaningless; returns warnings."""
     records = dataset.records
     if not records:
         raise UsageError(f"no videos in {dataset.root}; put them in one folder per class")

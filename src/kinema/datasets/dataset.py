@@ -15,9 +15,8 @@ class Dataset:
     """The videos of one data folder or CSV.
 
     `labels` is in the dataset's official order where there is one, else sorted, and holds only classes
-    with at least one record. `absent` names the videos that a list, a CSV or a sequence file mentions
-    and that are not on disk. `warnings` are one-line remarks for the report. `split_source` says in
-    words where the split comes from; it is empty while no record has a split.
+    with at least one record. `absent` names the videos that a list mentions and that are not on disk.
+    `split_source` says in words where the split comes from; it is empty while no record has a split.
     """
 
     layout: str

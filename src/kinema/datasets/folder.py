@@ -15,10 +15,9 @@ SPLIT_FOLDERS = {name: split for split, names in _NAMES.items() for name in name
 def scan(root: Path, *, split: int | None = None) -> Dataset:
     """Reads a folder of class folders; `split` has no meaning here.
 
-    A class is the name of a folder directly below `root` (or below its split folders); videos may lie
-    in deeper folders. Files whose suffix is not a video's, and hidden files, are counted and
-    skipped. Groups are taken from file names (`_g07_`, `person03_`). A folder that holds videos
-    and no class folders gives unlabelled records. Raises `UsageError` where there is nothing to read.
+    A class is the name of a folder directly below `root` (or below its split folders); videos may lie in
+    deeper folders. Groups are taken from file names (`_g07_`, `person03_`). A folder that holds videos and
+    no class folders gives unlabelled records. Raises `UsageError` where there is nothing to read.
     """
     warnings: list[str] = []
     records: list[VideoRecord] = []

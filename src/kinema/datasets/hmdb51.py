@@ -37,12 +37,11 @@ def scan(root: Path, *, split: int | None = 1) -> Dataset:
 
 def _read_list(path: Path, label: str) -> list[Listed]:
     clips = []
-    for line, text in read_lines(path):
+    for where, text in read_lines(path):
         name, _, tag = text.rpartition(" ")
         if tag not in _TAGS or not name:
             raise UsageError(
-                f"{path.name} line {line}: expected 'CLIP TAG' with tag 0, 1 or 2, got '{text}';"
-                " restore the official list"
+                f"{where}: expected 'CLIP TAG' with tag 0, 1 or 2, got '{text}'; restore the official list"
             )
         source, _, _ = name.rpartition(f"_{label}_")  # empty where the name is not built like HMDB51's
         clips.append(Listed(label, name.strip(), _TAGS[tag], source or None))

@@ -73,20 +73,18 @@ def _key(stem: str) -> str | None:
 def _read_sequences(path: Path) -> dict[str, list[tuple[int, int]]]:
     """Frame ranges of each video, 0-based and half-open; empty for the one marked missing."""
     ranges: dict[str, list[tuple[int, int]]] = {}
-    for line, text in read_lines(path):
+    for where, text in read_lines(path):
         found = _LINE.fullmatch(text)
         key = _key(found[1]) if found else None
         if found is None or key is None:
             if re.match(r"person\d", text):
                 raise UsageError(
-                    f"{path.name} line {line}: expected 'personNN_action_dN frames A-B, ...', got '{text}';"
+                    f"{where}: expected 'personNN_action_dN frames A-B, ...', got '{text}';"
                     " restore the official file"
                 )
             continue  # the published file opens with a few lines of explanation
         parts = [tuple(map(int, part.split("-"))) for part in (found[2] or "").split(",") if part]
         if any(not 1 <= first <= last for first, last in parts):
-            raise UsageError(
-                f"{path.name} line {line}: frames run from 1 upwards, got '{text}'; restore the file"
-            )
+            raise UsageError(f"{where}: frames run from 1 upwards, got '{text}'; restore the file")
         ranges[key] = [(first - 1, last) for first, last in parts]
     return ranges

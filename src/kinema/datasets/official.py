@@ -34,7 +34,6 @@ class ClassFolders:
         for label, folder in self.folders.items():
             found = list_videos(folder)
             self.listing.add(found)
-            self.listing.videos += found.videos
             for path in found.videos:
                 self._paths.setdefault((label, path.stem.casefold()), path)
             for path in found.videos:
@@ -57,8 +56,7 @@ def match_lists(
 ) -> Dataset:
     """The dataset of the listed clips that are on disk; the lists' classes give the order of labels.
 
-    With `split=None` every listed clip is a record, without a split. Clips that are listed and absent,
-    present and not listed, unused in this split, and folders of unknown classes are counted in warnings.
+    With `split=None` every listed clip is a record, without a split. What is left out is counted in warnings.
     """
     disk = ClassFolders(root, classes)
     records: list[VideoRecord] = []

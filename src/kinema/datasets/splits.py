@@ -1,7 +1,6 @@
 """Splits as pure functions on records: by group, at random, leave one group out, k folds, by people.
 
-Clips of one group (an actor, a source video, a camera session) must not be in train and in test. A random
-split does not heed this, so a split is made by group wherever groups are known.
+Clips of one group (an actor, a source video, a camera session) must not be in train and in test.
 """
 
 import re
@@ -30,26 +29,20 @@ def infer_group(name: str) -> str | None:
 
 
 def split_by_group(
-    records: Sequence[VideoRecord], test_fraction: float = 0.25, val_fraction: float = 0.0, seed: int = 0
+    records: Sequence[VideoRecord], test_fraction: float = 0.25, seed: int = 0
 ) -> list[VideoRecord]:
-    """Train, test and, if asked, validation without a common group; fractions are of all records.
+    """Train and test without a common group, every class in both and as near to the fraction as groups allow.
 
-    The groups are chosen so that every class comes as near to its fraction as whole groups allow, and
-    is in train and in test. Records without a group count as groups of their own. Raises `UsageError`
-    for a class with a single group, which cannot be on both sides.
+    Records without a group count as groups of their own. Raises `UsageError` for a class with a single group.
     """
     _refuse_single_groups(records)
-    chosen = choose_units(_groups(records), _labels(records), test_fraction, seed)
-    return carve_validation(_tested(records, chosen), val_fraction / (1 - test_fraction), seed)
+    return _tested(records, choose_units(_groups(records), _labels(records), test_fraction, seed))
 
 
 def split_randomly(
     records: Sequence[VideoRecord], test_fraction: float = 0.25, seed: int = 0
 ) -> list[VideoRecord]:
-    """A random split, stratified by class, that ignores groups; parts of one file stay together.
-
-    Where clips share actors or scenes its score is too high.
-    """
+    """A random split, stratified by class, that ignores groups; parts of one file stay together."""
     chosen = choose_units([str(r.path) for r in records], _labels(records), test_fraction, seed)
     return _tested(records, chosen)
 
@@ -91,11 +84,7 @@ def group_folds(
 
 
 def split_people(records: Sequence[VideoRecord], *, validation: bool = True) -> list[VideoRecord]:
-    """The KTH people split, by groups `person01` to `person25`.
-
-    With `validation=False` the validation people train as well: 16 people against 9, the protocol of
-    papers that need no validation set.
-    """
+    """The KTH split by people, `person01` to `person25`; without `validation` those people train as well."""
     of_person = {f"person{n:02d}": split for split, people in KTH_PEOPLE.items() for n in people}
     strange = sorted({r.group or r.name for r in records} - of_person.keys())
     if strange:

@@ -42,12 +42,10 @@ def scan(root: Path, *, split: int | None = 1) -> Dataset:
 def _read_classes(path: Path) -> dict[str, int]:
     """Class name to its 1-based number, in file order."""
     classes: dict[str, int] = {}
-    for line, text in read_lines(path):
+    for where, text in read_lines(path):
         number, _, name = text.partition(" ")
         if not number.isdigit() or not name.strip():
-            raise UsageError(
-                f"{path.name} line {line}: expected 'NUMBER CLASS', got '{text}'; restore the list"
-            )
+            raise UsageError(f"{where}: expected 'NUMBER CLASS', got '{text}'; restore the list")
         classes[name.strip()] = int(number)
     if not classes:
         raise UsageError(f"{path} is empty; restore the official list")
@@ -57,17 +55,15 @@ def _read_classes(path: Path) -> dict[str, int]:
 def _read_list(path: Path, split: str, classes: dict[str, int]) -> list[Listed]:
     """Lines `Class/clip.avi` or `Class/clip.avi NUMBER`, read from the right: names may hold spaces."""
     clips = []
-    for line, text in read_lines(path):
+    for where, text in read_lines(path):
         found = re.fullmatch(r"(.*\S)\s+(\d+)", text)
         clip, number = (found[1], int(found[2])) if found else (text, None)
         label, _, file_name = clip.rpartition("/")
         if label not in classes:
-            raise UsageError(
-                f"{path.name} line {line}: class '{label}' is not in classInd.txt; make the lists agree"
-            )
+            raise UsageError(f"{where}: class '{label}' is not in classInd.txt; make the lists agree")
         if number is not None and number != classes[label]:
             raise UsageError(
-                f"{path.name} line {line}: '{label}' is class {classes[label]} in classInd.txt,"
+                f"{where}: '{label}' is class {classes[label]} in classInd.txt,"
                 f" not {number}; make the lists agree"
             )
         clips.append(Listed(label, file_name, split, infer_group(file_name)))

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from .figure import LEFT_ARM, LEFT_LEG, RIGHT_ARM, RIGHT_LEG, Pose
+from .figure import Pose
 
 HANGING = (4.0, 9.0, 12.0, 7.0)
 STRAIGHT = (3.0, 3.0, -3.0, 3.0)
@@ -16,10 +16,9 @@ STRAIGHT = (3.0, 3.0, -3.0, 3.0)
 class Action:
     """One thing to do: `pose` over phase (turns), its pace and how it is seen.
 
-    `turns_per_second` is the nominal pace, `yaw` the body's nominal direction in degrees (0 faces the
-    camera), `travel` the ground covered in statures per second (the camera follows), `prop` what
-    stands beside the figure. An action that is not `cyclic` happens once: phase runs from 0 to 1.
-    One that is not `mirrored` always faces the same way.
+    `yaw` is the body's direction in degrees (0 faces the camera), `travel` the ground covered in statures per
+    second (the camera follows). An action that is not `cyclic` happens once: phase runs from 0 to 1. One
+    that is not `mirrored` always faces the same way.
     """
 
     pose: Callable[[float], Pose]
@@ -36,9 +35,8 @@ class SyntheticClass:
     """One class of the set: which action is filmed, and what sets it apart.
 
     `subset` is what separates the class from its neighbours: "visual" (a single frame is enough),
-    "order" (frame for frame the same pictures as its partner, played backwards) or "sound" (the very
-    same pictures as its partner). "tempo" lies between two visual classes and differs from them in pace
-    as much as in pose; it has no partner, and is best left out where one frame must be enough.
+    "order" (frame for frame the same pictures as its partner, played backwards), "sound" (the very same
+    pictures as its partner) or "tempo" (between two visual classes, in pace as much as in pose).
     """
 
     subset: str
@@ -57,9 +55,7 @@ def standing(
     left_arm=HANGING, right_arm=HANGING, left_leg=STRAIGHT, right_leg=STRAIGHT, lean=0.0, hop=0.0, planted=1.0
 ) -> Pose:
     """Upright, arms hanging, but for what is given: the rest pose."""
-    limbs = np.zeros((4, 4))
-    limbs[[LEFT_ARM, RIGHT_ARM, LEFT_LEG, RIGHT_LEG]] = left_arm, right_arm, left_leg, right_leg
-    return Pose(limbs, lean, hop, planted)
+    return Pose(np.array([left_arm, right_arm, left_leg, right_leg], float), lean, hop, planted)
 
 
 def _wave(phase: float) -> tuple[float, float]:
@@ -73,7 +69,6 @@ def _out_and_back(phase: float) -> float:
 def _gait(phase, *, thigh, forward, bend, lift, arm, elbow, lean, hop) -> Pose:
     """Legs and arms in opposition; the knee bends while its thigh swings forward."""
     sin, cos = _wave(phase)
-
     left_arm, right_arm = ((arm * s - 4.0, 9.0, arm * s + elbow, 2.0) for s in (-sin, sin))
     thighs = (forward + thigh * sin, cos), (forward - thigh * sin, -cos)
     left_leg, right_leg = ((up, 2.0, up - bend - lift * max(0.0, c) ** 0.8, 2.0) for up, c in thighs)

@@ -11,22 +11,18 @@ from PIL import Image, ImageDraw
 from .actions import ACTIONS, CLASSES, standing
 from .figure import SHANK, View, draw_figure
 from .looks import actor_look
-from .props import draw_drum, draw_mallet, draw_stool
-from .scene import background
+from .scene import background, draw_drum, draw_mallet, draw_stool
 from .sound import SAMPLE_RATE, ambience, strikes
 
 SUPERSAMPLE = 2  # drawn at twice the size and averaged down: smooth edges
 
 
 class Shake:
-    """Hand-held camera: a sum of slow sines per axis, which looks the same in both directions of time.
-
-    The offset per axis has a standard deviation of `pixels`.
-    """
+    """Hand-held camera: slow sines, alike in both directions of time; per axis `pixels` is their spread."""
 
     def __init__(self, rng: np.random.Generator, pixels: float):
-        axes, terms = shape = (2, 4)
-        self.amplitude = pixels * np.sqrt(axes / terms)
+        shape = (2, 4)  # axes, sines
+        self.amplitude = pixels * np.sqrt(2 / shape[1])  # a sine's variance is one half
         self.frequency = rng.uniform(0.3, 3.5, shape)
         self.phase = rng.uniform(0, 2 * np.pi, shape)
 
@@ -38,11 +34,7 @@ class Shake:
 
 @dataclass(frozen=True)
 class ClipSettings:
-    """What all clips of a set share.
-
-    `brief` is the part of the clip (0..1) that holds the action; the actor stands still for the rest of it,
-    which does not show the class.
-    """
+    """What all clips share; `brief` is the part of a clip (0..1) in which the actor does not stand still."""
 
     seconds: float = 2.5
     fps: int = 25

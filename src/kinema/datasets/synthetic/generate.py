@@ -40,10 +40,9 @@ def make_synthetic(
     `file_name,label,split,group`, every third actor in the test split. `classes` are names of
     `CLASSES` (default: all; with `brief`, those that can be). `settings` are those of `ClipSettings`.
 
-    A clip depends on its own label, actor, clip number and the common settings only, so a set can
-    grow in place: what is there is kept, what is missing is written. A finished set is left alone.
-    `progress` is called with (clips done, clips in all). Raises `UsageError` for impossible values and
-    where `out` holds something else, `WorkError` where it cannot be written.
+    A set can grow in place: what is there is kept, what is missing is written. `progress` is called with
+    (clips done, clips in all). Raises `UsageError` for impossible values and where `out` holds something
+    else, `WorkError` where it cannot be written.
     """
     shared = ClipSettings(**settings)
     labels = _checked_labels(classes, shared.brief)
