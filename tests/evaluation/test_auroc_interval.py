@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from kinema.anomaly.roc import auroc_interval
+from kinema.evaluation.metrics import auroc_interval
 
 
 @pytest.mark.parametrize("area", [0.0, 0.2, 0.5, 0.93, 1.0])

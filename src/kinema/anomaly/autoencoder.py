@@ -1,7 +1,6 @@
 """Anomaly detection on video embeddings by reconstruction error (three-stream paper, section VII).
 
-A dense autoencoder with a narrow bottleneck learns to reconstruct the embeddings of normal videos; what it
-reconstructs badly is anomalous. The threshold comes from held-out normal videos at a stated false-alarm rate.
+A dense autoencoder with a narrow bottleneck learns to reconstruct the embeddings of normal videos.
 """
 
 import math

@@ -40,11 +40,10 @@ class Round:
 def rounds(
     load: Load, protocol: Protocol, seed: int, *, split: int = 1, validation: bool = False
 ) -> list[Round]:
-    """The rounds of a protocol, all those of the first seed first.
+    """The rounds of a protocol, all those of the first seed first; seeds run from `seed` upwards.
 
-    Seeds run from `seed` upwards; splits that are made, and not official, change with them. `split` is the
-    official split of `kind: split`. `validation` keeps the validation people of the people split apart
-    from the training people. Raises `UsageError` where the data does not fit the protocol.
+    `split` is the official split of `kind: split`. `validation` keeps the validation people of the people
+    split apart from the training people. Raises `UsageError` where the data does not fit the protocol.
     """
     return [
         Round(part, dataset, number)
@@ -125,11 +124,7 @@ def summarise(
     `n_test` is the number of tests per seed. Under leave-one-group-out every video is tested once, so
     `mean_class_accuracy` is the mean recall of the pooled matrix (a single group may lack a class) and
     `ci95` is drawn over the rounds. Elsewhere `ci95` is the mean of the rounds' bounds: right where rounds
-    share their test videos, wider than needed where they do not.
-
-    `protocol` holds `kind`, `seeds`, one entry a round in `rounds`, `mean` and `std` (over the counted
-    rounds; None for a single one), with several seeds also `per_seed` and `seed_std`, and for
-    `random_and_group` the comparison of the two.
+    share their test videos, wider than needed where they do not. `std` is None for a single round.
     """
     of_seed: dict[int, list[Mapping[str, Any]]] = {}
     for i in counted_rounds(protocol.kind, made):

@@ -10,10 +10,10 @@ from sklearn.metrics import roc_auc_score
 
 from ..anomaly.autoencoder import fit_autoencoder, reconstruction_error
 from ..anomaly.detector import Detector
-from ..anomaly.roc import auroc_interval
 from ..anomaly.threshold import choose_threshold
 from ..datasets.balance import choose_units
 from ..errors import UsageError
+from ..evaluation.metrics import auroc_interval
 from ..extraction.extracted import Extracted
 from ..inference.predictor import LoadedRun
 from ..types import VideoRecord
