@@ -90,12 +90,7 @@ def _config(raw: Mapping[str, Any]) -> RunConfig:
         name: len(stream.backbones) for name, stream in recipe.streams.items()
     }:
         raise ValueError("backbones are not those of the recipe")
-    return RunConfig(
-        recipe=recipe,
-        labels=tuple(str(label) for label in raw["labels"]),
-        backbones=backbones,
-        data=raw.get("data", {}),
-    )
+    return RunConfig(recipe, tuple(str(label) for label in raw["labels"]), backbones, raw.get("data", {}))
 
 
 def weight_hints(config: RunConfig) -> dict[str, list[Path]]:

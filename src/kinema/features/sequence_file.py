@@ -37,7 +37,7 @@ class SequenceWriter:
         self.path, self.dim = path, dim
         path.parent.mkdir(parents=True, exist_ok=True)
         self.temporary = temporary_name(path)
-        self._file: IO[bytes] | None = open(self.temporary, "wb")  # noqa: SIM115
+        self._file: IO[bytes] = open(self.temporary, "wb")  # noqa: SIM115
         self._file.write(b"\0" * (8 + HEADER_BYTES))
         self._pts = array("d")
 
@@ -50,14 +50,12 @@ class SequenceWriter:
         """Add steps: `features` float32 [n, dim] and one time each."""
         if features.shape != (len(pts_seconds), self.dim) or features.dtype != np.float32:
             raise ValueError(f"expected float32 [{len(pts_seconds)}, {self.dim}], got {features.shape}")
-        if self._file is None:
-            raise ValueError("the sequence is already finished")
         self._file.write(np.ascontiguousarray(features).data)
         self._pts.extend(pts_seconds)
 
     def commit(self) -> None:
         """Write times and header, flush to disk and rename into place."""
-        if self._file is None:
+        if self._file.closed:
             raise ValueError("the sequence is already finished")
         self._file.write(self._pts.tobytes())
         self._file.seek(0)
@@ -67,15 +65,12 @@ class SequenceWriter:
         os.fsync(self._file.fileno())
         self._file.close()
         os.replace(self.temporary, self.path)
-        self._file = None
 
     def discard(self) -> None:
         """Drop what was written; nothing remains on disk."""
-        if self._file is not None:
-            with suppress(OSError):  # what the buffer still holds need not fit on the disk
-                self._file.close()
-            self._file = None
-            self.temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what the buffer still holds need not fit on the disk
+            self._file.close()
+        self.temporary.unlink(missing_ok=True)
 
 
 def safetensors_header(metadata: dict[str, str], **tensors: tuple[str, list[int]]) -> bytes:

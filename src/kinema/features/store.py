@@ -23,8 +23,7 @@ import psutil
 from ..atomic import atomic_open, host_name, temporary_name, write_text
 from ..errors import UsageError, WorkError
 from ..keys import fingerprint
-from ..types import FeatureSequence
-from .sequence_file import SequenceWriter, read_sequence
+from .sequence_file import SequenceWriter
 
 Row = tuple[str, str, str, str]
 QUARANTINE_FIELDS = ("path", "part", "stream", "reason")
@@ -127,7 +126,14 @@ class Shelf:
         self.fingerprint = fingerprint(settings)
         self.stream = stream
         self.folder = root / f"{stream}-{self.fingerprint[:16]}"
-        self._describe(settings)
+        note = self.folder / "stream.json"
+        if note.exists():
+            return
+        text = json.dumps({"fingerprint": self.fingerprint, **settings}, indent=2, sort_keys=True)
+        try:
+            write_text(note, text + "\n")
+        except OSError as error:
+            raise _cannot_write(note, error) from None
 
     def path(self, key: str) -> Path:
         """Where the sequence of this key is, or will be."""
@@ -139,17 +145,3 @@ class Shelf:
     def writer(self, key: str, dim: int) -> SequenceWriter:
         """A writer whose `commit` puts the sequence into the store."""
         return SequenceWriter(self.path(key), dim)
-
-    def read(self, key: str) -> FeatureSequence:
-        """The sequence of this key. Raises `WorkError` where the file is damaged."""
-        return read_sequence(self.path(key))
-
-    def _describe(self, settings: Mapping[str, Any]) -> None:
-        path = self.folder / "stream.json"
-        if path.exists():
-            return
-        text = json.dumps({"fingerprint": self.fingerprint, **settings}, indent=2, sort_keys=True)
-        try:
-            write_text(path, text + "\n")
-        except OSError as error:
-            raise _cannot_write(path, error) from None

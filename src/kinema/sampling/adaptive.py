@@ -30,7 +30,13 @@ def adaptive(motion: np.ndarray, num_frames: int, *, frames: int = 180, stretche
     >>> adaptive(np.repeat([0.0, 1.0, 0.0], [8, 8, 7]), 24, frames=8, stretches=3).tolist()
     [4, 8, 10, 11, 12, 14, 15, 20]
     """
-    motion = _checked(motion, num_frames, frames, stretches)
+    motion = np.asarray(motion, dtype=np.float64)
+    if min(num_frames, frames, stretches) < 1:
+        raise ValueError(f"counts must be at least 1, got {num_frames}, {frames}, {stretches}")
+    if motion.shape != (num_frames - 1,):
+        raise ValueError(f"{num_frames} frames have motion [{num_frames - 1}], got {list(motion.shape)}")
+    if not (np.isfinite(motion).all() and (motion >= 0).all()):
+        raise ValueError("motion must be finite and not negative")
     if num_frames <= frames:
         return np.arange(num_frames, dtype=np.int64)
     if not motion.any():
@@ -59,14 +65,3 @@ def allot(weights: np.ndarray, limits: np.ndarray, total: int) -> np.ndarray:
     order = np.argsort(counts - shares, kind="stable")  # largest remainder first
     counts[order[: total - counts.sum()]] += 1
     return counts
-
-
-def _checked(motion: np.ndarray, num_frames: int, frames: int, stretches: int) -> np.ndarray:
-    motion = np.asarray(motion, dtype=np.float64)
-    if min(num_frames, frames, stretches) < 1:
-        raise ValueError(f"counts must be at least 1, got {num_frames}, {frames}, {stretches}")
-    if motion.shape != (num_frames - 1,):
-        raise ValueError(f"{num_frames} frames have motion [{num_frames - 1}], got {list(motion.shape)}")
-    if not (np.isfinite(motion).all() and (motion >= 0).all()):
-        raise ValueError("motion must be finite and not negative")
-    return motion
