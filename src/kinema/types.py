@@ -10,11 +10,9 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True, slots=True)
 class VideoRecord:
-    """One labelled piece of video: a whole file, or a part of it.
+    """One labelled piece of video: a whole file, or a part in seconds or as a half-open range of frames.
 
-    `name` is the file's path relative to the data folder (POSIX separators), the name shown to
-    people. A part is given either in seconds of video time or as a half-open range of frames
-    (0-based), never both.
+    `name` is the file's path relative to the data folder (POSIX separators), the name shown to people.
     """
 
     path: Path

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..errors import UsageError
 from ..types import VideoRecord
-from .dataset import Dataset, counted, natural, some
+from .dataset import Dataset, counted, natural, remark, some
 
 # UCF's group numbers start again in every class: g01 of two classes are two groups.
 _PER_CLASS = re.compile(r"g\d+")
@@ -48,11 +48,7 @@ class Duplicate:
 
 
 def check_trainable(dataset: Dataset) -> list[str]:
-    """Raises `UsageError` where training or its evaluation would be meaningless; returns warnings.
-
-    Refused: no videos, no labels, one class only, an empty train or test split, a label in validation
-    or test that train does not have. Warned about: classes without test videos.
-    """
+    """Raises `UsageError` where training or its evaluation would be meaningless; returns warnings."""
     records = dataset.records
     if not records:
         raise UsageError(f"no videos in {dataset.root}; put them in one folder per class")
@@ -68,20 +64,16 @@ def check_trainable(dataset: Dataset) -> list[str]:
             f"there is one class only, '{labels.pop()}'; add a folder with videos of another class,"
             " or use `kinema anomaly fit` for one-class data"
         )
-    _refuse_empty(dataset)
-    _refuse_unknown(dataset, "val")
-    _refuse_unknown(dataset, "test")
-    untested = [label for label in dataset.labels if label not in {r.label for r in dataset.part("test")}]
-    return [f"{counted(len(untested), 'class')} without test videos: {some(untested)}"] if untested else []
-
-
-def _refuse_empty(dataset: Dataset) -> None:
     for split in ("train", "test"):
         if not dataset.part(split):
             raise UsageError(
                 f"the {split} split of {dataset.root} is empty; add {split} videos,"
                 " or give no split at all and one is made"
             )
+    _refuse_unknown(dataset, "val")
+    _refuse_unknown(dataset, "test")
+    tested = {r.label for r in dataset.part("test")}
+    return remark([label for label in dataset.labels if label not in tested], "class", "without test videos")
 
 
 def _refuse_unknown(dataset: Dataset, split: str) -> None:

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.metrics import roc_auc_score
 
 from ..anomaly.autoencoder import fit_autoencoder, reconstruction_error
 from ..anomaly.detector import Detector
-from ..anomaly.roc import auroc, auroc_interval
 from ..anomaly.threshold import choose_threshold
 from ..datasets.balance import choose_units
 from ..errors import UsageError
+from ..evaluation.metrics import auroc_interval
 from ..extraction.extracted import Extracted
 from ..inference.predictor import LoadedRun
 from ..types import VideoRecord
@@ -114,7 +115,7 @@ def _metrics(judged: Judged, fitted: int) -> dict[str, Any]:
         "quarantined": len(judged.extracted.quarantined),
     }
     if anomalous.any():
-        area = auroc(judged.errors[~anomalous], judged.errors[anomalous])
+        area = float(roc_auc_score(anomalous, judged.errors))
         units = [_independent([r for r, a in zip(judged.records, anomalous, strict=True) if a == kind])
                  for kind in (False, True)]  # fmt: skip
         metrics |= {

@@ -4,9 +4,9 @@ import datetime
 from pathlib import Path
 
 import numpy as np
+from sklearn.metrics import roc_curve
 
 from .. import __version__
-from ..anomaly.roc import roc_curve
 from ..datasets import Dataset
 from ..report.data import Lines, ReportData, Sample, Section, Series, Strips, Table
 from ..report.render import write_report
@@ -67,7 +67,7 @@ def _verdict(judged: Judged) -> Section:
 
 
 def _roc(judged: Judged) -> Section:
-    false_alarms, detections = roc_curve(judged.errors[~judged.anomalous], judged.errors[judged.anomalous])
+    false_alarms, detections, _ = roc_curve(judged.anomalous, judged.errors, drop_intermediate=False)
     m = judged.metrics
     low, high = m["ci95"]
     units = m["independent"]
