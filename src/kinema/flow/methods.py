@@ -14,7 +14,7 @@ from ..errors import UsageError
 from ..resources import has_cuda
 from .networks import NETWORKS
 from .pairs import BatchedPairs, Pairs
-from .tvl1_options import Tvl1Options, luma
+from .tvl1_options import Tvl1Options
 
 METHODS = ("tvl1", *NETWORKS)
 # Bump when a method's fields change, so that nothing computed before is used with what comes after.
@@ -106,10 +106,5 @@ def _tvl1(options: Tvl1Options, device: str, threads: int) -> Callable[[], Pairs
     from ..backbones.device import torch_device
     from .tvl1_torch import BATCH, tvl1_torch
 
-    chosen = torch_device(device)
-
-    def compute(frames: list[np.ndarray]) -> np.ndarray:
-        grey = np.stack([luma(frame) for frame in frames])
-        return tvl1_torch(grey, options, device=chosen).cpu().numpy()
-
+    compute = partial(tvl1_torch, options=options, device=torch_device(device))
     return partial(BatchedPairs, "tvl1", compute, BATCH)

@@ -10,14 +10,10 @@ _RAFT = "BSD-3-Clause; trained on FlyingChairs, FlyingThings3D and others"
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A learned method: its published file, the module that builds it, its parameters with their defaults.
-
-    The module holds build(name), the network with random values, and pair_fields(net, first, second,
-    **parameters): RGB float32 [N, 3, H, W] in 0..255, twice, -> fields [N, 2, H, W] in pixels.
-    """
+    """A learned method: its published file, its family (see `learned`), its parameters and their defaults."""
 
     weights: WeightFile
-    module: str
+    family: str
     parameters: Mapping[str, int] = field(default_factory=dict)
 
 

@@ -61,18 +61,6 @@ class Tvl1Options:
         return asdict(self)
 
 
-def check_frames(frames: np.ndarray) -> np.ndarray:
-    """Frames as uint8 [T, H, W]; RGB is made grey. Raises `UsageError` for any other shape or dtype."""
-    frames = np.asarray(frames)
-    if frames.dtype != np.uint8:
-        raise UsageError(f"optical flow takes uint8 frames, got {frames.dtype}; convert them to 0..255 first")
-    if frames.ndim == 4 and frames.shape[-1] == 3:
-        return np.stack([grey(frame) for frame in frames]) if len(frames) else frames[..., 0]
-    if frames.ndim != 3:
-        raise UsageError(f"optical flow takes frames [T, H, W] or [T, H, W, 3], got {list(frames.shape)}")
-    return frames
-
-
 def luma(frame: np.ndarray) -> np.ndarray:
     """A frame, uint8 [H, W] or RGB [H, W, 3], as grey [H, W]."""
     return frame if frame.ndim == 2 else grey(frame)
