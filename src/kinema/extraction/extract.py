@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import KinemaError, WorkError
 from ..features.store import FeatureStore, Shelf
 from ..keys import video_key
-from ..media.digest import content_digest
+from ..media.container import content_digest
 from ..resources import Resources
 from ..streams.base import StreamSettings, Task
 from ..types import VideoRecord
