@@ -15,8 +15,7 @@ import torch
 
 from kinema.errors import UsageError, WeightsError, WorkError
 from kinema.flow.learned import network_fields, padded
-from kinema.flow.methods import METHODS, describe_method, load_method
-from kinema.flow.networks import NETWORKS, Network
+from kinema.flow.methods import METHODS, NETWORKS, Network, describe_method, load_method
 from kinema.flow.pairs import BatchedPairs
 from kinema.weights.files import WeightFile
 from support.whole_flow import tvl1

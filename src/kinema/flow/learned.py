@@ -19,7 +19,7 @@ from ..backbones.device import torch_device
 from ..errors import UsageError
 from ..weights.find import find_weights
 from ..weights.read import fill, read_state
-from .networks import NETWORKS
+from .methods import NETWORKS
 from .pairs import Compute
 
 BATCH = 4
