@@ -5,8 +5,7 @@ from collections.abc import Iterator
 
 from ..errors import KinemaError, MediaError
 from ..media.video import Video
-from ..streams.base import StreamSettings, Task
-from ..streams.tools import Tools
+from ..streams.base import StreamSettings, Task, Tools
 from .messages import Finished, Message
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}

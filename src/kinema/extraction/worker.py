@@ -11,8 +11,7 @@ from multiprocessing.connection import Connection
 
 from ..errors import KinemaError
 from ..media.video import VideoFile
-from ..streams.base import StreamSettings
-from ..streams.tools import Tools
+from ..streams.base import StreamSettings, Tools
 from .inline import messages_of
 from .messages import Finished, Job, Ready
 

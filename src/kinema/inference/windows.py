@@ -18,7 +18,7 @@ from ..extraction.messages import Finished, Message
 from ..media.video import Video
 from ..streams import AudioStream, Maker, StreamSettings, Task, Tools
 from ..streams.audio import AudioMaker
-from ..streams.base import FrameMaker
+from ..streams.frames import FrameMaker
 
 # Containers round stamps (Matroska to milliseconds), so a bound in seconds is not taken to the digit.
 SLACK_SECONDS = 5e-4
