@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from kinema.extraction.loaded import load_streams
-from kinema.inference.predictor import LoadedRun
-from kinema.inference.sequences import SequencePredictor
+from kinema.inference.predictor import LoadedRun, SequencePredictor
 from kinema.model.build import build_recognizer
 from kinema.recipe import Recipe, changed, load_recipe, recipe_names
 from kinema.resources import Resources
