@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout as drop
 
-from .layer import RecurrentLayer
 from .pooling import absent_steps, last_step
-from .settings import Recurrent
+from .recurrent import Recurrent
+from .recurrent_net import RecurrentLayer
 
 State = tuple[tuple[Tensor, ...], ...]
 
