@@ -3,11 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from .mean_net import RunningMean
 from .model import SequenceModel
 from .pooling import absent_steps, mean_steps
 from .settings import Pooled
-from .stack import State
+from .stack import RunningMean, State
 
 
 class TemporalAttention(nn.Module):
