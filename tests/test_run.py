@@ -66,7 +66,7 @@ def test_tensor_that_is_not_contiguous(tmp_path: Path) -> None:
 
 def test_older_version(folder: Path) -> None:
     edit(folder, kinema_run=RUN_VERSION - 1, recipe={"keys": "of the past"})
-    with pytest.raises(UsageError, match="older Kinema.*train it again"):
+    with pytest.raises(UsageError, match=r"older Kinema.*train it again"):
         load_run(folder)
 
 

@@ -65,7 +65,7 @@ def long_and_short(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_predictions_path_equals_the_store(name: str, long_and_short: dict[str, Path], tmp_path: Path):
-    # I3D and TV-L1 at 320x240 cost most: twenty-one frames are two segments, and exceed three-stream's budgets.
+    # I3D and TV-L1 cost most: twenty-one frames are two segments, and exceed three-stream's budgets.
     path = long_and_short["short" if name in ("i3d-gru", "three-stream") else "long"]
     resources = Resources(weights="none", device="cpu", workers=1)
     recipe = resolve(load_recipe(name, CHEAP[name]), (), resources)
