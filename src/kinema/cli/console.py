@@ -1,11 +1,9 @@
 """What the command line shows while a workflow runs: steps, a progress bar, epochs. All on stderr."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -39,7 +37,7 @@ class ConsoleEvents(Events):
         )
         self.task: Any = None
 
-    def __enter__(self) -> ConsoleEvents:
+    def __enter__(self) -> Self:
         if self.console.is_interactive:  # elsewhere closing it would print an empty line
             self.bar.start()
         return self

@@ -10,18 +10,16 @@ from ..recipe import Recipe, load_recipe, paper_count, recipe_names
 from .console import print_json
 from .options import JsonOption, SetOption
 
-NAME = "recipes"
-HELP = """List the recipes, or show one resolved, with its trainable parameters and the paper's.
-
-Example: kinema recipes vgg16-lstm --set data.classes=6 --set temporal.units=360 --json"""
-
 
 def command(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Recipe name or .yaml file.")] = None,
     set_: SetOption = None,
     json: JsonOption = False,
 ) -> None:
-    """See HELP."""
+    """List the recipes, or show one resolved, with its trainable parameters and the paper's.
+
+    Example: kinema recipes vgg16-lstm --set data.classes=6 --set temporal.units=360 --json
+    """
     if name is None:
         _list(json)
         return
