@@ -51,8 +51,7 @@ def fit(
 
     Example: kinema anomaly fit run normal_videos --out detector --false-alarms 0.05
     """
-    from ..workflows.anomaly import fit_anomaly
-    from ..workflows.anomaly_fit import AnomalyOptions
+    from ..workflows.anomaly import AnomalyOptions, fit_anomaly
 
     chosen = AnomalyOptions(
         normal=tuple(normal or ()),

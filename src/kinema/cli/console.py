@@ -47,12 +47,10 @@ class ConsoleEvents(Events):
             self.bar.stop()
 
     def step(self, text: str) -> None:
-        """A line per step; the bar starts anew."""
         self._clear()
         self.console.print(f"[bold cyan]▸[/] {escape(text)}", soft_wrap=True, highlight=False)
 
     def progress(self, done: int, total: int) -> None:
-        """Move the bar."""
         if self.task is None:
             self.task = self.bar.add_task("", total=total)
         self.bar.update(self.task, completed=done, total=total)
@@ -67,11 +65,9 @@ class ConsoleEvents(Events):
             self._clear()
 
     def note(self, text: str) -> None:
-        """A line in plain type."""
         self.console.print(f"  {escape(text)}", soft_wrap=True, highlight=False)
 
     def warn(self, text: str) -> None:
-        """A highlighted line."""
         self.console.print(f"[yellow]![/] {escape(text)}", soft_wrap=True, highlight=False)
 
     def _clear(self) -> None:

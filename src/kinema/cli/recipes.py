@@ -1,12 +1,12 @@
 """`kinema recipes`: the list, or one recipe resolved."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from ..recipe import Recipe, load_recipe, paper_count, recipe_names
+from ..recipe import load_recipe, paper_count, recipe_names
 from .console import print_json
 from .options import JsonOption, SetOption
 
@@ -24,7 +24,12 @@ def command(
         _list(json)
         return
     recipe = load_recipe(name, set_ or ())
-    facts = _facts(recipe)
+    from ..model.build import count_parameters
+
+    facts = recipe.model_dump(mode="json") | {
+        "trainable_parameters": count_parameters(recipe),
+        "paper_trainable_parameters": paper_count(recipe),
+    }
     if json:
         print_json(facts)
         return
@@ -33,15 +38,6 @@ def command(
     typer.echo(f"# trainable parameters: {facts['trainable_parameters']:,}")
     if facts["paper_trainable_parameters"]:
         typer.echo(f"# the paper's count:    {facts['paper_trainable_parameters']:,}")
-
-
-def _facts(recipe: Recipe) -> dict[str, Any]:
-    from ..model.build import count_parameters
-
-    return recipe.model_dump(mode="json") | {
-        "trainable_parameters": count_parameters(recipe),
-        "paper_trainable_parameters": paper_count(recipe),
-    }
 
 
 def _list(json: bool) -> None:

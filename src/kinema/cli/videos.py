@@ -35,12 +35,16 @@ def each_video(
         for video in videos:
             try:
                 result = {"video": str(video), **work(video)}
-                if not json:
-                    _show(result, line)
             except MediaError as error:
                 events.warn(f"{video}: {error}")
-                result = {"video": str(video), failed: str(error)}
+                results.append({"video": str(video), failed: str(error)})
+                continue
             results.append(result)
+            if not json:
+                typer.echo(str(video))
+                for row in result.get("timeline", [result]):
+                    when = f"{row['start']:7.2f} – {row['end']:7.2f} s   " if "start" in row else ""
+                    typer.echo(f"  {when}{line(row)}")
     if json:
         print_json(results)
     count = sum(failed in r for r in results)
@@ -48,10 +52,3 @@ def each_video(
         raise WorkError(
             f"{count} of {len(videos)} files could not be read; `kinema scan` says more about a folder"
         )
-
-
-def _show(result: dict[str, Any], line: Callable[[dict[str, Any]], str]) -> None:
-    typer.echo(result["video"])
-    for row in result.get("timeline", [result]):
-        when = f"{row['start']:7.2f} – {row['end']:7.2f} s   " if "start" in row else ""
-        typer.echo(f"  {when}{line(row)}")
