@@ -137,6 +137,7 @@ def _dataset_facts(facts: RunFacts) -> DatasetFacts:
         layout=dataset.layout,
         split_source=dataset.split_source,
         counts=counts,
+        absent=dataset.absent,
         quarantined=sorted(facts.extracted.quarantined.items()),
         duplicates=[" = ".join(d.names) for d in _duplicates(dataset, facts.extracted)],
         leaks=[
