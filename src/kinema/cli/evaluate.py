@@ -4,23 +4,20 @@ from ..resources import Resources
 from .console import ConsoleEvents, print_json
 from .options import STORING, DataArgument, JsonOption, LayoutOption, RunArgument, SplitOption, with_resources
 
-NAME = "evaluate"
-HELP = """Measure a run on the test split of a data folder (on all of it where it has no split).
-
-Example: kinema evaluate run videos --json"""
-
 
 @with_resources(*STORING)
 def command(
+    resources: Resources,
     run: RunArgument,
     data: DataArgument,
     layout: LayoutOption = "auto",
     split: SplitOption = 1,
     json: JsonOption = False,
-    *,
-    resources: Resources,
 ) -> None:
-    """See HELP."""
+    """Measure a run on the test split of a data folder (on all of it where it has no split).
+
+    Example: kinema evaluate run videos --json
+    """
     from ..workflows.evaluate import evaluate
     from .train import show_metrics
 

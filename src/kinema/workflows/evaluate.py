@@ -16,10 +16,9 @@ from ..inference.predictor import load
 from ..model.recognizer import Recognizer
 from ..resources import Resources
 from ..types import VideoRecord
-from .context import Context
+from .context import Context, Subsets
 from .events import SILENT, Events
 from .extract import extract_streams
-from .options import Subsets
 
 # Seeds of the step permutations whose mean accuracy is reported beside the real one.
 SHUFFLE_SEEDS = (0, 1, 2)
@@ -85,7 +84,11 @@ def evaluate(
     context = Context(resources or Resources(), events)
     loaded = load(run, context.resources)
     dataset = load_dataset(data, layout=layout, split=split)
-    dataset = _all_test(dataset) if not dataset.has_split else ensure_split(dataset)
+    if dataset.has_split:
+        dataset = ensure_split(dataset)
+    else:
+        all_test = [replace(r, split="test") for r in dataset.records]
+        dataset = dataset.with_split(all_test, "no split: all videos tested")
     unknown = sorted({r.label or "" for r in dataset.part("test")} - set(loaded.labels))
     if unknown:
         raise UsageError(
@@ -93,21 +96,10 @@ def evaluate(
             f"which knows {', '.join(loaded.labels[:8])}; train on this data or take the class out"
         )
     extracted = extract_streams(dataset.part("test"), loaded.streams, context)
-    tested = Dataset(
-        dataset.layout,
-        dataset.root,
-        loaded.labels,
-        tuple(extracted.records),
-        split_source=dataset.split_source,
-    )
+    tested = replace(dataset, labels=loaded.labels, records=tuple(extracted.records))
     counts = loaded.config.data.get("train_counts") or [1] * len(loaded.labels)
     evaluation = evaluate_model(loaded.sequences.model, extracted, tested, train_counts=counts)
     return evaluation.metrics | {"quarantined": len(extracted.quarantined), "absent": len(dataset.absent)}
-
-
-def _all_test(dataset: Dataset) -> Dataset:
-    records = [replace(r, split="test") for r in dataset.records]
-    return dataset.with_split(records, "no split: all videos tested")
 
 
 def _accuracy(scores: np.ndarray, truth: np.ndarray) -> float:
@@ -117,10 +109,7 @@ def _accuracy(scores: np.ndarray, truth: np.ndarray) -> float:
 def _subset(
     classes: Sequence[int], scores: np.ndarray, shuffled: Sequence[np.ndarray], truth: np.ndarray
 ) -> dict[str, Any]:
-    """Accuracy on the videos of some classes, against all classes and among these classes alone.
-
-    Among themselves chance is one in their number: for a pair, a half.
-    """
+    """Accuracy on the videos of some classes, against all classes and among these classes alone."""
     chosen = np.isin(truth, classes)
     if not chosen.any():
         return {"n_test": 0, "accuracy": None, "shuffled_accuracy": None}

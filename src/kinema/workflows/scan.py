@@ -1,13 +1,11 @@
 """What is in a data folder: counts, lengths, sound, broken files, duplicates, leaks."""
 
-import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, median
-from typing import Any
 
 from ..datasets import Dataset, check_trainable, ensure_split, find_duplicates, find_leaks, load_dataset
 from ..datasets.checks import Duplicate, Leak
@@ -66,10 +64,6 @@ class ScanReport:
     absent: tuple[str, ...]
     warnings: tuple[str, ...]
     refusal: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """The report as plain data for JSON."""
-        return dataclasses.asdict(self)
 
 
 def scan(
@@ -193,7 +187,7 @@ def _group(leak: Leak) -> str:
 def _refusal(dataset: Dataset, usable: list[VideoRecord]) -> str:
     """Why training would refuse the readable part of the data; empty where it would not."""
     try:
-        check_trainable(ensure_split(dataclasses.replace(dataset, records=tuple(usable))))
+        check_trainable(ensure_split(replace(dataset, records=tuple(usable))))
     except UsageError as error:
         return str(error)
     return ""

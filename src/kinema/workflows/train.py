@@ -7,12 +7,10 @@ from typing import Any
 from ..atomic import atomic_open
 from ..datasets import check_trainable, ensure_split, load_dataset
 from ..errors import UsageError, WorkError
-from ..recipe import Recipe
+from ..recipe import Recipe, resolve
 from ..resources import Resources
-from .context import Context
+from .context import Context, TrainOptions, TrainResult
 from .events import SILENT, Events
-from .options import TrainOptions, TrainResult
-from .resolve import resolve
 
 
 def train(

@@ -11,10 +11,9 @@ from lightning.fabric.utilities.apply_func import move_data_to_device
 from torch import Tensor, nn
 
 from kinema.model.batch import Batch, SequenceBatch
-from kinema.model.head import Output
+from kinema.model.head import ClassObjective, Output
 from kinema.recipe import Classifier
 from kinema.training.clips import ClipBatch
-from kinema.training.objective import ClassObjective
 
 
 @dataclass

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kinema.recipe import load_recipe
+from kinema.recipe import load_recipe, resolve
 from kinema.resources import Resources
-from kinema.workflows.resolve import resolve
 
 
 def standardized(recipe: str, *overrides: str, weights: str | None = None) -> dict[str, bool | None]:
