@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILT = ("pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "src")
 BESIDE = (
     "CHANGELOG.md",
+    "CITATION.cff",
     "CONTRIBUTING.md",
     "Makefile",
     "constraints.txt",
