@@ -11,12 +11,10 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True, slots=True)
 class VideoRecord:
-    """One labelled piece of video: a whole file, or a part of it.
+    """One labelled piece of video: a whole file, or a part in seconds or as a half-open range of frames.
 
-    `name` is the file's path relative to the data folder (POSIX separators), the name shown to
-    people. A part is given either in seconds of video time or as a half-open range of frames
-    (0-based), never both. `content` is the digest of the file where it is known: two files of one
-    content are copies of each other.
+    `name` is the file's path relative to the data folder (POSIX separators), the name shown to people.
+    `content` is the digest of the file where it is known: two files of one content are copies.
     """
 
     path: Path

@@ -99,9 +99,9 @@ def test_group_numbers_of_ucf_are_split_as_whole_numbers(ucf_clips):
 
 def test_the_order_of_records_and_everything_else_is_kept():
     records = make({c: {f"p{i}": 2 for i in range(8)} for c in "abc"})
-    split = split_by_group(records, 0.25, 0.25, seed=1)
+    split = carve_validation(split_by_group(records, 0.25, seed=1), 1 / 3, seed=1)
     assert [(r.name, r.label, r.group) for r in split] == [(r.name, r.label, r.group) for r in records]
-    assert split == split_by_group(records, 0.25, 0.25, seed=1)
+    assert split == carve_validation(split_by_group(records, 0.25, seed=1), 1 / 3, seed=1)
     assert Counter(r.split for r in split) == {"train": 24, "val": 12, "test": 12}
 
 
@@ -118,7 +118,7 @@ def test_no_group_is_on_two_sides(records, fraction, seed):
         with pytest.raises(UsageError, match="has a single group"):
             split_by_group(records, fraction, seed=seed)
         return
-    split = split_by_group(records, fraction, 0.1, seed=seed)
+    split = carve_validation(split_by_group(records, fraction, seed=seed), 0.1 / (1 - fraction), seed=seed)
     train, val, test = sides(split)
     assert train.isdisjoint(test)
     assert train.isdisjoint(val)

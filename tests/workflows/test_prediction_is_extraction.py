@@ -10,12 +10,11 @@ import pytest
 from kinema.extraction.loaded import load_streams
 from kinema.media.reader import VideoReader
 from kinema.media.video import GivenFrames, VideoFile
-from kinema.recipe import load_recipe, recipe_names
+from kinema.recipe import load_recipe, recipe_names, resolve
 from kinema.resources import Resources
 from kinema.types import VideoRecord
 from kinema.workflows.context import Context
 from kinema.workflows.extract import extract_streams
-from kinema.workflows.resolve import resolve
 from support.lossless import SAMPLE_RATE, write_lossless
 
 # Cheap backbones of the same kinds of input; budgets that every video exceeds, as a long one would.

@@ -14,8 +14,8 @@ import kinema
 from kinema.errors import WorkError
 from kinema.recipe import load_recipe
 from kinema.resources import Resources
+from kinema.workflows.context import TrainOptions, TrainResult
 from kinema.workflows.events import Events
-from kinema.workflows.options import TrainOptions, TrainResult
 from kinema.workflows.train import train
 
 KEYS = {"accuracy", "top3", "top5", "mean_class_accuracy", "majority_baseline", "ci95", "n_test", "split"}

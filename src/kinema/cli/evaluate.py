@@ -9,16 +9,10 @@ from ..resources import Resources
 from .console import ConsoleEvents, print_json
 from .options import STORING, DataArgument, JsonOption, LayoutOption, RunArgument, SplitOption, with_resources
 
-NAME = "evaluate"
-HELP = """Measure a run on the test split of a data folder (on all of it where it has no split).
-
-Videos that the run was trained on are recognised by their content and left out.
-
-Example: kinema evaluate run videos --json"""
-
 
 @with_resources(*STORING)
 def command(
+    resources: Resources,
     run: RunArgument,
     data: DataArgument,
     layout: LayoutOption = "auto",
@@ -27,10 +21,13 @@ def command(
         Path | None, typer.Option(metavar="DIR", help="Write metrics.json, predictions.csv and report.html.")
     ] = None,
     json: JsonOption = False,
-    *,
-    resources: Resources,
 ) -> None:
-    """See HELP."""
+    """Measure a run on the test split of a data folder (on all of it where it has no split).
+
+    Videos that the run was trained on are recognised by their content and left out.
+
+    Example: kinema evaluate run videos --json
+    """
     from ..workflows.evaluate import evaluate
     from .train import show_metrics
 

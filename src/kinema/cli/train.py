@@ -7,52 +7,40 @@ import typer
 
 from ..report.headline import TOO_FEW_GROUPS
 from ..resources import Resources
+from . import options
 from .console import ConsoleEvents, print_json
-from .options import (
-    STORING,
-    DataArgument,
-    JsonOption,
-    LayoutOption,
-    RecipeOption,
-    SetOption,
-    SplitOption,
-    with_resources,
-)
-
-NAME = "train"
-HELP = """Train a recogniser on a folder of videos: scan, extract, fit, evaluate, report.
-
-Example: kinema train videos --recipe lite --out run"""
+from .options import STORING, with_resources
 
 
 @with_resources(*STORING)
 def command(
-    data: DataArgument,
+    resources: Resources,
+    data: options.DataArgument,
     out: Annotated[Path, typer.Option(metavar="RUN", help="Folder of the run to write.")],
-    recipe: RecipeOption = "lite",
-    layout: LayoutOption = "auto",
-    split: SplitOption = 1,
-    set_: SetOption = None,
+    recipe: options.RecipeOption = "lite",
+    layout: options.LayoutOption = "auto",
+    split: options.SplitOption = 1,
+    set_: options.SetOption = None,
     seed: Annotated[int | None, typer.Option(help="Short for --set training.seed=N.")] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a finished or interrupted run in RUN.")
     ] = False,
-    json: JsonOption = False,
-    *,
-    resources: Resources,
+    json: options.JsonOption = False,
 ) -> None:
-    """See HELP."""
+    """Train a recogniser on a folder of videos: scan, extract, fit, evaluate, report.
+
+    Example: kinema train videos --recipe lite --out run
+    """
     from ..workflows.train import TrainOptions, train
 
     overrides = [*(set_ or []), *([f"training.seed={seed}"] if seed is not None else [])]
-    options = TrainOptions(layout, split, overwrite)
     with ConsoleEvents() as events:
         result = train(
             data,
             recipe=recipe,
             out=out,
             overrides=overrides,
-            options=options,
+            options=TrainOptions(layout, split, overwrite),
             resources=resources,
             events=events,
         )

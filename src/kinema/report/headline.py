@@ -18,20 +18,16 @@ def result_section(data: ReportData) -> str:
         return ""
     return (
         f'<section id="result"><div class="headline"><p class="big">{markup.percent(accuracy)}</p>'
-        f'<p class="lead">{_sentence(data)}</p></div>{ruler(metrics)}'
+        f'<p class="lead">{_sentence(data)}</p></div>{_ruler(metrics)}'
         f"{_tiles(data)}</section>"
     )
-
-
-def _clips(data: ReportData) -> str:
-    kind = _SPLIT_WORDS.get(str(data.metrics.get("split", "test")), "held-out")
-    return markup.plural(data.tested, f"{kind} clip")
 
 
 def _sentence(data: ReportData) -> str:
     """'of 117 held-out clips recognised; 95 % interval ...; always guessing the largest class: 18.8 %.'"""
     metrics = data.metrics
-    text = f"of <b>{_clips(data)}</b> recognised"
+    kind = _SPLIT_WORDS.get(str(metrics.get("split", "test")), "held-out")
+    text = f"of <b>{markup.plural(data.tested, f'{kind} clip')}</b> recognised"
     interval = _interval(metrics)
     if interval:
         text += f", 95\u202f% interval {markup.percent(interval[0])} to {markup.percent(interval[1])}"
@@ -48,7 +44,7 @@ def _interval(metrics: Mapping[str, Any]) -> tuple[float, float] | None:
     return (ends[0], ends[1]) if len(ends) == 2 else None
 
 
-def ruler(metrics: Mapping[str, Any]) -> str:
+def _ruler(metrics: Mapping[str, Any]) -> str:
     """A 0 to 100 % scale with the result, its interval and the largest class's share."""
     accuracy = markup.finite(metrics.get("accuracy")) or 0.0
     interval, majority = _interval(metrics), markup.finite(metrics.get("majority_baseline"))

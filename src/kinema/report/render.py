@@ -24,14 +24,14 @@ _NAV = {
 
 def render_report(run: ReportData) -> str:
     """The report as HTML text. Every name in it is escaped; scripts other than its own cannot run."""
-    body = [
+    main = "".join([
         result_section(run), comparison_section(run.comparisons), class_section(run), confusion_section(run),
         _clips_section(run), training_section(run.history), dataset_section(run.dataset),
         *(_extra_section(section, index) for index, section in enumerate(run.sections)),
         recipe_section(run), cost_section(run.cost),
-    ]  # fmt: skip
-    main = "".join(body)
+    ])  # fmt: skip
     script = _asset("report.js")
+    version = f" {markup.escape(run.version)}" if run.version else ""
     return Template(_asset("template.html")).substitute(
         title=markup.escape(run.title),
         heading=markup.name(run.title),
@@ -43,7 +43,7 @@ def render_report(run: ReportData) -> str:
         byline=_byline(run),
         warnings=warning_list(run),
         main=main,
-        footer=_footer(run),
+        footer=f"Made by Kinema{version}. This page is one file and works offline.",
     )
 
 
@@ -71,11 +71,6 @@ def _byline(run: ReportData) -> str:
     if run.created:
         parts.append(f"<time>{markup.escape(run.created)}</time>")
     return " · ".join(parts)
-
-
-def _footer(run: ReportData) -> str:
-    version = f" {markup.escape(run.version)}" if run.version else ""
-    return f"Made by Kinema{version}. This page is one file and works offline."
 
 
 def _clips_section(run: ReportData) -> str:

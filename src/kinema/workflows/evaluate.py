@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..datasets import Dataset, ensure_split, load_dataset
+from ..datasets import ensure_split, load_dataset
 from ..errors import UsageError
 from ..inference.predictor import load
 from ..resources import Resources
@@ -40,7 +40,11 @@ def evaluate(
     loaded = load(run, context.resources)
     folder = writable(Path(out)) if out is not None else None
     dataset = load_dataset(data, layout=layout, split=split)
-    dataset = _all_test(dataset) if not dataset.has_split else ensure_split(dataset)
+    if dataset.has_split:
+        dataset = ensure_split(dataset)
+    else:
+        all_test = [replace(r, split="test") for r in dataset.records]
+        dataset = dataset.with_split(all_test, "no split: all videos tested")
     unknown = sorted({r.label or "" for r in dataset.part("test")} - set(loaded.labels))
     if unknown:
         raise UsageError(
@@ -60,7 +64,7 @@ def evaluate(
     }
     if folder is not None:
         warnings += [*dataset.warnings, *data_warnings(tested, extracted)]
-        facts = RunFacts(folder, loaded.config, tested, extracted, model, [], {}, warnings, dataset.absent)
+        facts = RunFacts(folder, loaded.config, tested, extracted, model, [], {}, warnings)
         write_evaluation(facts, evaluation, events)
     return evaluation.metrics
 
@@ -82,8 +86,3 @@ def _unseen(run: Path, records: Sequence[VideoRecord], events: Events) -> tuple[
     for text in warnings:
         events.warn(text)
     return fresh, warnings
-
-
-def _all_test(dataset: Dataset) -> Dataset:
-    records = [replace(r, split="test") for r in dataset.records]
-    return dataset.with_split(records, "no split: all videos tested")

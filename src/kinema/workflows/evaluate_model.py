@@ -12,7 +12,7 @@ from ..evaluation.predictions import Answers
 from ..evaluation.score import score_items
 from ..extraction.extracted import Extracted
 from ..model.recognizer import Recognizer
-from .options import Subsets
+from .context import Subsets
 
 # Seeds of the step permutations whose mean accuracy is reported beside the real one.
 SHUFFLE_SEEDS = (0, 1, 2)
@@ -58,12 +58,9 @@ def evaluate_model(
         name: _subset([dataset.labels.index(c) for c in classes], scores, shuffled, truth)
         for name, classes in (subsets or {}).items()
     }
-    return Evaluation(Answers(records, scores), _validated(model, extracted, dataset), metrics)
-
-
-def _validated(model: Recognizer, extracted: Extracted, dataset: Dataset) -> Answers:
-    records = dataset.part("val")
-    return Answers(records, score_items(model, extracted.items(records, dataset.labels)))
+    validated = dataset.part("val")
+    val_scores = score_items(model, extracted.items(validated, dataset.labels))
+    return Evaluation(Answers(records, scores), Answers(validated, val_scores), metrics)
 
 
 def _accuracy(scores: np.ndarray, truth: np.ndarray) -> float:
@@ -73,10 +70,7 @@ def _accuracy(scores: np.ndarray, truth: np.ndarray) -> float:
 def _subset(
     classes: Sequence[int], scores: np.ndarray, shuffled: Sequence[np.ndarray], truth: np.ndarray
 ) -> dict[str, Any]:
-    """Accuracy on the videos of some classes, against all classes and among these classes alone.
-
-    Among themselves chance is one in their number: for a pair, a half.
-    """
+    """Accuracy on the videos of some classes, against all classes and among these classes alone."""
     chosen = np.isin(truth, classes)
     if not chosen.any():
         return {"n_test": 0, "accuracy": None, "shuffled_accuracy": None}

@@ -12,7 +12,7 @@ from ..errors import UsageError
 from ..keys import fingerprint
 from ..recipe import Recipe
 from ..types import VideoRecord
-from .options import TrainResult
+from .context import TrainResult
 
 if TYPE_CHECKING:
     from ..extraction.loaded import LoadedStream

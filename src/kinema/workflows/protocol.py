@@ -6,7 +6,7 @@ protocol's own split; under leave-one-group-out the one trained on the most vide
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +22,13 @@ from ..keys import fingerprint
 from ..recipe import Protocol, Recipe, Training, changed
 from ..run import load_run, save_run
 from ..types import VideoRecord
-from .context import Context
+from .context import Context, TrainOptions, TrainResult
 from .evaluate_model import Evaluation
 from .extract import extract_streams
 from .finished import FILE as FINISHED
 from .finished import finished, mark_finished, training_digest
-from .options import TrainOptions, TrainResult
 from .train_once import train_once
 from .write_report import RunFacts, write_results
-
-
-@dataclass(slots=True)
-class _Prepared:
-    """Rounds without the files that cannot be read, and those files by name with the reason."""
-
-    rounds: list[Round]
-    quarantined: dict[str, str]
 
 
 def train_protocol(
@@ -45,9 +36,8 @@ def train_protocol(
 ) -> TrainResult:
     """Train every round in `out/rounds` and make `out` a run with the metrics of all of them.
 
-    Features are extracted once for all rounds. A round that is finished with the same settings and videos
-    is not repeated, and one that was interrupted goes on where it stopped. Raises as `train` does; data
-    that does not fit the protocol is refused before anything is computed.
+    Features are extracted once for all rounds. A finished round with the same settings and videos is not
+    repeated. Raises as `train` does; data that does not fit the protocol is refused at once.
     """
     made = rounds(
         lambda split: context.identified(load_dataset(data, layout=options.layout, split=split)),
@@ -57,7 +47,10 @@ def train_protocol(
         validation=_needs_validation(recipe.training),
     )
     for one in made:
-        _check(one)
+        try:
+            check_trainable(one.dataset)
+        except UsageError as error:
+            raise UsageError(f"round '{one.part}': {error}") from None
     streams = load_streams(recipe.streams, context.resources, advice=NO_WEIGHTS)
     digest = fingerprint({"rounds": [_digest(one, recipe, streams) for one in made]})
     whole = finished(out, digest, overwrite=options.overwrite)
@@ -66,13 +59,16 @@ def train_protocol(
         return whole
     # Rounds that the new whole shares with the old one stay, unless all of it is wanted anew.
     options = replace(options, overwrite=whole is not None)
-    prepared = _prepare(made, recipe, streams, context)
+    made, quarantined = _readable(made, recipe, streams, context)
     done = []
-    for number, one in enumerate(prepared.rounds, start=1):
+    for number, one in enumerate(made, start=1):
         seed = f", seed {one.seed}" if recipe.protocol.seeds > 1 else ""
         context.events.step(f"round {number} of {len(made)}: {one.part}{seed}")
-        done.append(_round(one, recipe, streams, out / "rounds" / one.folder, options, context))
-    result = _whole(prepared, done, recipe, out, context)
+        folder = out / "rounds" / one.folder
+        if finished(folder, _digest(one, recipe, streams), overwrite=True) is None:
+            (folder / FINISHED).unlink(missing_ok=True)  # a round of other settings, of a whole that is to go
+        done.append(train_once(one.dataset, _round_recipe(recipe, one), folder, options, context))
+    result = _whole(made, quarantined, done, recipe, out, context)
     mark_finished(result, digest, recipe)
     return result
 
@@ -83,31 +79,20 @@ def _needs_validation(training: Training) -> bool:
     return training.val_fraction > 0 or watched
 
 
-def _check(one: Round) -> None:
-    try:
-        check_trainable(one.dataset)
-    except UsageError as error:
-        raise UsageError(f"round '{one.part}': {error}") from None
-
-
-def _prepare(
+def _readable(
     made: list[Round], recipe: Recipe, streams: Mapping[str, LoadedStream], context: Context
-) -> _Prepared:
-    """Extract what any round needs."""
-    needed = _union(made)
+) -> tuple[list[Round], dict[str, str]]:
+    """Extract what any round needs. Returns the rounds without unreadable files, and the reasons by file."""
     if any(stream.train_blocks for stream in recipe.streams.values()):
         # Features differ from round to round, as their backbones do: each round extracts its own.
-        return _Prepared(made, {})
-    extracted = extract_streams(needed, streams, context)
+        return made, {}
+    extracted = extract_streams(_union(made), streams, context)
     usable = {r.id for r in extracted.records}
-    kept = [
-        replace(
-            one,
-            dataset=replace(one.dataset, records=tuple(r for r in one.dataset.records if r.id in usable)),
-        )
-        for one in made
-    ]
-    return _Prepared(kept, extracted.quarantined)
+    kept = []
+    for one in made:
+        records = tuple(r for r in one.dataset.records if r.id in usable)
+        kept.append(replace(one, dataset=replace(one.dataset, records=records)))
+    return kept, extracted.quarantined
 
 
 def _union(made: Iterable[Round]) -> list[VideoRecord]:
@@ -126,48 +111,36 @@ def _round_recipe(recipe: Recipe, one: Round) -> Recipe:
 
 
 def _digest(one: Round, recipe: Recipe, streams: Mapping[str, LoadedStream]) -> str:
-    return training_digest(_round_recipe(recipe, one), streams, one.dataset.records)
-
-
-def _round(
-    one: Round,
-    recipe: Recipe,
-    streams: Mapping[str, LoadedStream],
-    folder: Path,
-    options: TrainOptions,
-    context: Context,
-) -> TrainResult:
-    """Train a round that is not finished. One of other settings belongs to a whole that nobody finished."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if finished(folder, _digest(one, recipe, streams), overwrite=True) is None:
-        (folder / FINISHED).unlink(missing_ok=True)
-    return train_once(one.dataset, _round_recipe(recipe, one), folder, options, context)
+    own = changed(_round_recipe(recipe, one), {"data.classes": len(one.dataset.labels)})
+    return training_digest(own, streams, one.dataset.records)
 
 
 def _whole(
-    prepared: _Prepared,
+    made: list[Round],
+    quarantined: dict[str, str],
     done: Sequence[TrainResult],
     recipe: Recipe,
     out: Path,
     context: Context,
 ) -> TrainResult:
     """Make `out` a run: the model of one round, the metrics and warnings of all."""
-    made = prepared.rounds
-    lost = max(len(prepared.quarantined), *(d.metrics["quarantined"] for d in done))
+    lost = max(len(quarantined), *(d.metrics["quarantined"] for d in done))
     metrics = summarise(recipe.protocol, made, [d.metrics for d in done]) | {
         "quarantined": lost,
         "absent": max(d.metrics["absent"] for d in done),
     }
     warnings = _warnings(made, done, recipe.protocol.kind)
-    if prepared.quarantined:
+    if quarantined:
         warnings.append(f"{lost} files could not be read and were left out; see quarantine.csv")
     if metrics["protocol"].get("differ"):
         warnings.append(_leak_warning(metrics["protocol"]["compared"]))
         context.events.warn(warnings[-1])
-    chosen = made[_model_round(recipe.protocol.kind, made)]
-    metrics["protocol"]["model"] = f"rounds/{chosen.folder}"
     counted = [made[i] for i in counted_rounds(recipe.protocol.kind, made)]
-    _write_run(chosen, counted, metrics, warnings, prepared.quarantined, recipe, out, context)
+    chosen = counted[0]
+    if recipe.protocol.kind == "leave_one_group_out":
+        chosen = max(counted, key=lambda one: len(one.dataset.part("train")))
+    metrics["protocol"]["model"] = f"rounds/{chosen.folder}"
+    _write_run(chosen, counted, metrics, warnings, quarantined, recipe, out, context)
     return TrainResult(out, metrics, warnings)
 
 
@@ -220,13 +193,6 @@ def _answers(counted: Sequence[Round], out: Path) -> Answers:
     return Answers(records, np.stack(rows))
 
 
-def _model_round(kind: str, made: Sequence[Round]) -> int:
-    counted = counted_rounds(kind, made)
-    if kind != "leave_one_group_out":
-        return counted[0]
-    return max(counted, key=lambda i: len(made[i].dataset.part("train")))
-
-
 def _warnings(made: Sequence[Round], done: Sequence[TrainResult], kind: str) -> list[str]:
     """Warnings of all rounds as they are, those of some with the rounds' names.
 
@@ -237,14 +203,9 @@ def _warnings(made: Sequence[Round], done: Sequence[TrainResult], kind: str) -> 
         for text in result.warnings:
             rounds_of.setdefault(text, []).append(one.part)
     common = [text for text, parts in rounds_of.items() if len(parts) == len(made)]
-    if kind == "leave_one_group_out":
-        return common
-    some = [
-        f"{', '.join(dict.fromkeys(parts))}: {text}"
-        for text, parts in rounds_of.items()
-        if len(parts) < len(made)
-    ]
-    return common + some
+    some = {text: dict.fromkeys(parts) for text, parts in rounds_of.items() if len(parts) < len(made)}
+    named = [f"{', '.join(parts)}: {text}" for text, parts in some.items()]
+    return common if kind == "leave_one_group_out" else common + named
 
 
 def _leak_warning(compared: Mapping[str, Any]) -> str:

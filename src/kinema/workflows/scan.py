@@ -1,13 +1,11 @@
 """What is in a data folder: counts, lengths, sound, broken files, duplicates, leaks."""
 
-import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, median
-from typing import Any
 
 from ..datasets import Dataset, check_trainable, ensure_split, find_duplicates, find_leaks, load_dataset
 from ..datasets.checks import Duplicate, Leak
@@ -67,10 +65,6 @@ class ScanReport:
     warnings: tuple[str, ...]
     refusal: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """The report as plain data for JSON."""
-        return dataclasses.asdict(self)
-
 
 def scan(
     data: str | Path,
@@ -103,7 +97,9 @@ def scan(
         exact=exact,
         frames=_spread(f.num_frames for f in facts.values()),
         seconds=_spread(f.duration_seconds for f in facts.values()),
-        fps=_tally("unknown" if f.fps is None else f"{round(f.fps, 2):g}" for f in facts.values()),
+        fps=_tally(
+            "unknown" if f.average_fps is None else f"{round(f.average_fps, 2):g}" for f in facts.values()
+        ),
         sizes=_tally(f"{f.width}x{f.height}" for f in facts.values()),
         codecs=_tally(f.codec for f in facts.values()),
         sound={"with": 0, "without": 0, "silent": 0} | _tally(map(_sound, facts.values())),
@@ -146,7 +142,7 @@ def _ends_beyond(record: VideoRecord, facts: VideoFacts) -> bool:
         return facts.num_frames is not None and record.frames[1] > facts.num_frames
     last = max(record.start_seconds or 0.0, record.end_seconds or 0.0)
     # One frame of tolerance: annotations are rounded.
-    slack = 1 / facts.fps if facts.fps else 0.0
+    slack = 1 / facts.average_fps if facts.average_fps else 0.0
     return facts.duration_seconds is not None and last > facts.duration_seconds + slack
 
 

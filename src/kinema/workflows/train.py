@@ -6,14 +6,12 @@ from typing import Any
 
 from ..datasets import Dataset, check_trainable, ensure_split, load_dataset
 from ..errors import UsageError
-from ..recipe import Recipe
+from ..recipe import Recipe, resolve
 from ..resources import Resources
-from .context import Context
+from .context import Context, TrainOptions, TrainResult
 from .events import SILENT, Events
 from .finished import refuse_other_recipe
 from .folders import writable
-from .options import TrainOptions, TrainResult
-from .resolve import resolve
 
 
 def train(

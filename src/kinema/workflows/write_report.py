@@ -14,6 +14,7 @@ import torch
 from .. import __version__
 from ..atomic import atomic_open, write_text
 from ..datasets import Dataset, find_duplicates, find_leaks
+from ..errors import KinemaError
 from ..evaluation.predictions import write_predictions
 from ..evaluation.score import step_labels
 from ..extraction.extracted import Extracted
@@ -22,17 +23,18 @@ from ..model.items import with_stream
 from ..model.recognizer import Recognizer
 from ..recipe import Recipe
 from ..report.clips import surest_and_worst
-from ..report.data import Cost, DatasetFacts, ReportData, Sample, Section, Table, WeightsSource
+from ..report.data import Cost, DatasetFacts, FilmStrip, ReportData, Sample, Section, Table, WeightsSource
+from ..report.film_strips import film_strip, spread
 from ..report.headline import comparisons
 from ..report.model_card import model_card
 from ..report.protocol import protocol_section
 from ..report.render import write_report
 from ..run import RunConfig
+from ..types import VideoRecord
 from .evaluate_model import Evaluation
 from .events import Events
 from .memory import peak_memory
 from .seen import write_seen
-from .strips import strip_of
 
 STRIPS = 12  # misses that are shown, and not only named
 
@@ -49,7 +51,6 @@ class RunFacts:
     history: list[dict[str, Any]]
     seconds: Mapping[str, float]
     warnings: list[str]
-    absent: tuple[str, ...] = ()
 
 
 def write_results(facts: RunFacts, evaluation: Evaluation, events: Events) -> None:
@@ -125,18 +126,14 @@ def data_warnings(dataset: Dataset, extracted: Extracted) -> list[str]:
         )
     for name, report in extracted.reports.items():
         warnings += [f"stream {name}: {count} videos: {note}" for note, count in report.notes.items()]
-    return warnings + _absent_streams(dataset, extracted)
-
-
-def _absent_streams(dataset: Dataset, extracted: Extracted) -> list[str]:
-    """How many videos have nothing for a stream, such as sound; counted over the stored features."""
     items = extracted.items(dataset.records, dataset.labels)
-    absent = {name: len(items) - len(with_stream(items, name)) for name in extracted.streams}
-    return [
-        f"stream {name} is absent in {count} of {len(items)} videos: its embedding is zero there"
-        for name, count in absent.items()
-        if count
-    ]
+    for name in extracted.streams:
+        absent = len(items) - len(with_stream(items, name))
+        if absent:
+            warnings.append(
+                f"stream {name} is absent in {absent} of {len(items)} videos: its embedding is zero there"
+            )
+    return warnings
 
 
 def _dataset_facts(facts: RunFacts) -> DatasetFacts:
@@ -147,7 +144,7 @@ def _dataset_facts(facts: RunFacts) -> DatasetFacts:
         layout=dataset.layout,
         split_source=dataset.split_source,
         counts=counts,
-        absent=facts.absent,
+        absent=dataset.absent,
         quarantined=sorted(facts.extracted.quarantined.items()),
         duplicates=[" = ".join(d.names) for d in find_duplicates(dataset.records)],
         leaks=[
@@ -167,8 +164,8 @@ def _samples(facts: RunFacts, evaluation: Evaluation) -> list[Sample]:
 
 
 def _sample(facts: RunFacts, evaluation: Evaluation, index: int, *, strip: bool) -> Sample:
-    tested, labels = evaluation.tested, facts.config.labels
-    record, scores = tested.records[index], tested.scores[index]
+    labels = facts.config.labels
+    record, scores = evaluation.tested.records[index], evaluation.tested.scores[index]
     top = tuple((labels[i], float(scores[i])) for i in np.argsort(-scores, kind="stable")[:3])
     if not strip:
         return Sample(record.name, record.label, top)
@@ -182,17 +179,36 @@ def _sample(facts: RunFacts, evaluation: Evaluation, index: int, *, strip: bool)
     return Sample(record.name, record.label, top, film, tags)
 
 
+def strip_of(extracted: Extracted, record: VideoRecord) -> tuple[FilmStrip | None, list[int]]:
+    """A film strip at some steps of the first stream, and their numbers; None where the file is gone."""
+    try:
+        times = extracted.sequence(record, next(iter(extracted.streams))).pts_seconds
+        steps = spread(len(times))
+        strip = film_strip(
+            record.path,
+            times[steps].tolist(),
+            start_seconds=record.start_seconds,
+            end_seconds=record.end_seconds,
+            frames=record.frames,
+        )
+    except KinemaError:
+        return None, []
+    return strip, steps
+
+
 def _cost(facts: RunFacts) -> Cost:
-    reports = facts.extracted.reports.values()
+    reports, streams = facts.extracted.reports.values(), list(facts.extracted.streams.values())
     extracted = sum(r.extracted for r in reports)
     seconds = sum(r.seconds for r in reports)
-    device = next(iter(facts.extracted.streams.values())).resources.device
-    backbones = [b for stream in facts.extracted.streams.values() for b in stream.backbones]
+    device = streams[0].resources.device
+    backbones = [b for stream in streams for b in stream.backbones]
+    items = facts.extracted.items(facts.dataset.records, facts.dataset.labels)
+    stored = [path for item in items for path in item.files.values()]
     return Cost(
         stages=dict(facts.seconds),
         videos_per_second=extracted / seconds if extracted and seconds else None,
         peak_memory=peak_memory(),
-        store_size=_store_size(facts),
+        store_size=sum(path.stat().st_size for path in stored if path.exists()),
         device=platform.machine() if device == "cpu" else device,
         threads=torch.get_num_threads(),
         trainable_parameters=trainable_parameters(facts.model),
@@ -202,12 +218,6 @@ def _cost(facts: RunFacts) -> Cost:
             for b in backbones
         ),
     )
-
-
-def _store_size(facts: RunFacts) -> int:
-    items = facts.extracted.items(facts.dataset.records, facts.dataset.labels)
-    paths = [path for item in items for path in item.files.values()]
-    return sum(path.stat().st_size for path in paths if path.exists())
 
 
 def _sections(facts: RunFacts, metrics: Mapping[str, Any]) -> list[Section]:
