@@ -55,7 +55,7 @@ def train_protocol(
     digest = fingerprint({"rounds": [_digest(one, recipe, streams) for one in made]})
     whole = finished(out, digest, overwrite=options.overwrite)
     if whole is not None and not options.overwrite:
-        context.events.note(f"{out} is finished: accuracy {whole.metrics['accuracy']:.1%}")
+        context.events.note(f"{out.name} is finished: accuracy {whole.metrics['accuracy']:.1%}")
         return whole
     # Rounds that the new whole shares with the old one stay, unless all of it is wanted anew.
     options = replace(options, overwrite=whole is not None)

@@ -49,7 +49,7 @@ def train_once(
     digest = training_digest(recipe, streams, dataset.records)
     done = finished(folder, digest, overwrite=options.overwrite)
     if done is not None and not options.overwrite:
-        events.note(f"{folder} is finished: accuracy {done.metrics['accuracy']:.1%}")
+        events.note(f"{folder.name} is finished: accuracy {done.metrics['accuracy']:.1%}")
         return done
     checkpoints = folder / "checkpoints"
     resume = _resumable(folder, digest, options.overwrite)
