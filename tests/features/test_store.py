@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import errno
 import os
 import subprocess
@@ -116,7 +115,7 @@ def test_a_read_only_folder_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     store = FeatureStore(tmp_path)
-    store.quarantine({("/v/a.mp4", PART, "rgb", "broken")}, set())
+    store.quarantine.settle({("/v/a.mp4", PART, "rgb", "broken")}, set())
     before = {p: p.read_bytes() for p in tmp_path.iterdir()}
 
     def full(_: int) -> None:
@@ -124,55 +123,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(atomic.os, "fsync", full)
     with pytest.raises(WorkError, match=r"No space left on device.*free some space"):
-        store.quarantine({("/v/b.mp4", PART, "rgb", "broken")}, set())
+        store.quarantine.settle({("/v/b.mp4", PART, "rgb", "broken")}, set())
     with pytest.raises(WorkError, match=r"No space left on device.*free some space"):
         store.shelf("rgb", {})
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
-
-
-def test_quarantine_merges(tmp_path: Path):
-    store = FeatureStore(tmp_path)
-    a, b, c = (f"/videos/{name}.mp4" for name in "abc")
-    assert store.quarantined() == []
-    store.quarantine(
-        {(b, PART, "rgb", "cut"), (a, PART, "rgb", "empty")}, {(a, PART, "rgb"), (b, PART, "rgb")}
-    )
-    assert store.quarantined() == [(a, PART, "rgb", "empty"), (b, PART, "rgb", "cut")]
-    # Another data folder, or another stream, adds to it.
-    store.quarantine({(c, "frames 0-9", "rgb", "cut")}, {(c, "frames 0-9", "rgb")})
-    store.quarantine({(a, PART, "flow", "hung")}, {(a, PART, "flow")})
-    assert len(store.quarantined()) == 4
-    # A file that was mended goes; one that fails otherwise gets its new reason.
-    store.quarantine({(b, PART, "rgb", "crashed")}, {(a, PART, "rgb"), (b, PART, "rgb")})
-    assert store.quarantined() == [
-        (a, PART, "flow", "hung"),
-        (b, PART, "rgb", "crashed"),
-        (c, "frames 0-9", "rgb", "cut"),
-    ]
-    seen = {(a, PART, "flow"), (b, PART, "rgb"), (c, "frames 0-9", "rgb")}
-    store.quarantine(set(), seen)
-    assert not (tmp_path / "quarantine.csv").exists()
-
-
-def test_quarantine_takes_any_file_name(tmp_path: Path):
-    names = [
-        "a\nb.mp4",
-        'say "hi", twice.mp4',
-        "a\r.mp4",
-        "видео 動画.mp4",
-        os.fsdecode(b"\xff\xfe.mp4"),
-        " ,;",
-    ]
-    rows = {(f"/v/{name}", PART, "rgb", f"because of {i}") for i, name in enumerate(names)}
-    store = FeatureStore(tmp_path)
-    store.quarantine(rows, set())
-    assert set(store.quarantined()) == rows
-    with open(tmp_path / "quarantine.csv", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        table = list(csv.DictReader(file))
-    assert {(r["path"], r["part"], r["stream"], r["reason"]) for r in table} == rows
-
-
-def test_a_spoilt_quarantine_file_is_no_obstacle(tmp_path: Path):
-    store = FeatureStore(tmp_path)
-    (tmp_path / "quarantine.csv").write_text("path,part,stream,reason\n/v/a.mp4,,rgb,cut\nhalf a li")
-    assert store.quarantined() == [("/v/a.mp4", "", "rgb", "cut")]

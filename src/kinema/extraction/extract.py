@@ -85,11 +85,12 @@ def extract(
     *,
     workers: int,
     progress: Progress | None = None,
+    on_failure: Callable[[VideoRecord, str], None] | None = None,
 ) -> ExtractReport:
     """Compute what the store lacks. Safe to stop at any moment and to start again.
 
-    `shelf_of(variant)` gives the shelf of each augmented version. Files that cannot be read end up in the
-    report; the rest goes on. Raises `WorkError` on a full disk.
+    `shelf_of(variant)` gives the shelf of each augmented version. A file that cannot be read is told to
+    `on_failure` at once and ends up in the report; the rest goes on. Raises `WorkError` on a full disk.
     """
     first = shelf_of(0)
     report = ExtractReport(first.stream, first.fingerprint)
@@ -114,6 +115,8 @@ def extract(
                     report.reused += 1
                 elif done.sink is None:
                     failed[todo[done.number].key] = done.end.error or ""
+                    if on_failure:
+                        on_failure(todo[done.number].record, done.end.error or "")
                 else:
                     done.sink.commit()
                     report.extracted += 1

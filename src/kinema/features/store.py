@@ -8,7 +8,6 @@ Files appear whole or not at all, so any number of processes may fill one store,
 killed at any moment. What a file holds depends on the video and the settings alone.
 """
 
-import csv
 import json
 import os
 import re
@@ -20,13 +19,12 @@ from typing import Any
 
 import psutil
 
-from ..atomic import atomic_open, host_name, temporary_name, write_text
-from ..errors import UsageError, WorkError
+from ..atomic import host_name, temporary_name, write_text
+from ..errors import UsageError
 from ..keys import fingerprint
+from .quarantine import Quarantine, writing
 from .sequence_file import SequenceWriter
 
-Row = tuple[str, str, str, str]
-QUARANTINE_FIELDS = ("path", "part", "stream", "reason")
 _STALE_SECONDS = 24 * 3600.0
 _TEMPORARY = re.compile(r"\..+\.([^.]+)\.(\d+)\.tmp", re.DOTALL)
 
@@ -52,41 +50,12 @@ class FeatureStore:
             raise UsageError(
                 f"cannot write features to {self.root} ({error.strerror}); choose another with --features"
             ) from None
+        self.quarantine = Quarantine(self.root / "quarantine.csv")
         self._sweep()
 
     def shelf(self, stream: str, settings: Mapping[str, Any]) -> "Shelf":
         """The part of the store for one stream with exactly these settings."""
         return Shelf(self.root, stream, settings)
-
-    def quarantine(self, rows: set[Row], seen: set[tuple[str, str, str]]) -> None:
-        """Record failures as (path, part, stream, reason); older rows of the items in `seen` go.
-
-        Raises `WorkError` where the file cannot be written.
-        """
-        old = self.quarantined()
-        merged = sorted({row for row in old if row[:3] not in seen} | rows)
-        if merged == old:
-            return
-        path = self.root / "quarantine.csv"
-        try:
-            if not merged:
-                path.unlink(missing_ok=True)
-                return
-            with atomic_open(path, newline="", errors="surrogateescape") as file:
-                writer = csv.writer(file)
-                writer.writerow(QUARANTINE_FIELDS)
-                writer.writerows(merged)
-        except OSError as error:
-            raise _cannot_write(path, error) from None
-
-    def quarantined(self) -> list[Row]:
-        """The rows of quarantine.csv."""
-        path = self.root / "quarantine.csv"
-        if not path.exists():
-            return []
-        with open(path, newline="", encoding="utf-8", errors="surrogateescape") as file:
-            rows = list(csv.reader(file))[1:]
-        return [(r[0], r[1], r[2], r[3]) for r in rows if len(r) == len(QUARANTINE_FIELDS)]
 
     def _sweep(self) -> None:
         """Remove temporary files whose writer is gone: a dead process of this host, or a day old."""
@@ -115,10 +84,6 @@ def _abandoned(path: Path) -> bool:
         return True
 
 
-def _cannot_write(path: Path, error: OSError) -> WorkError:
-    return WorkError(f"cannot write {path} ({error.strerror or error}); free some space, then start again")
-
-
 class Shelf:
     """All feature sequences of one stream, one file per video key."""
 
@@ -130,10 +95,8 @@ class Shelf:
         if note.exists():
             return
         text = json.dumps({"fingerprint": self.fingerprint, **settings}, indent=2, sort_keys=True)
-        try:
+        with writing(note):
             write_text(note, text + "\n")
-        except OSError as error:
-            raise _cannot_write(note, error) from None
 
     def path(self, key: str) -> Path:
         """Where the sequence of this key is, or will be."""

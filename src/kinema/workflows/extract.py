@@ -74,13 +74,17 @@ def extract_streams(
 
     store, digests = context.store, context.digests(records)
     failures = [(r, "file", reason) for r in records if (reason := context.unreadable.get(r.path))]
+    for record, _, reason in failures:
+        store.quarantine.add((*_place(record), "file", reason))
     reports = {}
     # Flow first: the motion that it leaves in the cache spares other streams the work.
     for name in sorted(streams, key=lambda n: streams[n].spec.input != "flow"):
         reports[name] = _extract_stream(records, streams[name], digests, context)
         failures += [(record, name, reason) for record, reason in reports[name].failed]
     seen = {(*_place(r), stream) for r in records for stream in (*streams, "file")}
-    store.quarantine({(*_place(r), stream, reason) for r, stream, reason in failures}, seen)
+    store.quarantine.settle({(*_place(r), stream, reason) for r, stream, reason in failures}, seen)
+    if failures:
+        context.events.note(f"files that could not be read, with reasons: {store.quarantine.path}")
     lost = {_place(r) for r, _, _ in failures}
     usable = [r for r in records if _place(r) not in lost]
     quarantined = {r.name: reason for r, _, reason in failures}
@@ -118,4 +122,5 @@ def _extract_stream(
         stream.resources,
         workers=stream.workers,
         progress=events.progress,
+        on_failure=lambda r, reason: context.store.quarantine.add((*_place(r), stream.name, reason)),
     )
