@@ -17,6 +17,7 @@ from kinema.extraction import extract as extract_module
 from kinema.extraction.extract import ExtractReport, digest_files, extract, items_of
 from kinema.extraction.messages import Finished
 from kinema.features import sequence_file
+from kinema.features.sequence_file import read_sequence
 from kinema.features.store import FeatureStore
 from kinema.media.reader import VideoReader
 from kinema.resources import Resources
@@ -66,7 +67,7 @@ def tree(root: Path) -> dict[str, bytes]:
 def sequence_of(record: VideoRecord, stream: StreamSettings, root: Path, variant: int = 0):
     digests, _ = digest_files([record.path])
     (*_, item) = items_of([record], digests, lambda _: variant)
-    return FeatureStore(root).shelf("rgb", stream.settings(variant)).read(item.key)
+    return read_sequence(FeatureStore(root).shelf("rgb", stream.settings(variant)).path(item.key))
 
 
 @pytest.fixture

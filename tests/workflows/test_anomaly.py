@@ -34,8 +34,9 @@ def fitted(tiny_run: Path, tiny_videos: Path, store: Path, tmp_path_factory: pyt
 
 def test_split_of_the_data_separates_fit_and_threshold(fitted: Path) -> None:
     metrics = json.loads((fitted / "metrics.json").read_text())
-    assert (metrics["n_fit"], metrics["n_normal"], metrics["n_anomalous"]) == (6, 2, 4)
-    assert metrics["independent"] == {"normal": 2, "anomalous": 4}
+    assert (metrics["n_fit"], metrics["n_normal"], metrics["n_anomalous"]) == (6, 2, 1)
+    assert metrics["n_trained_on"] == 9, "the run has seen three actors of four in three classes"
+    assert metrics["independent"] == {"normal": 2, "anomalous": 1}
     assert 0 <= metrics["ci95"][0] <= metrics["auroc"] <= metrics["ci95"][1] <= 1
     assert not metrics["false_alarms"]["reachable"]
     assert "unsure" in metrics["certainty"]
@@ -79,12 +80,23 @@ def test_a_folder_of_loose_normal_videos_is_enough(
     metrics = fit_anomaly(
         tiny_run, folder, tmp_path / "detector", options=options, resources=Resources(features=store)
     )
-    assert metrics["n_fit"] + metrics["n_normal"] == 8
-    assert metrics["n_normal"] >= 2
+    assert (metrics["n_fit"], metrics["n_normal"]) == (6, 2), "the run has seen six: two set the threshold"
     assert metrics["false_alarms"]["reachable"]
     assert "auroc" not in metrics
     assert load_detector(tmp_path / "detector").normal == ()
     assert "ROC" not in (tmp_path / "detector" / "report.html").read_text().split("<main")[-1]
+
+
+def test_normal_videos_that_the_run_has_seen_set_no_threshold(
+    tiny_run: Path, tiny_videos: Path, store: Path, tmp_path: Path
+) -> None:
+    seen = (tiny_run / "training_videos.csv").read_text(encoding="utf-8").splitlines()[1:]
+    folder = tmp_path / "normal"
+    folder.mkdir()
+    for number, row in enumerate(seen):
+        shutil.copy(tiny_videos.parent / row.split(",")[0], folder / f"{number}.mp4")
+    with pytest.raises(UsageError, match=r"trained on 9 of the 9 normal videos.*give normal videos"):
+        fit_anomaly(tiny_run, folder, tmp_path / "detector", resources=Resources(features=store))
 
 
 def test_bad_calls_leave_nothing(tiny_run: Path, tiny_videos: Path, store: Path, tmp_path: Path) -> None:

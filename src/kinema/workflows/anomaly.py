@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
@@ -30,8 +30,9 @@ from .embed import embeddings
 from .events import SILENT, Events
 from .extract import extract_streams
 from .folders import writable
+from .seen import Seen
 
-FEWEST = 4
+FEWEST, FEWEST_FRESH = 4, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,9 @@ def fit_anomaly(
 
     With `options.normal` the other classes count as anomalies and give a ROC; they are used for nothing else.
     Where the data has its own split, its training part fits the autoencoder and the rest sets the threshold;
-    else whole groups are held out. Raises `UsageError` (too few videos, unknown classes) and `WorkError`.
+    else whole groups are held out. Videos that the run itself was trained on lie closer together than new
+    ones: of these, normal ones only fit the autoencoder, and the others are left out.
+    Raises `UsageError` (too few videos, unknown classes) and `WorkError`.
     """
     options = options or AnomalyOptions()
     context = Context(resources or Resources(), events)
@@ -76,8 +79,8 @@ def fit_anomaly(
             f"no class '{unknown[0]}' in {dataset.root}; it has {', '.join(dataset.labels) or 'no labels'}"
         )
     folder = writable(Path(out))
-    extracted = extract_streams(dataset.records, loaded.streams, context)
-    judged = _fit_detector(loaded, extracted, options, os.path.abspath(run), events)
+    extracted = extract_streams(context.identified(dataset).records, loaded.streams, context)
+    judged = _fit_detector(loaded, extracted, options, Path(run), events)
     save_detector(folder, judged.detector)
     write_text(folder / "metrics.json", json.dumps(judged.metrics, indent=2) + "\n")
     events.step("writing the report")
@@ -87,15 +90,16 @@ def fit_anomaly(
 
 
 def _fit_detector(
-    loaded: LoadedRun, extracted: Extracted, options: AnomalyOptions, run: str, events: Events
+    loaded: LoadedRun, extracted: Extracted, options: AnomalyOptions, run: Path, events: Events
 ) -> Judged:
     """Fit on records whose features are in the store, and score those it was not fitted on."""
     records = extracted.records
     vectors = torch.from_numpy(np.stack([vector for _, vector, _ in embeddings(loaded, extracted)]))
-    normal = [r for r in records if not options.normal or r.label in options.normal]
-    fitted = dict(zip(map(id, normal), _fits(normal, options), strict=True))
-    train = torch.tensor([fitted.get(id(r), False) for r in records])
-    held_out = torch.tensor([id(r) in fitted and not fitted[id(r)] for r in records])
+    normal = np.array([not options.normal or r.label in options.normal for r in records])
+    seen = np.isin(np.arange(len(records)), _trained_on(run, records, events))
+    fits = np.zeros(len(records), bool)
+    fits[normal] = _fits(list(compress(records, normal)), seen[normal].tolist(), options)
+    train, held_out = torch.from_numpy(fits), torch.from_numpy(normal & ~fits)
     events.step(f"fitting the autoencoder on {int(train.sum())} normal videos")
     autoencoder = fit_autoencoder(
         vectors[train],
@@ -104,13 +108,13 @@ def _fit_detector(
         seed=options.seed,
     )
     errors = reconstruction_error(autoencoder, vectors)
-    others = ~train & ~held_out
+    others = torch.from_numpy(~normal & ~seen)
     order = torch.cat([held_out.nonzero(), others.nonzero()]).flatten().tolist()
     detector = Detector(
         autoencoder,
         choose_threshold(errors[held_out], options.false_alarms),
         errors[held_out].sort().values,
-        run,
+        os.path.abspath(run),
         loaded.fingerprint,
         _median_seconds(extracted, compress(records, train)),
         options.normal,
@@ -118,8 +122,21 @@ def _fit_detector(
     judged = Judged(
         detector, [records[i] for i in order], errors[order].numpy(), others[order].numpy(), extracted, {}
     )
-    judged.metrics |= _metrics(judged, int(train.sum()))
+    judged.metrics |= _metrics(judged, int(train.sum())) | {"n_trained_on": int(seen.sum())}
     return judged
+
+
+def _trained_on(run: Path, records: Sequence[VideoRecord], events: Events) -> list[int]:
+    """The numbers of the records that the run has seen; says how many there are."""
+    seen = Seen(run)
+    found = [i for i, record in enumerate(records) if record in seen]
+    if found:
+        events.warn(
+            f"the run was trained on {len(found)} of {len(records)} videos: none of these sets the threshold"
+        )
+    if not seen.known:
+        events.warn(f"run {run} does not say what it was trained on: give normal videos that it has not seen")
+    return found
 
 
 def _metrics(judged: Judged, fitted: int) -> dict[str, Any]:
@@ -156,23 +173,35 @@ def _independent(records: Iterable[VideoRecord]) -> int:
     return len({(r.label, r.group) if r.group else (r.name, r.part) for r in records})
 
 
-def _fits(normal: list[VideoRecord], options: AnomalyOptions) -> list[bool]:
+def _fits(normal: list[VideoRecord], seen: list[bool], options: AnomalyOptions) -> list[bool]:
     """For each normal record, whether the autoencoder is fitted on it; the others set the threshold."""
     if len(normal) < FEWEST:
         raise UsageError(
             f"{len(normal)} usable normal videos are too few for autoencoder and threshold; "
             f"give at least {FEWEST}, and 20 or more for a false-alarm rate of 0.05"
         )
-    in_train = [r.split == "train" for r in normal]
-    if any(in_train) and not all(in_train) and sum(in_train) > 1:
+    fresh = [r for r, known in zip(normal, seen, strict=True) if not known]
+    if len(fresh) < FEWEST_FRESH:
+        raise UsageError(
+            f"the run was trained on {len(normal) - len(fresh)} of the {len(normal)} normal videos, and the"
+            " errors of such videos are smaller than those of new ones; give normal videos that it has not"
+            " seen, 20 or more for a false-alarm rate of 0.05"
+        )
+    in_train = [r.split == "train" or known for r, known in zip(normal, seen, strict=True)]
+    if any(r.split == "train" for r in normal) and not all(in_train) and sum(in_train) > 1:
         return in_train
+    share = options.held_out * len(normal) / len(fresh)
+    chosen = iter(_held_out(fresh, share, options.seed) if share < 1 else [True] * len(fresh))
+    return [known or not next(chosen) for known in seen]
+
+
+def _held_out(normal: list[VideoRecord], share: float, seed: int) -> list[bool]:
+    """Which records set the threshold: about a share of them, by whole groups where groups are known."""
     groups = [r.group or r.id for r in normal]
     units = groups if len(set(groups)) > 1 else [r.id for r in normal]
-    labels = [r.label or "" for r in normal]
-    held_out = choose_units(units, labels, options.held_out, options.seed)
-    if not any(held_out):  # every class is one unit: classes then have no say
-        held_out = choose_units(units, [""] * len(units), options.held_out, options.seed)
-    return [not h for h in held_out]
+    found = choose_units(units, [r.label or "" for r in normal], share, seed)
+    # Where every class is one unit, classes have no say.
+    return found if any(found) else choose_units(units, [""] * len(units), share, seed)
 
 
 def _median_seconds(extracted: Extracted, records: Iterable[VideoRecord]) -> float:

@@ -56,6 +56,11 @@ def _warnings(dataset: Dataset, judged: Judged) -> list[str]:
     warnings = list(dataset.warnings)
     if not judged.detector.threshold.reachable:
         warnings.append(judged.detector.threshold.certainty)
+    if judged.metrics["n_trained_on"]:
+        warnings.append(
+            f"the run was trained on {judged.metrics['n_trained_on']} of these videos: none of them sets the"
+            " threshold or counts as detected"
+        )
     if judged.extracted.quarantined:
         count = len(judged.extracted.quarantined)
         warnings.append(f"{count} files could not be read and were left out; see quarantine.csv")
