@@ -37,7 +37,7 @@ class SequenceWriter:
         self.path, self.dim = path, dim
         path.parent.mkdir(parents=True, exist_ok=True)
         self.temporary = temporary_name(path)
-        self._file: IO[bytes] | None = open(self.temporary, "wb")  # noqa: SIM115
+        self._file: IO[bytes] | None = open(self.temporary, "xb")  # noqa: SIM115
         self._file.write(b"\0" * (8 + HEADER_BYTES))
         self._pts = array("d")
 

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..atomic import temporary_name
 from ..errors import UsageError, WorkError
 
 VERSION = 1
@@ -39,7 +40,7 @@ class EmbeddingWriter:
         self._schema = _schema(dim, fingerprint, os.fspath(run))
         self._rows: list[dict[str, object]] = []
         self._vectors = np.empty((max(1, ROW_GROUP_BYTES // (4 * dim)), dim), np.float32)
-        self._partial = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
+        self._partial = temporary_name(self.path)
         try:
             self._writer = pq.ParquetWriter(self._partial, self._schema)
         except OSError as error:
