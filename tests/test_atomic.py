@@ -1,4 +1,4 @@
-"""Files that appear whole: their temporary names cannot be foreseen, and a link in the way is not followed."""
+"""Files that appear whole: temporary names cannot be foreseen, and a link in the way is not followed."""
 
 from __future__ import annotations
 

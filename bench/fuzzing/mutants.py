@@ -1,4 +1,4 @@
-"""Damage: each mutation takes a valid file and a generator of random numbers, and gives bytes and a suffix."""
+"""Damage: each mutation takes a valid file and a generator of random numbers, and gives bytes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .originals import CONTAINERS, with_jumps
 Random = np.random.Generator
 # Where headers keep sizes, rates and lengths, by the mark ahead of them.
 _MARKS = (
-    *(b"mvhd", b"mdhd", b"tkhd", b"stts", b"stsz", b"stsc", b"stco", b"ctts", b"elst", b"avc1", b"mp4v", b"mp4a"),
-    *(b"avih", b"strh", b"strf", b"idx1", b"\x44\x89", b"\xb0", b"\xba", b"\x23\xe3\x83", b"\x2a\xd7\xb1", b"\xe1"),
+    *(b"mvhd", b"mdhd", b"tkhd", b"stts", b"stsz", b"stco", b"ctts", b"elst", b"avc1", b"mp4v", b"mp4a"),
+    *(b"avih", b"strh", b"strf", b"idx1", b"\x44\x89", b"\xb0", b"\x23\xe3\x83", b"\x2a\xd7\xb1", b"\xe1"),
     *(b"duration", b"width", b"height", b"framerate", b"OpusHead", b"\x00\x00\x01\xb3", b"\x00\x00\x01\xba"),
 )  # fmt: skip
 _EXTREMES = (0x00, 0xFF, 0x7F, 0x80, 0x01)
@@ -115,7 +115,9 @@ def mutants(files: Mapping[str, bytes], count: int, seed: int) -> Iterator[tuple
 
 def _jumps(suffix: str, data: bytes, random: Random) -> bytes:
     choices = (0.7, 5.0, 20.0, 3600.0, 1e6, -0.7, -3600.0)
-    jumps = [(int(random.integers(1, 20)), float(random.choice(choices))) for _ in range(random.integers(1, 4))]
+    jumps = [
+        (int(random.integers(1, 20)), float(random.choice(choices))) for _ in range(random.integers(1, 4))
+    ]
     try:
         return with_jumps(suffix, data, jumps)
     except (av.FFmpegError, ValueError, OverflowError):  # a muxer that refuses stamps out of order

@@ -33,7 +33,12 @@ CONTAINERS: dict[str, tuple[str, str, str | None]] = {
 # MPEG's own rates; 12 is none of them.
 _RATES = {".ts": 25, ".mpg": 25}
 # FFmpeg's Opus encoder takes 48 kHz, its 16-bit encoders interleaved samples.
-_SOUND = {"libopus": (48000, "s16"), "libmp3lame": (16000, "s16p"), "mp2": (16000, "s16"), "pcm_s16le": (16000, "s16")}
+_SOUND = {
+    "libopus": (48000, "s16"),
+    "libmp3lame": (16000, "s16p"),
+    "mp2": (16000, "s16"),
+    "pcm_s16le": (16000, "s16"),
+}
 _SOUND |= {"flac": (16000, "s16"), "aac": (16000, "fltp"), "wmav2": (16000, "fltp")}
 REAL = ("ucf101_6/videos/Surfing/*.avi", "hockey/train/*/*")
 

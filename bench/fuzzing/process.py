@@ -32,7 +32,7 @@ class Ended:
     @property
     def raw(self) -> bool:
         """Whether a control character that a terminal would obey came through."""
-        return any(ord(c) < 32 and c not in "\n\t" or 127 <= ord(c) < 160 for c in self.out + self.err)
+        return any((ord(c) < 32 and c not in "\n\t") or 127 <= ord(c) < 160 for c in self.out + self.err)
 
 
 def kinema(arguments: Sequence[str | Path], *, seconds: float) -> Ended:

@@ -155,5 +155,3 @@ def _json(text: str):
         return json.loads(text)
     except json.JSONDecodeError:
         return None
-
-

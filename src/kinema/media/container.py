@@ -1,6 +1,8 @@
 """From a path to an open container: the one place that knows how PyAV is asked for a file."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
@@ -9,7 +11,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from ..errors import MediaError
+from ..errors import KinemaError, MediaError
 
 # Lists of other files. A data folder's video never is one, and a text file that was renamed could be.
 _PLAYLISTS = frozenset({"concat", "dash", "hls", "imf"})
@@ -33,7 +35,7 @@ def open_container(path: str | Path) -> InputContainer:
     options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
     try:
         container = av.open(url, metadata_errors="replace", options=options)
-    except (av.FFmpegError, OSError, ValueError, IndexError, MemoryError) as error:
+    except Exception as error:  # PyAV lets more than FFmpegError through
         raise MediaError(f"{shown(path)} is not readable media ({reason(error)}); replace it") from error
     if _PLAYLISTS & set(container.format.name.split(",")):
         container.close()
@@ -60,6 +62,18 @@ def _check_file(path: Path) -> None:
         raise MediaError(
             f"{shown(path)} cannot be opened ({reason(error)}); check its permissions"
         ) from error
+
+
+@contextmanager
+def damaged_as_media(path: str | Path) -> Iterator[None]:
+    """Tell whatever PyAV raises on a damaged file as `MediaError`: it lets more than FFmpegError through."""
+    try:
+        yield
+    except KinemaError:
+        raise
+    except Exception as error:
+        what = f"{type(error).__name__}: {reason(error)}"
+        raise MediaError(f"{shown(path)} cannot be decoded ({what}); replace it") from error
 
 
 def video_stream(container: InputContainer) -> VideoStream | None:

@@ -49,6 +49,7 @@ def probe(path: str | Path, *, exact: bool = True) -> VideoFacts:
         if exact:
             times = reader.timestamps()
             count, duration = len(times), _duration(times, info.average_fps)
+        silent, sound_damage = _sound(path, exact) if info.has_audio else (None, None)
         return VideoFacts(
             width=info.width,
             height=info.height,
@@ -59,8 +60,8 @@ def probe(path: str | Path, *, exact: bool = True) -> VideoFacts:
             pixel_format=info.pixel_format,
             rotation=info.rotation,
             has_audio=info.has_audio,
-            audio_silent=is_silent(path) if info.has_audio else None,
-            damage=reader.damage,
+            audio_silent=silent,
+            damage=reader.damage or sound_damage,
             exact=exact,
             digest=content_digest(path),
         )
@@ -72,8 +73,18 @@ def is_silent(path: str | Path) -> bool:
     Raises:
         MediaError: the file cannot be opened.
     """
+    return _sound(path, whole=False)[0]
+
+
+def _sound(path: str | Path, whole: bool) -> tuple[bool, str | None]:
+    """Whether the track is silent, and its damage as far as it was read."""
+    silent = True
     with AudioReader(path) as reader:
-        return all(np.abs(block).max() < SILENT_PEAK for block in reader.blocks(block_seconds=1.0))
+        for block in reader.blocks(block_seconds=1.0):
+            silent = silent and bool(np.abs(block).max() < SILENT_PEAK)
+            if not (silent or whole):
+                break
+        return silent, reader.damage
 
 
 def _duration(times: np.ndarray, fps: float | None) -> float:
