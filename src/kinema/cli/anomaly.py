@@ -9,7 +9,7 @@ import typer
 
 from ..errors import MediaError, UsageError, WorkError
 from ..resources import Resources
-from .console import ConsoleEvents, print_json
+from .console import ConsoleEvents, echo, print_json
 from .options import (
     COMPUTING,
     STORING,
@@ -156,7 +156,7 @@ def _facts(verdict: Verdict) -> dict[str, Any]:
 
 
 def _show(result: dict[str, Any]) -> None:
-    typer.echo(result["video"])
+    echo(result["video"])
     for row in result.get("timeline", [result] if "error" in result else []):
         when = f"{row['start']:7.2f} – {row['end']:7.2f} s   " if "start" in row else ""
         said = "ANOMALOUS" if row["anomalous"] else "normal"

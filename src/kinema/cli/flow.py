@@ -7,7 +7,7 @@ import typer
 
 from ..errors import UsageError
 from ..resources import Resources
-from .console import ConsoleEvents, print_json
+from .console import ConsoleEvents, echo, print_json
 from .options import JsonOption, with_resources
 
 NAME = "flow"
@@ -55,4 +55,4 @@ def command(
         print_json(facts | {"width": summary.width, "note": summary.note})
     else:
         note = f" ({summary.note})" if summary.note else ""
-        typer.echo(f"{summary.fields} fields of {summary.width}x{summary.height} in {summary.path}{note}")
+        echo(f"{summary.fields} fields of {summary.width}x{summary.height} in {summary.path}{note}")

@@ -9,7 +9,7 @@ import typer
 
 from ..errors import MediaError, UsageError, WorkError
 from ..resources import Resources
-from .console import ConsoleEvents, print_json
+from .console import ConsoleEvents, echo, print_json
 from .options import COMPUTING, JsonOption, RunArgument, with_resources
 
 if TYPE_CHECKING:
@@ -79,10 +79,10 @@ def _result(video: Path, found: list[Prediction], top: int, timeline: bool) -> d
 
 
 def _show(video: Path, found: list[Prediction], top: int) -> None:
-    typer.echo(str(video))
+    echo(str(video))
     for prediction in found:
         best = "   ".join(f"{label} {score:.3f}" for label, score in prediction.top(top))
         if prediction.start_seconds is None or prediction.end_seconds is None:
-            typer.echo(f"  {best}")
+            echo(f"  {best}")
         else:
-            typer.echo(f"  {prediction.start_seconds:7.2f} – {prediction.end_seconds:7.2f} s   {best}")
+            echo(f"  {prediction.start_seconds:7.2f} – {prediction.end_seconds:7.2f} s   {best}")

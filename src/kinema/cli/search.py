@@ -7,7 +7,7 @@ import typer
 
 from ..errors import UsageError
 from ..resources import Resources
-from .console import ConsoleEvents, print_json
+from .console import ConsoleEvents, echo, print_json
 from .options import COMPUTING, JsonOption, with_resources
 
 NAME = "search"
@@ -39,4 +39,4 @@ def command(
         print_json([{"path": hit.path, "label": hit.label, "score": hit.score} for hit in hits])
         return
     for hit in hits:
-        typer.echo(f"{hit.score:7.3f}  {hit.label or '-'}  {hit.path}")
+        echo(f"{hit.score:7.3f}  {hit.label or '-'}  {hit.path}")

@@ -1,10 +1,10 @@
 """A scan report for people."""
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from ..workflows.scan import ScanReport, Spread
+from .console import escape
 
 SHOWN = 8
 

@@ -1,9 +1,11 @@
 """One feature sequence in one safetensors file, written step by step in constant memory.
 
-The file is ordinary safetensors (`data` float32 [T, D], `pts_seconds` float64 [T], metadata); only the
-writer is ours, because the number of steps is known at the end and the header stands at the start.
+The file is ordinary safetensors (`data` float32 [T, D], `pts_seconds` float64 [T], metadata with the sha256
+of the bytes of both, which older files lack); only the writer is ours, because the number of steps is known
+at the end and the header stands at the start.
 """
 
+import hashlib
 import json
 import math
 import os
@@ -40,6 +42,7 @@ class SequenceWriter:
         self._file: IO[bytes] | None = open(self.temporary, "xb")  # noqa: SIM115
         self._file.write(b"\0" * (8 + HEADER_BYTES))
         self._pts = array("d")
+        self._digest = hashlib.sha256()
 
     @property
     def steps(self) -> int:
@@ -52,7 +55,9 @@ class SequenceWriter:
             raise ValueError(f"expected float32 [{len(pts_seconds)}, {self.dim}], got {features.shape}")
         if self._file is None:
             raise ValueError("the sequence is already finished")
-        self._file.write(np.ascontiguousarray(features).data)
+        rows = np.ascontiguousarray(features)
+        self._file.write(rows.data)
+        self._digest.update(rows)
         self._pts.extend(pts_seconds)
 
     def commit(self) -> None:
@@ -60,9 +65,11 @@ class SequenceWriter:
         if self._file is None:
             raise ValueError("the sequence is already finished")
         self._file.write(self._pts.tobytes())
+        self._digest.update(self._pts)
         self._file.seek(0)
         shapes = {"data": ("F32", [self.steps, self.dim]), "pts_seconds": ("F64", [self.steps])}
-        self._file.write(safetensors_header({"magic": MAGIC, "version": str(FORMAT_VERSION)}, **shapes))
+        facts = {"magic": MAGIC, "version": str(FORMAT_VERSION), "sha256": self._digest.hexdigest()}
+        self._file.write(safetensors_header(facts, **shapes))
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
@@ -91,9 +98,17 @@ def safetensors_header(metadata: dict[str, str], **tensors: tuple[str, list[int]
 def read_sequence(path: Path) -> FeatureSequence:
     """Read one file whole. Raises `WorkError` where it is damaged or of another version."""
     with _opened(path) as file:
-        _check_version(path, file.metadata() or {})
+        facts = file.metadata() or {}
+        _check_version(path, facts)
         data, pts = file.get_tensor("data"), file.get_tensor("pts_seconds")
-    return FeatureSequence(data, pts, present=len(data) > 0)
+    if facts.get("sha256", found := _digest(data, pts)) != found:
+        raise _unreadable(path, "its values are not those that were written")
+    if not (np.isfinite(data).all() and np.isfinite(pts).all()):
+        raise _unreadable(path, "it holds values that are not finite")
+    try:
+        return FeatureSequence(data, pts, present=len(data) > 0)
+    except ValueError as error:
+        raise _unreadable(path, str(error)) from None
 
 
 def sequence_shape(path: Path) -> tuple[int, int]:
@@ -109,9 +124,17 @@ def _opened(path: Path) -> Iterator[Any]:
         with safe_open(path, framework="numpy") as file:
             yield file
     except (SafetensorError, OSError) as error:
-        raise WorkError(
-            f"feature file {path} cannot be read ({error}); delete it and extract again"
-        ) from None
+        raise _unreadable(path, str(error)) from None
+
+
+def _unreadable(path: Path, reason: str) -> WorkError:
+    return WorkError(f"feature file {path} cannot be read ({reason}); delete it and extract again")
+
+
+def _digest(data: np.ndarray, pts: np.ndarray) -> str:
+    digest = hashlib.sha256(np.ascontiguousarray(data))
+    digest.update(np.ascontiguousarray(pts))
+    return digest.hexdigest()
 
 
 def _check_version(path: Path, metadata: dict[str, str]) -> None:

@@ -3,7 +3,8 @@
 Columns: `path`, `label`, `group` (text, the last two may be null), `vector` (float32, fixed length),
 `presence` (stream name -> bool) and `fingerprint` of the run that made the vector. The file's metadata says
 that it is ours, in which version, repeats the fingerprint and names the run's folder. Vectors of two runs
-cannot be compared, so one file holds one fingerprint.
+cannot be compared, so one file holds one fingerprint. Each page of each row group carries a checksum, which
+is verified where it is there.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ..atomic import temporary_name
 from ..errors import UsageError, WorkError
 
 VERSION = 1
+_DAMAGED = (OSError, pa.ArrowException, ValueError, TypeError, MemoryError)
 ROW_GROUP_BYTES = 16 << 20
 _VERSION_KEY, _FINGERPRINT_KEY, _RUN_KEY = b"kinema.embeddings", b"kinema.fingerprint", b"kinema.run"
 
@@ -42,7 +44,7 @@ class EmbeddingWriter:
         self._vectors = np.empty((max(1, ROW_GROUP_BYTES // (4 * dim)), dim), np.float32)
         self._partial = temporary_name(self.path)
         try:
-            self._writer = pq.ParquetWriter(self._partial, self._schema)
+            self._writer = pq.ParquetWriter(self._partial, self._schema, write_page_checksum=True)
         except OSError as error:
             raise self._failed(error) from None
 
@@ -147,22 +149,22 @@ def open_embeddings(path: str | Path) -> EmbeddingFile:
             schema, count = file.schema_arrow, file.metadata.num_rows
     except FileNotFoundError:
         raise UsageError(f"no embeddings at {path}; make them with kinema embed") from None
-    except (OSError, pa.ArrowInvalid) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(
-            f"cannot read embeddings {path} ({reason}); make them again with kinema embed"
-        ) from None
+    except _DAMAGED as error:
+        raise _unreadable(path, str(error)) from None
     facts = schema.metadata or {}
-    version = facts.get(_VERSION_KEY, b"").decode()
+    version = facts.get(_VERSION_KEY, b"").decode("utf-8", "replace")
     if version != str(VERSION):
         found = f"version {version}" if version else "no version"
         raise UsageError(
             f"{path} has {found} of Kinema's embeddings where {VERSION} is read; "
             "make it again with kinema embed, or update Kinema"
         )
-    dim = schema.field("vector").type.list_size
     run = facts.get(_RUN_KEY, b"").decode("utf-8", "surrogateescape")
-    return EmbeddingFile(Path(path), dim, facts[_FINGERPRINT_KEY].decode(), count, run)
+    made_by = facts.get(_FINGERPRINT_KEY, b"").decode("utf-8", "replace")
+    dim = getattr(schema.field("vector").type, "list_size", 0) if "vector" in schema.names else 0
+    if not schema.equals(_schema(dim, made_by, run)):
+        raise _unreadable(path, "its columns are not those of embeddings")
+    return EmbeddingFile(Path(path), dim, made_by, count, run)
 
 
 def read_embeddings(path: str | Path) -> Iterator[EmbeddingBatch]:
@@ -172,15 +174,30 @@ def read_embeddings(path: str | Path) -> Iterator[EmbeddingBatch]:
     """
     dim = open_embeddings(path).dim
     rows = max(1, ROW_GROUP_BYTES // (4 * dim))
-    with pq.ParquetFile(path, pre_buffer=False) as file:
-        for batch in file.iter_batches(batch_size=rows):
-            yield EmbeddingBatch(
-                paths=batch.column("path").to_pylist(),
-                labels=batch.column("label").to_pylist(),
-                groups=batch.column("group").to_pylist(),
-                vectors=batch.column("vector").flatten().to_numpy().reshape(-1, dim),
-                presence=[dict(pairs) for pairs in batch.column("presence").to_pylist()],
-            )
+    try:
+        with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
+            for batch in file.iter_batches(batch_size=rows):
+                yield _batch(batch, dim)
+    except _DAMAGED as error:
+        raise _unreadable(path, str(error)) from None
+
+
+def _batch(batch: pa.RecordBatch, dim: int) -> EmbeddingBatch:
+    vectors = batch.column("vector").flatten().to_numpy().reshape(-1, dim)
+    if not np.isfinite(vectors).all():
+        raise ValueError("a vector is not finite")
+    return EmbeddingBatch(
+        paths=batch.column("path").to_pylist(),
+        labels=batch.column("label").to_pylist(),
+        groups=batch.column("group").to_pylist(),
+        vectors=vectors,
+        presence=[dict(pairs) for pairs in batch.column("presence").to_pylist()],
+    )
+
+
+def _unreadable(path: str | Path, reason: str) -> UsageError:
+    first = (reason.splitlines() or ["damaged"])[0][:200]
+    return UsageError(f"cannot read embeddings {path} ({first}); make them again with kinema embed")
 
 
 def _schema(dim: int, fingerprint: str, run: str) -> pa.Schema:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..errors import WorkError
 from ..evaluation.score import score_batch
 from ..model.batch import SequenceBatch, pad
 from ..model.recognizer import Recognizer
@@ -29,9 +30,12 @@ class SequencePredictor:
         return self.embed_batch(_batch(features))[0]
 
     def embed_batch(self, batch: Mapping[str, SequenceBatch]) -> np.ndarray:
-        """Embeddings float32 [B, E] of a batch of feature sequences."""
+        """Embeddings float32 [B, E] of a batch of feature sequences. Raises `WorkError` for NaN."""
         with torch.inference_mode():
-            return self.model.embed(batch).float().cpu().numpy()
+            found = self.model.embed(batch).float().cpu().numpy()
+        if not np.isfinite(found).all():
+            raise WorkError("embeddings are not finite; train the run again")
+        return found
 
 
 def _batch(features: Mapping[str, FeatureSequence]) -> dict[str, SequenceBatch]:

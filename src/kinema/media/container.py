@@ -11,7 +11,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from ..errors import KinemaError, MediaError
+from ..errors import KinemaError, MediaError, printable
 
 # Lists of other files. A data folder's video never is one, and a text file that was renamed could be.
 _PLAYLISTS = frozenset({"concat", "dash", "hls", "imf"})
@@ -99,4 +99,4 @@ def reason(error: BaseException) -> str:
 
 def shown(path: str | Path) -> str:
     """A path as it can be printed in one line, whatever bytes it has."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace").replace("\n", "\\n")
+    return printable(os.fsencode(path).decode("utf-8", "backslashreplace"))
