@@ -146,7 +146,7 @@ def test_swapped_digest_is_one_line(copied_run: Path) -> None:
     "changes",
     [
         {"kinema_run": "1"}, {"kinema_run": True}, {"labels": "ab"}, {"labels": []}, {"labels": ["a", "a"]},
-        {"labels": [1, 2]}, {"data": [1]}, {"data": {"train_counts": "many"}}, {"data": {"train_counts": [1]}},
+        {"labels": [1, 2]}, {"data": [1]}, {"data": {"train_counts": "3"}}, {"data": {"train_counts": [1]}},
         {"backbones": {"rgb": [{"name": "mobilenet_v2"}]}}, {"backbones": {"rgb": [3]}}, {"model_sha256": 5},
     ],
 )  # fmt: skip

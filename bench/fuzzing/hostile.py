@@ -1,4 +1,4 @@
-"""Damaged and hostile runs, stores and files of embeddings: one line of error, or the answer of the undamaged."""
+"""Damaged and hostile runs, stores and files of embeddings: one line of error, or the undamaged answer."""
 
 from __future__ import annotations
 
@@ -159,9 +159,14 @@ def _run_cases() -> Iterator[tuple[str, Change]]:
     yield "empty config.yaml", _written("")
     for name in ("config.yaml", "model.safetensors"):
         yield f"no {name}", lambda run, n=name: (run / n).unlink()
-        yield f"a folder {name}", lambda run, n=name: ((run / n).unlink(), (run / n).mkdir()) and None
+        yield f"a folder {name}", lambda run, n=name: _as_folder(run / n)
     yield "NaN in the tensors", _spoilt(np.nan)
     yield "infinity in the tensors", _spoilt(np.inf)
+
+
+def _as_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
 
 
 def _spoilt(value: float) -> Change:

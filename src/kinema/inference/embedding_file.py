@@ -3,12 +3,14 @@
 Columns: `path`, `label`, `group` (text, the last two may be null), `vector` (float32, fixed length),
 `presence` (stream name -> bool) and `fingerprint` of the run that made the vector. The file's metadata says
 that it is ours, in which version, repeats the fingerprint and names the run's folder. Vectors of two runs
-cannot be compared, so one file holds one fingerprint. Each page of each row group carries a checksum, which
-is verified where it is there.
+cannot be compared, so one file holds one fingerprint. The metadata hold a digest of all rows, and the pages
+of the row groups a checksum each; both are verified where they are there, which older files lack.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -24,6 +26,7 @@ from ..atomic import temporary_name
 from ..errors import UsageError, WorkError
 
 VERSION = 1
+_DIGEST_KEY = "kinema.sha256"
 _DAMAGED = (OSError, pa.ArrowException, ValueError, TypeError, MemoryError)
 ROW_GROUP_BYTES = 16 << 20
 _VERSION_KEY, _FINGERPRINT_KEY, _RUN_KEY = b"kinema.embeddings", b"kinema.fingerprint", b"kinema.run"
@@ -40,6 +43,7 @@ class EmbeddingWriter:
         self.path, self.dim, self.fingerprint = Path(path), dim, fingerprint
         self.count = 0
         self._schema = _schema(dim, fingerprint, os.fspath(run))
+        self._digest = _Digest()
         self._rows: list[dict[str, object]] = []
         self._vectors = np.empty((max(1, ROW_GROUP_BYTES // (4 * dim)), dim), np.float32)
         self._partial = temporary_name(self.path)
@@ -72,6 +76,7 @@ class EmbeddingWriter:
         """Write what is left and put the file in its place."""
         self._flush()
         try:
+            self._writer.add_key_value_metadata({_DIGEST_KEY: self._digest.hex()})
             self._writer.close()
             os.replace(self._partial, self.path)
         except OSError as error:
@@ -106,7 +111,10 @@ class EmbeddingWriter:
         }
         ordered = [pa.array(arrays[field.name], field.type) for field in self._schema]
         try:
-            self._writer.write_table(pa.Table.from_arrays(ordered, schema=self._schema))
+            table = pa.Table.from_arrays(ordered, schema=self._schema)
+            for batch in table.to_batches():
+                self._digest.add(_batch(batch, self.dim))
+            self._writer.write_table(table)
         except OSError as error:
             raise self._failed(error) from None
         self._rows = []
@@ -170,14 +178,19 @@ def open_embeddings(path: str | Path) -> EmbeddingFile:
 def read_embeddings(path: str | Path) -> Iterator[EmbeddingBatch]:
     """The rows of a file in order, one batch after the other, each of at most 16 MB of vectors.
 
-    Raises `UsageError` as `open_embeddings` does.
+    Raises `UsageError` as `open_embeddings` does, and at the end where the rows are not those written.
     """
     dim = open_embeddings(path).dim
     rows = max(1, ROW_GROUP_BYTES // (4 * dim))
     try:
         with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
-            for batch in file.iter_batches(batch_size=rows):
-                yield _batch(batch, dim)
+            digest, expected = _Digest(), (file.metadata.metadata or {}).get(_DIGEST_KEY.encode())
+            for rows_read in file.iter_batches(batch_size=rows):
+                batch = _batch(rows_read, dim)
+                digest.add(batch)
+                yield batch
+            if expected not in (None, digest.hex().encode()):
+                raise ValueError("its rows are not those that were written")
     except _DAMAGED as error:
         raise _unreadable(path, str(error)) from None
 
@@ -193,6 +206,21 @@ def _batch(batch: pa.RecordBatch, dim: int) -> EmbeddingBatch:
         vectors=vectors,
         presence=[dict(pairs) for pairs in batch.column("presence").to_pylist()],
     )
+
+
+class _Digest:
+    """sha256 of rows, however they are cut into batches."""
+
+    def __init__(self) -> None:
+        self._vectors, self._rest = hashlib.sha256(), hashlib.sha256()
+
+    def add(self, batch: EmbeddingBatch) -> None:
+        self._vectors.update(np.ascontiguousarray(batch.vectors))
+        for row in zip(batch.paths, batch.labels, batch.groups, batch.presence, strict=True):
+            self._rest.update(json.dumps(row).encode())
+
+    def hex(self) -> str:
+        return hashlib.sha256(self._vectors.digest() + self._rest.digest()).hexdigest()
 
 
 def _unreadable(path: str | Path, reason: str) -> UsageError:
