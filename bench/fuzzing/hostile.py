@@ -107,6 +107,7 @@ def check(folder: Path, run: Path, store: Path, files: Mapping[str, bytes]) -> t
             fault = _fault(ended, right, name)
             if fault:
                 wrong.append(f"{arguments[0]}, {name}: {fault}")
+                print(f"FAULT {wrong[-1]}", flush=True)
     return count, wrong
 
 
