@@ -57,7 +57,7 @@ class SequenceWriter:
             raise ValueError("the sequence is already finished")
         rows = np.ascontiguousarray(features)
         self._file.write(rows.data)
-        self._digest.update(rows)
+        self._digest.update(rows.data)
         self._pts.extend(pts_seconds)
 
     def commit(self) -> None:
@@ -132,8 +132,8 @@ def _unreadable(path: Path, reason: str) -> WorkError:
 
 
 def _digest(data: np.ndarray, pts: np.ndarray) -> str:
-    digest = hashlib.sha256(np.ascontiguousarray(data))
-    digest.update(np.ascontiguousarray(pts))
+    digest = hashlib.sha256(np.ascontiguousarray(data).data)
+    digest.update(np.ascontiguousarray(pts).data)
     return digest.hexdigest()
 
 

@@ -215,7 +215,7 @@ class _Digest:
         self._vectors, self._rest = hashlib.sha256(), hashlib.sha256()
 
     def add(self, batch: EmbeddingBatch) -> None:
-        self._vectors.update(np.ascontiguousarray(batch.vectors))
+        self._vectors.update(np.ascontiguousarray(batch.vectors).data)
         for row in zip(batch.paths, batch.labels, batch.groups, batch.presence, strict=True):
             self._rest.update(json.dumps(row).encode())
 
