@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kinema.keys import video_key
-from kinema.media.digest import content_digest
+from kinema.media.container import content_digest
 from kinema.types import VideoRecord
 
 from .process import Ended, kinema

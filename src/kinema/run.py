@@ -20,7 +20,7 @@ from .errors import UsageError
 from .recipe import Recipe, load_recipe
 from .yaml_file import needs, read_yaml
 
-RUN_VERSION = 1
+RUN_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +28,20 @@ class RunConfig:
     """What `config.yaml` holds.
 
     `backbones` lists, per stream, what was used: name, features, weights digest, source. `data` holds facts
-    of the training data that prediction needs or that people want to know.
+    of the training data.
     """
 
     recipe: Recipe
     labels: tuple[str, ...]
     backbones: dict[str, list[dict[str, str]]]
     data: dict[str, Any] = field(default_factory=dict)
-    version: int = RUN_VERSION
     model_sha256: str = field(default="", compare=False)
 
 
 def save_run(folder: Path, config: RunConfig, state: Mapping[str, Tensor]) -> None:
     """Write `config.yaml` and `model.safetensors`, each atomically."""
     plain = {
-        "kinema_run": config.version,
+        "kinema_run": RUN_VERSION,
         "model_sha256": "",
         "labels": list(config.labels),
         "backbones": config.backbones,
@@ -50,7 +49,7 @@ def save_run(folder: Path, config: RunConfig, state: Mapping[str, Tensor]) -> No
         "recipe": config.recipe.model_dump(mode="json"),
     }
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
-    values = save(tensors, metadata={"kinema_run": str(config.version)})
+    values = save(tensors, metadata={"kinema_run": str(RUN_VERSION)})
     plain["model_sha256"] = hashlib.sha256(values).hexdigest()
     with atomic_open(folder / "model.safetensors", "wb") as file:
         file.write(values)
@@ -58,9 +57,9 @@ def save_run(folder: Path, config: RunConfig, state: Mapping[str, Tensor]) -> No
 
 
 def load_run(folder: str | Path) -> tuple[RunConfig, dict[str, Tensor]]:
-    """Read a run. Raises `UsageError` where the folder is not a run, is damaged or of a newer version."""
+    """Read a run. Raises `UsageError` where the folder is not a run, is damaged or of another version."""
     folder = Path(folder)
-    config = load_config(folder)
+    config = _load_config(folder)
     try:
         values = (folder / "model.safetensors").read_bytes()
         state = load(values)
@@ -79,9 +78,7 @@ def _no_tensors(folder: Path, reason: str) -> UsageError:
     return UsageError(f"run {folder} has no readable model.safetensors ({reason}); train it again")
 
 
-def load_config(folder: str | Path) -> RunConfig:
-    """Read `config.yaml` of a run. Raises `UsageError` as `load_run` does."""
-    folder = Path(folder)
+def _load_config(folder: Path) -> RunConfig:
     try:
         raw = read_yaml(folder / "config.yaml")
     except (OSError, ValueError):
@@ -90,15 +87,16 @@ def load_config(folder: str | Path) -> RunConfig:
         ) from None
     if not isinstance(raw, dict) or "kinema_run" not in raw:
         raise UsageError(f"{folder}/config.yaml is not a run's; make one with `kinema train`")
-    version = raw["kinema_run"]
-    if isinstance(version, int | float) and version > RUN_VERSION:
-        raise UsageError(
-            f"run {folder} was made by a newer Kinema (format {version}); update Kinema to use it"
-        )
     try:
-        return _config(raw)
+        version = needs(raw["kinema_run"], int, "kinema_run")
+        if version == RUN_VERSION:
+            return _config(raw)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, UsageError) as error:
-        raise _damaged(folder, f"{type(error).__name__}: {error}") from None
+        reason = f"{type(error).__name__}: {error}"
+        raise UsageError(f"{folder}/config.yaml is damaged ({reason}); train the run again") from None
+    newer = version > RUN_VERSION
+    made, cure = ("a newer", "update Kinema to use it") if newer else ("an older", "train it again")
+    raise UsageError(f"run {folder} was made by {made} Kinema (format {version}); {cure}")
 
 
 def _config(raw: Mapping[str, Any]) -> RunConfig:
@@ -123,18 +121,8 @@ def _config(raw: Mapping[str, Any]) -> RunConfig:
         name: len(stream.backbones) for name, stream in recipe.streams.items()
     }:
         raise ValueError("backbones are not those of the recipe")
-    return RunConfig(
-        recipe=recipe,
-        labels=tuple(labels),
-        backbones=backbones,
-        data=data,
-        version=needs(raw["kinema_run"], int, "kinema_run"),
-        model_sha256=needs(raw.get("model_sha256", ""), str, "model_sha256"),
-    )
-
-
-def _damaged(folder: Path, reason: str) -> UsageError:
-    return UsageError(f"{folder}/config.yaml is damaged ({reason}); train the run again")
+    digest = needs(raw.get("model_sha256", ""), str, "model_sha256")
+    return RunConfig(recipe, tuple(labels), backbones, data, digest)
 
 
 def weight_hints(config: RunConfig) -> dict[str, list[Path]]:

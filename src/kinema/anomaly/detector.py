@@ -39,8 +39,7 @@ class Detector:
 
     `held_out` are the errors of held-out normal videos, ascending, float32 [n]. `run` is the folder of the
     run when this was fitted, `fingerprint` the digest of what makes its embeddings. `seconds` is the median
-    length of the normal videos, the natural window of a timeline. `normal` names the normal classes, where
-    they were picked.
+    length of the normal videos. `normal` names the normal classes, where they were picked.
     """
 
     autoencoder: Autoencoder
@@ -102,12 +101,7 @@ def _detector(raw: dict[str, Any], state: dict[str, Tensor]) -> Detector:
     if not all(value.isfinite().all() for value in state.values()):
         raise ValueError("values that are not finite")
     held_out = state.pop("held_out")
-    return Detector(
-        Autoencoder.from_tensors(state),
-        Threshold(**raw["threshold"]),
-        held_out,
-        needs(raw["run"], str, "run"),
-        needs(raw["fingerprint"], str, "fingerprint"),
-        float(raw["seconds"]),
-        tuple(str(label) for label in needs(raw["normal"], list, "normal")),
-    )
+    run, fingerprint = (needs(raw[key], str, key) for key in ("run", "fingerprint"))
+    normal = tuple(str(label) for label in needs(raw["normal"], list, "normal"))
+    model, threshold = Autoencoder.from_tensors(state), Threshold(**raw["threshold"])
+    return Detector(model, threshold, held_out, run, fingerprint, float(raw["seconds"]), normal)

@@ -9,8 +9,6 @@ from ..weights.files import WeightFile
 
 InputKind = Literal["frame", "clip", "flow_clip", "flow_stack", "logmel"]
 
-LOGMEL_SHAPE = (96, 64)
-
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
@@ -39,20 +37,6 @@ class InputSpec:
         """`uint8` for frames and clips, `float32` for flow and log-mel examples."""
         return "uint8" if self.kind in ("frame", "clip") else "float32"
 
-    def shape(self, length: int | None = None) -> tuple[int, ...]:
-        """Shape of one step's array; `length` (L) counts where the kind has a length."""
-        if self.kind == "logmel":
-            return LOGMEL_SHAPE
-        if self.size is None:
-            raise ValueError(f"a {self.kind} of any size has no fixed shape")
-        steps = length or self.length or 1
-        return {
-            "frame": (*self.size, 3),
-            "clip": (steps, *self.size, 3),
-            "flow_clip": (steps, *self.size, 2),
-            "flow_stack": (*self.size, 2 * steps),
-        }[self.kind]
-
 
 @dataclass(frozen=True, slots=True)
 class BackboneSpec:
@@ -71,11 +55,6 @@ class BackboneSpec:
     classifier: tuple[str, ...] = ()
     second_files: Mapping[str, WeightFile] = field(default_factory=dict)
     summary: str = ""
-
-    @property
-    def dim(self) -> int:
-        """Dimension of the default features."""
-        return next(iter(self.features.values()))
 
     def features_name(self, features: str | None) -> str:
         """`features` checked, or the default's name. Raises `UsageError` with the allowed names."""

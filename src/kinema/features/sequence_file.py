@@ -39,7 +39,7 @@ class SequenceWriter:
         self.path, self.dim = path, dim
         path.parent.mkdir(parents=True, exist_ok=True)
         self.temporary = temporary_name(path)
-        self._file: IO[bytes] | None = open(self.temporary, "xb")  # noqa: SIM115
+        self._file: IO[bytes] = open(self.temporary, "xb")  # noqa: SIM115
         self._file.write(b"\0" * (8 + HEADER_BYTES))
         self._pts = array("d")
         self._digest = hashlib.sha256()
@@ -53,8 +53,6 @@ class SequenceWriter:
         """Add steps: `features` float32 [n, dim] and one time each."""
         if features.shape != (len(pts_seconds), self.dim) or features.dtype != np.float32:
             raise ValueError(f"expected float32 [{len(pts_seconds)}, {self.dim}], got {features.shape}")
-        if self._file is None:
-            raise ValueError("the sequence is already finished")
         rows = np.ascontiguousarray(features)
         self._file.write(rows.data)
         self._digest.update(rows.data)
@@ -62,7 +60,7 @@ class SequenceWriter:
 
     def commit(self) -> None:
         """Write times and header, flush to disk and rename into place."""
-        if self._file is None:
+        if self._file.closed:
             raise ValueError("the sequence is already finished")
         self._file.write(self._pts.tobytes())
         self._digest.update(self._pts)
@@ -74,15 +72,12 @@ class SequenceWriter:
         os.fsync(self._file.fileno())
         self._file.close()
         os.replace(self.temporary, self.path)
-        self._file = None
 
     def discard(self) -> None:
         """Drop what was written; nothing remains on disk."""
-        if self._file is not None:
-            with suppress(OSError):  # what the buffer still holds need not fit on the disk
-                self._file.close()
-            self._file = None
-            self.temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what the buffer still holds need not fit on the disk
+            self._file.close()
+        self.temporary.unlink(missing_ok=True)
 
 
 def safetensors_header(metadata: dict[str, str], **tensors: tuple[str, list[int]]) -> bytes:
@@ -99,7 +94,10 @@ def read_sequence(path: Path) -> FeatureSequence:
     """Read one file whole. Raises `WorkError` where it is damaged or of another version."""
     with _opened(path) as file:
         facts = file.metadata() or {}
-        _check_version(path, facts)
+        if facts.get("magic") != MAGIC:
+            raise WorkError(f"{path} is not a Kinema feature file; point --features at another folder")
+        if (version := facts.get("version")) != str(FORMAT_VERSION):
+            raise WorkError(f"{path} has format version {version}; update Kinema or extract again")
         data, pts = file.get_tensor("data"), file.get_tensor("pts_seconds")
     if facts.get("sha256", found := _digest(data, pts)) != found:
         raise _unreadable(path, "its values are not those that were written")
@@ -135,12 +133,3 @@ def _digest(data: np.ndarray, pts: np.ndarray) -> str:
     digest = hashlib.sha256(np.ascontiguousarray(data).data)
     digest.update(np.ascontiguousarray(pts).data)
     return digest.hexdigest()
-
-
-def _check_version(path: Path, metadata: dict[str, str]) -> None:
-    if metadata.get("magic") != MAGIC:
-        raise WorkError(f"{path} is not a Kinema feature file; point --features at another folder")
-    if metadata.get("version") != str(FORMAT_VERSION):
-        raise WorkError(
-            f"{path} has format version {metadata.get('version')}; update Kinema or extract again"
-        )

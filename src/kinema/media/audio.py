@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -37,9 +36,7 @@ class AudioReader:
     counted in `skipped_packets`. `damage` is more than half of `packets` without sound, a rate outside 1 kHz
     to 1 MHz, which ends the track, and an end well before the one that the header gives. Samples that are not
     finite become 0.
-
-    Raises:
-        MediaError: the file cannot be opened, or its sound is such that FFmpeg cannot convert it.
+    Raises `MediaError` where the file cannot be opened, or its sound is such that FFmpeg cannot convert it.
     """
 
     def __init__(
@@ -66,9 +63,7 @@ class AudioReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:

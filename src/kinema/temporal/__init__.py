@@ -1,13 +1,12 @@
-"""Temporal models: feature sequence -> embedding. A kind is one file of settings, and one line here."""
+"""Temporal models: feature sequence -> embedding. A kind is a class of settings, named in this union."""
 
 from typing import Annotated
 
 from pydantic import Field
 
 from .encoder import Encoder
-from .gru import Gru
-from .lstm import Lstm
 from .mean import Mean
+from .recurrent import Gru, Lstm
 
 Temporal = Annotated[Gru | Lstm | Mean, Field(discriminator="kind")]
 

@@ -1,13 +1,8 @@
-"""What every temporal model declares, and what the recurrent ones share. Imports no torch."""
+"""What every temporal model declares. Imports no torch."""
 
-from typing import Annotated, Any, Literal
-
-from pydantic import Field
+from typing import Any, Literal
 
 from ..settings import Fraction, Settings
-
-# Far above any paper; a recipe that claims more would fill the memory before anything is compared with it.
-MOST_LAYERS, MOST_UNITS = 64, 65_536
 
 
 class TemporalSettings(Settings):
@@ -52,22 +47,4 @@ class Pooled(TemporalSettings):
 
     def layers_for(self, input_size: int) -> Any:
         """The `kinema.temporal.stack.StepLayers` alone."""
-        raise NotImplementedError
-
-
-class Recurrent(Pooled):
-    """`layers` layers of `units` units, in one or both directions; E is units, or twice units."""
-
-    layers: Annotated[int, Field(ge=1, le=MOST_LAYERS)] = 1
-    units: Annotated[int, Field(ge=1, le=MOST_UNITS)] = 256
-    bidirectional: bool = False
-    activation: Literal["tanh", "relu"] = "tanh"
-
-    def layers_for(self, input_size: int) -> Any:
-        from .stack import RecurrentStack
-
-        return RecurrentStack(input_size, self)
-
-    def cell(self, input_size: int) -> Any:
-        """The `kinema.temporal.layer.RecurrentLayer` for one direction of one layer."""
         raise NotImplementedError

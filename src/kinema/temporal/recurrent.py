@@ -1,0 +1,51 @@
+"""Recurrent layers: GRU (i3d-gru and dual-cnn-gru papers) and LSTM (vgg16-lstm and corehar papers)."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from .settings import Pooled
+
+# Far above any paper; a recipe that claims more would fill the memory before anything is compared with it.
+MOST_LAYERS, MOST_UNITS = 64, 65_536
+
+
+class Recurrent(Pooled):
+    """`layers` layers of `units` units, in one or both directions; E is units, or twice units."""
+
+    layers: Annotated[int, Field(ge=1, le=MOST_LAYERS)] = 1
+    units: Annotated[int, Field(ge=1, le=MOST_UNITS)] = 256
+    bidirectional: bool = False
+    activation: Literal["tanh", "relu"] = "tanh"
+
+    def layers_for(self, input_size: int) -> Any:
+        from .stack import RecurrentStack
+
+        return RecurrentStack(input_size, self)
+
+    def cell(self, input_size: int) -> Any:
+        """The `kinema.temporal.recurrent_net.RecurrentLayer` for one direction of one layer."""
+        raise NotImplementedError
+
+
+class Gru(Recurrent):
+    """`reset` says whether the reset gate acts before the recurrent product or after it."""
+
+    kind: Literal["gru"] = "gru"
+    reset: Literal["before", "after"] = "after"
+
+    def cell(self, input_size: int) -> Any:
+        from .recurrent_net import GRULayer
+
+        return GRULayer(input_size, self.units, reset=self.reset, activation=self.activation)
+
+
+class Lstm(Recurrent):
+    """Input, forget and output gate, with one bias vector a gate."""
+
+    kind: Literal["lstm"] = "lstm"
+
+    def cell(self, input_size: int) -> Any:
+        from .recurrent_net import LSTMLayer
+
+        return LSTMLayer(input_size, self.units, activation=self.activation)
