@@ -6,7 +6,7 @@ EXTRAS := .venv-extras
 # Tests run small matrices in many processes: more threads would only fight.
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: demo test install lint bench test-slow test-extras format dist docs clean
+.PHONY: demo test install lint bench fuzz test-slow test-extras format dist docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/kinema demo --out demo
@@ -34,7 +34,12 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format src tests bench docs
 
 bench: $(VENV)/.installed-dev
-	for script in bench/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	for script in $(filter-out bench/fuzz.py,$(wildcard bench/[a-z]*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+# 1,000 damaged videos, then damaged runs and stores, through the command line; ends in an error if one answers
+# with a traceback, hangs, or has neither features nor a reason.
+fuzz: $(VENV)/.installed-dev
+	$(TEST_ENV) $(BIN)/python bench/fuzz.py
 
 # A wheel and an sdist in dist/.
 dist: $(VENV)/.installed-dev

@@ -11,7 +11,7 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "kinema"
 
 # From the bottom to the top; docs/architecture.md shows the same list.
 LAYERS = [
-    {"errors", "types", "atomic", "settings"},
+    {"errors", "types", "atomic", "settings", "yaml_file"},
     {"keys", "resources"},
     {"weights", "media", "sampling", "audio", "temporal", "fusion"},
     {"backbones", "datasets"},

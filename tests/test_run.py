@@ -148,6 +148,58 @@ def test_swapped_digest_is_one_line(copied_run: Path) -> None:
         kinema.load(copied_run)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kinema_run": "1"}, {"kinema_run": True}, {"labels": "ab"}, {"labels": []}, {"labels": ["a", "a"]},
+        {"labels": [1, 2]}, {"data": [1]}, {"data": {"train_counts": "3"}}, {"data": {"train_counts": [1]}},
+        {"backbones": {"rgb": [{"name": "mobilenet_v2"}]}}, {"backbones": {"rgb": [3]}}, {"model_sha256": 5},
+    ],
+)  # fmt: skip
+def test_values_of_another_type(changes: dict[str, Any], folder: Path) -> None:
+    edit(folder, **changes)
+    assert "damaged" in refusal(folder)
+
+
+DEEP = "[" * 5000 + "]" * 5000
+BOMB = "\n".join(["a0: &a0 [x, x]", *(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 60))])
+
+
+@pytest.mark.parametrize("text", [f"recipe: {DEEP}", "kinema_run: 1\nrecipe: &r {streams: *r}", BOMB])
+def test_deep_self_referring_and_exploding_yaml(text: str, folder: Path) -> None:
+    (folder / "config.yaml").write_text(text)
+    refusal(folder)
+
+
+def test_layers_without_number(folder: Path) -> None:
+    """A million layers would be built before their tensors are missed."""
+    file = folder / "config.yaml"
+    raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for key in ("layers", "units"):
+        recipe = raw["recipe"] | {"temporal": raw["recipe"]["temporal"] | {key: 1_000_000}}
+        file.write_text(yaml.safe_dump(raw | {"recipe": recipe}))
+        assert f"temporal.{key}" in refusal(folder)
+
+
+def test_a_flipped_bit_of_the_tensors(folder: Path) -> None:
+    file = folder / "model.safetensors"
+    data = bytearray(file.read_bytes())
+    data[-2] ^= 4
+    file.write_bytes(data)
+    assert "train it again" in refusal(folder)
+
+
+def test_a_run_without_digest_is_read(folder: Path) -> None:
+    edit(folder, model_sha256="")
+    load_run(folder)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_tensors_that_are_not_finite(value: float, tmp_path: Path) -> None:
+    save_run(tmp_path, config(), {"recognizer.w": torch.tensor([1.0, value])})
+    assert "recognizer.w is not finite" in refusal(tmp_path)
+
+
 def test_tensors_of_another_run_are_one_line(copied_run: Path, tmp_path: Path) -> None:
     found, state = load_run(copied_run)
     state = {k: v for k, v in state.items() if "head" not in k}

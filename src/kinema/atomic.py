@@ -2,6 +2,7 @@
 
 import os
 import platform
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,8 +10,16 @@ from typing import IO, Any
 
 
 def temporary_name(path: Path) -> Path:
-    """A name beside `path` that says which process on which host is writing: `.<name>.<host>.<pid>.tmp`."""
-    return path.with_name(f".{path.name}.{host_name()}.{os.getpid()}.tmp")
+    """A name beside `path` that says who is writing: `.<name>.<host>.<pid>.<token>.tmp`.
+
+    The token cannot be guessed, so nobody can put a link there first; open it with mode "x" all the same.
+    """
+    return path.with_name(f".{path.name}.{host_name()}.{os.getpid()}.{token()}.tmp")
+
+
+def token() -> str:
+    """A part of a name that cannot be guessed: `x` and 16 hex digits."""
+    return f"x{secrets.token_hex(8)}"
 
 
 def host_name() -> str:
@@ -25,8 +34,9 @@ def atomic_open(path: Path, mode: str = "w", **options: Any) -> Iterator[IO[Any]
     temporary = temporary_name(path)
     if "b" not in mode:
         options.setdefault("encoding", "utf-8")
+    opened = open(temporary, mode.replace("w", "x"), **options)  # noqa: SIM115
     try:
-        with open(temporary, mode, **options) as file:
+        with opened as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

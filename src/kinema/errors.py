@@ -4,12 +4,34 @@ The library raises these and never prints or exits; the command line turns them 
 exit code 2 (the call is wrong: `UsageError`) or 1 (the work failed: `WorkError`).
 """
 
+import unicodedata
+
+# Control characters, ends of lines and paragraphs, and lone surrogates.
+_UNPRINTABLE = {"Cc", "Zl", "Zp", "Cs"}
+# What turns the direction of text round, so that a name can look like another.
+_TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def printable(text: str) -> str:
+    """`text` with an escape such as `\\x1b` for each character that a terminal would obey or cannot show."""
+    if text.isprintable():
+        return text
+    return "".join(_escaped(c) if _obeyed(c) else c for c in text)
+
+
+def _obeyed(character: str) -> bool:
+    return character in _TURNS or unicodedata.category(character) in _UNPRINTABLE
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
 
 class KinemaError(Exception):
-    """Base of all errors that a user can cause. `str(error)` is one line."""
+    """Base of all errors that a user can cause. `str(error)` is one line that can be printed."""
 
     def __init__(self, message: str):
-        super().__init__(" ".join(message.split()))
+        super().__init__(printable(" ".join(message.split())))
 
 
 class UsageError(KinemaError):

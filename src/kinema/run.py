@@ -3,6 +3,7 @@
 Loading executes no code: YAML, JSON and safetensors only.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +12,13 @@ from typing import Any
 import torch
 import yaml
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor
 
 from .atomic import atomic_open, write_text
 from .errors import UsageError
 from .recipe import Recipe, load_recipe
+from .yaml_file import needs, read_yaml
 
 RUN_VERSION = 2
 
@@ -33,20 +35,24 @@ class RunConfig:
     labels: tuple[str, ...]
     backbones: dict[str, list[dict[str, str]]]
     data: dict[str, Any] = field(default_factory=dict)
+    model_sha256: str = field(default="", compare=False)
 
 
 def save_run(folder: Path, config: RunConfig, state: Mapping[str, Tensor]) -> None:
     """Write `config.yaml` and `model.safetensors`, each atomically."""
     plain = {
         "kinema_run": RUN_VERSION,
+        "model_sha256": "",
         "labels": list(config.labels),
         "backbones": config.backbones,
         "data": config.data,
         "recipe": config.recipe.model_dump(mode="json"),
     }
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
+    values = save(tensors, metadata={"kinema_run": str(RUN_VERSION)})
+    plain["model_sha256"] = hashlib.sha256(values).hexdigest()
     with atomic_open(folder / "model.safetensors", "wb") as file:
-        file.write(save(tensors, metadata={"kinema_run": str(RUN_VERSION)}))
+        file.write(values)
     write_text(folder / "config.yaml", yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
 
 
@@ -55,43 +61,68 @@ def load_run(folder: str | Path) -> tuple[RunConfig, dict[str, Tensor]]:
     folder = Path(folder)
     config = _load_config(folder)
     try:
-        return config, load_file(folder / "model.safetensors")
-    except (OSError, SafetensorError) as error:
-        raise UsageError(
-            f"run {folder} has no readable model.safetensors ({error}); train it again"
-        ) from None
+        values = (folder / "model.safetensors").read_bytes()
+        state = load(values)
+    except (OSError, SafetensorError, ValueError, KeyError, RuntimeError, MemoryError) as error:
+        raise _no_tensors(folder, str(error)) from None
+    # Runs of earlier days have no digest.
+    if config.model_sha256 and config.model_sha256 != hashlib.sha256(values).hexdigest():
+        raise _no_tensors(folder, "it is not the one that was written")
+    for name, value in state.items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise _no_tensors(folder, f"{name} is not finite")
+    return config, state
+
+
+def _no_tensors(folder: Path, reason: str) -> UsageError:
+    return UsageError(f"run {folder} has no readable model.safetensors ({reason}); train it again")
 
 
 def _load_config(folder: Path) -> RunConfig:
     try:
-        raw = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError):
+        raw = read_yaml(folder / "config.yaml")
+    except (OSError, ValueError):
         raise UsageError(
             f"{folder} is not a run folder (no readable config.yaml); make one with `kinema train`"
         ) from None
     if not isinstance(raw, dict) or "kinema_run" not in raw:
         raise UsageError(f"{folder}/config.yaml is not a run's; make one with `kinema train`")
     try:
-        if int(raw["kinema_run"]) == RUN_VERSION:
+        version = needs(raw["kinema_run"], int, "kinema_run")
+        if version == RUN_VERSION:
             return _config(raw)
-    except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, UsageError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise UsageError(f"{folder}/config.yaml is damaged ({reason}); train the run again") from None
-    newer = int(raw["kinema_run"]) > RUN_VERSION
+    newer = version > RUN_VERSION
     made, cure = ("a newer", "update Kinema to use it") if newer else ("an older", "train it again")
-    raise UsageError(f"run {folder} was made by {made} Kinema (format {raw['kinema_run']}); {cure}")
+    raise UsageError(f"run {folder} was made by {made} Kinema (format {version}); {cure}")
 
 
 def _config(raw: Mapping[str, Any]) -> RunConfig:
     if not isinstance(raw["recipe"], dict):
         raise TypeError("recipe is not a mapping")
     recipe = load_recipe(raw["recipe"])
-    backbones = raw["backbones"]
+    backbones = needs(raw["backbones"], dict, "backbones")
+    for one in (backbone for found in backbones.values() for backbone in found):
+        for key in ("name", "features", "digest", "source"):
+            needs(one[key], str, f"backbones: {key}")
+    labels = [needs(label, str, "a label") for label in needs(raw["labels"], list, "labels")]
+    if not labels or len(set(labels)) < len(labels):
+        raise ValueError("labels must be different texts")
+    data = needs(raw.get("data", {}), dict, "data")
+    counts = data.get("train_counts")
+    if counts is not None and (
+        len(needs(counts, list, "train_counts")) != len(labels)
+        or any(needs(count, int, "train_counts") < 0 for count in counts)
+    ):
+        raise ValueError("train_counts must be one count for each label")
     if {name: len(found) for name, found in backbones.items()} != {
         name: len(stream.backbones) for name, stream in recipe.streams.items()
     }:
         raise ValueError("backbones are not those of the recipe")
-    return RunConfig(recipe, tuple(str(label) for label in raw["labels"]), backbones, raw.get("data", {}))
+    digest = needs(raw.get("model_sha256", ""), str, "model_sha256")
+    return RunConfig(recipe, tuple(labels), backbones, data, digest)
 
 
 def weight_hints(config: RunConfig) -> dict[str, list[Path]]:

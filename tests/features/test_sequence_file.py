@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -47,7 +48,8 @@ def test_the_library_reads_what_we_write(tmp_path_factory: pytest.TempPathFactor
     np.testing.assert_array_equal(loaded["pts_seconds"], pts)
     assert loaded["pts_seconds"].dtype == np.float64
     with safe_open(path, framework="numpy") as file:
-        assert file.metadata() == OURS
+        digest = hashlib.sha256(data.tobytes() + pts.tobytes()).hexdigest()
+        assert file.metadata() == OURS | {"sha256": digest}
     ours = read_sequence(path)
     np.testing.assert_array_equal(ours.data, data)
     np.testing.assert_array_equal(ours.pts_seconds, pts)
@@ -94,6 +96,42 @@ def test_damaged_files_are_refused_in_one_line(tmp_path: Path):
         assert "\n" not in str(caught.value)
     with pytest.raises(WorkError, match="absent"):
         read_sequence(tmp_path / "absent")
+
+
+def test_a_flipped_bit_anywhere_is_refused_or_changes_nothing(tmp_path: Path):
+    data, pts = tensors(20, 8)
+    whole = write(tmp_path / "whole", data, pts).read_bytes()
+    path, refused = tmp_path / "flipped", 0
+    values = range(len(whole) - data.nbytes - pts.nbytes, len(whole))
+    for at in [*range(0, 400, 3), *values[::7], values[-1]]:
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :])
+        try:
+            found = read_sequence(path)
+        except WorkError:
+            refused += at in values
+        else:
+            assert at not in values
+            np.testing.assert_array_equal(found.data, data)
+            np.testing.assert_array_equal(found.pts_seconds, pts)
+    assert refused == len([*values[::7]]) + 1
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite_are_refused(tmp_path: Path, value: float):
+    for number, name in enumerate(("data", "pts_seconds")):
+        both = dict(zip(("data", "pts_seconds"), tensors(4, 3), strict=True))
+        both[name].flat[2] = value
+        save_file(both, tmp_path / f"{number}", metadata=OURS)
+        with pytest.raises(WorkError, match=r"not finite.*extract again"):
+            read_sequence(tmp_path / f"{number}")
+
+
+def test_tensors_of_another_form_are_refused(tmp_path: Path):
+    data, pts = tensors(4, 3)
+    for wrong in ({"data": data.astype(np.float16)}, {"data": data[:2]}, {"pts_seconds": pts[None]}):
+        save_file({"data": data, "pts_seconds": pts} | wrong, tmp_path / "one", metadata=OURS)
+        with pytest.raises(WorkError, match="extract again"):
+            read_sequence(tmp_path / "one")
 
 
 def test_discard_leaves_nothing(tmp_path: Path):

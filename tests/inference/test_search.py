@@ -120,6 +120,57 @@ def test_files_that_are_not_ours_are_refused(tmp_path: Path) -> None:
             open_embeddings(tmp_path / f"{name}.parquet")
 
 
+def test_a_flipped_bit_of_a_column_is_refused(tmp_path: Path) -> None:
+    vectors = np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32)
+    whole = write(tmp_path / "e", vectors).read_bytes()
+    with pq.ParquetFile(tmp_path / "e") as file:
+        group = file.metadata.row_group(0)
+        columns = [group.column(i) for i in range(group.num_columns)]
+    path = tmp_path / "flipped"
+    for column in columns:
+        if column.path_in_schema.startswith(("path", "vector", "label")):
+            at = column.data_page_offset + column.total_compressed_size // 2
+            path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+            with pytest.raises(
+                UsageError, match=r"cannot read embeddings .*make them again with kinema embed$"
+            ):
+                search(path, vectors[0])
+
+
+def test_rows_other_than_those_written_are_refused_and_older_files_are_read(tmp_path: Path) -> None:
+    table = pq.read_table(write(tmp_path / "e", np.eye(4, dtype=np.float32)))
+    facts = pq.read_metadata(tmp_path / "e").metadata
+    assert len(search(tmp_path / "e", np.ones(4, np.float32))) == 4
+    for name, keep in (("old", False), ("short", True)):
+        ours = {k: v for k, v in facts.items() if k.startswith(b"kinema.") and (keep or b"sha256" not in k)}
+        pq.write_table(table.slice(1).replace_schema_metadata(ours), tmp_path / name)
+    assert len(search(tmp_path / "old", np.ones(4, np.float32))) == 3
+    with pytest.raises(UsageError, match="not those that were written"):
+        search(tmp_path / "short", np.ones(4, np.float32))
+
+
+def test_damage_anywhere_is_one_line_or_the_same_answer(tmp_path: Path) -> None:
+    vectors = np.random.default_rng(1).normal(size=(20, 4)).astype(np.float32)
+    whole = write(tmp_path / "e", vectors).read_bytes()
+    right, path = search(tmp_path / "e", vectors[0]), tmp_path / "flipped"
+    for at in range(0, len(whole), 5):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :])
+        try:
+            assert search(path, vectors[0]) == right
+        except UsageError as error:
+            assert "\n" not in str(error)  # noqa: PT017
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_stored_vectors_that_are_not_finite_are_refused(tmp_path: Path, value: float) -> None:
+    table = pq.read_table(write(tmp_path / "e", np.ones((3, 2), np.float32)))
+    at = table.schema.get_field_index("vector")
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(np.full(6, value, np.float32)), 2)
+    pq.write_table(table.set_column(at, table.schema.field("vector"), vectors), tmp_path / "e")
+    with pytest.raises(UsageError, match=r"not finite.*make them again"):
+        search(tmp_path / "e", np.ones(2, np.float32))
+
+
 def write_and_stop(path: Path) -> None:
     with EmbeddingWriter(path, 4, "run-b") as writer:
         writer.add("a.mp4", np.ones(4))

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 from safetensors import SafetensorError
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from ..atomic import atomic_open, write_text
 from ..errors import UsageError
+from ..yaml_file import needs, read_yaml
 from .autoencoder import Autoencoder, reconstruction_error
 from .threshold import Threshold, percentile
 
@@ -74,19 +76,32 @@ def load_detector(folder: str | Path) -> Detector:
     """Read what `save_detector` wrote. Raises `UsageError` where there is none, or a damaged or newer one."""
     folder = Path(folder)
     try:
-        raw = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError):
+        raw = read_yaml(folder / CONFIG)
+    except (OSError, ValueError):
         raise UsageError(
             f"{folder} is not an anomaly detector (no readable {CONFIG}); make one with `kinema anomaly fit`"
         ) from None
     if not isinstance(raw, dict) or "kinema_anomaly" not in raw:
         raise UsageError(f"{folder / CONFIG} is not a detector's; make one with `kinema anomaly fit`")
-    if raw["kinema_anomaly"] > DETECTOR_VERSION:
+    version = raw["kinema_anomaly"]
+    if isinstance(version, int | float) and version > DETECTOR_VERSION:
         raise UsageError(f"{folder} was made by a newer Kinema; update Kinema to use it")
     try:
         state = load_file(folder / VALUES)
     except (OSError, SafetensorError) as error:
         raise UsageError(f"{folder} has no readable {VALUES} ({error}); fit it again") from None
+    try:
+        return _detector(raw, state)
+    except (KeyError, TypeError, ValueError, RuntimeError, IndexError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise UsageError(f"{folder} is a damaged detector ({why}); fit it again") from None
+
+
+def _detector(raw: dict[str, Any], state: dict[str, Tensor]) -> Detector:
+    if not all(value.isfinite().all() for value in state.values()):
+        raise ValueError("values that are not finite")
     held_out = state.pop("held_out")
-    facts = {key: raw[key] for key in ("run", "fingerprint", "seconds")} | {"normal": tuple(raw["normal"])}
-    return Detector(Autoencoder.from_tensors(state), Threshold(**raw["threshold"]), held_out, **facts)
+    run, fingerprint = (needs(raw[key], str, key) for key in ("run", "fingerprint"))
+    normal = tuple(str(label) for label in needs(raw["normal"], list, "normal"))
+    model, threshold = Autoencoder.from_tensors(state), Threshold(**raw["threshold"])
+    return Detector(model, threshold, held_out, run, fingerprint, float(raw["seconds"]), normal)

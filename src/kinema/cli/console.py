@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ..errors import printable
 from ..workflows.events import Events
 
 
@@ -17,9 +18,21 @@ def error_console() -> Console:
     return Console(stderr=True)
 
 
+def escape(text: str) -> str:
+    """Text for a console: nothing in it is markup, and no character of a file's name is obeyed."""
+    return escape_markup(printable(text))
+
+
+def echo(text: str) -> None:
+    """A line of a result on stdout, without what a terminal would obey."""
+    sys.stdout.write(printable(text) + "\n")
+
+
 def print_json(value: Any) -> None:
     """A result for machines, on stdout: one JSON document, strictly valid (no NaN)."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    # JSON escapes the first 32 control characters alone.
+    sys.stdout.write("".join(c if c == "\n" or c.isprintable() else json.dumps(c)[1:-1] for c in text) + "\n")
 
 
 class ConsoleEvents(Events):

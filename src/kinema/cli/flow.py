@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ..resources import Resources
-from .console import ConsoleEvents, print_json
+from .console import ConsoleEvents, echo, print_json
 from .options import JsonOption, with_resources
 from .videos import check_files
 
@@ -51,4 +51,4 @@ def command(
         print_json(asdict(summary) | {"path": str(summary.path)})
     else:
         note = f" ({summary.note})" if summary.note else ""
-        typer.echo(f"{summary.fields} fields of {summary.width}x{summary.height} in {summary.path}{note}")
+        echo(f"{summary.fields} fields of {summary.width}x{summary.height} in {summary.path}{note}")

@@ -3,11 +3,10 @@
 from dataclasses import asdict
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from ..workflows.scan import ScanReport, Spread, scan
-from .console import ConsoleEvents, print_json
+from .console import ConsoleEvents, escape, print_json
 from .options import DataArgument, JsonOption, LayoutOption, SplitOption
 
 SHOWN = 8

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ..resources import Resources
-from .console import ConsoleEvents, print_json
+from .console import ConsoleEvents, echo, print_json
 from .options import COMPUTING, JsonOption, with_resources
 from .videos import check_files
 
@@ -36,4 +36,4 @@ def command(
         print_json([asdict(hit) for hit in hits])
         return
     for hit in hits:
-        typer.echo(f"{hit.score:7.3f}  {hit.label or '-'}  {hit.path}")
+        echo(f"{hit.score:7.3f}  {hit.label or '-'}  {hit.path}")

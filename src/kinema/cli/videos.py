@@ -4,10 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from ..errors import MediaError, UsageError, WorkError
-from .console import ConsoleEvents, print_json
+from .console import ConsoleEvents, echo, print_json
 
 
 def check_files(*videos: Path) -> None:
@@ -41,10 +39,10 @@ def each_video(
                 continue
             results.append(result)
             if not json:
-                typer.echo(str(video))
+                echo(str(video))
                 for row in result.get("timeline", [result]):
                     when = f"{row['start']:7.2f} – {row['end']:7.2f} s   " if "start" in row else ""
-                    typer.echo(f"  {when}{line(row)}")
+                    echo(f"  {when}{line(row)}")
     if json:
         print_json(results)
     count = sum(failed in r for r in results)

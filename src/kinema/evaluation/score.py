@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
+from ..errors import WorkError
 from ..model.batch import SequenceBatch
 from ..model.items import FeatureDataset, FeatureItem, feature_loader
 from ..model.recognizer import Recognizer
@@ -13,9 +14,12 @@ EVALUATION_BATCH = 32
 
 
 def score_batch(model: Recognizer, batch: Mapping[str, SequenceBatch]) -> np.ndarray:
-    """Class scores float32 [B, C] of one batch."""
+    """Class scores float32 [B, C] of one batch. Raises `WorkError` where they are not finite."""
     with torch.inference_mode():
-        return model.class_scores(batch).cpu().numpy()
+        found = model.class_scores(batch).cpu().numpy()
+    if not np.isfinite(found).all():
+        raise WorkError("class scores are not finite; train the run again")
+    return found
 
 
 def score_items(

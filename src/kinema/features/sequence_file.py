@@ -1,9 +1,11 @@
 """One feature sequence in one safetensors file, written step by step in constant memory.
 
-The file is ordinary safetensors (`data` float32 [T, D], `pts_seconds` float64 [T], metadata); only the
-writer is ours, because the number of steps is known at the end and the header stands at the start.
+The file is ordinary safetensors (`data` float32 [T, D], `pts_seconds` float64 [T], metadata with the sha256
+of the bytes of both, which older files lack); only the writer is ours, because the number of steps is known
+at the end and the header stands at the start.
 """
 
+import hashlib
 import json
 import math
 import os
@@ -37,9 +39,10 @@ class SequenceWriter:
         self.path, self.dim = path, dim
         path.parent.mkdir(parents=True, exist_ok=True)
         self.temporary = temporary_name(path)
-        self._file: IO[bytes] = open(self.temporary, "wb")  # noqa: SIM115
+        self._file: IO[bytes] = open(self.temporary, "xb")  # noqa: SIM115
         self._file.write(b"\0" * (8 + HEADER_BYTES))
         self._pts = array("d")
+        self._digest = hashlib.sha256()
 
     @property
     def steps(self) -> int:
@@ -50,7 +53,9 @@ class SequenceWriter:
         """Add steps: `features` float32 [n, dim] and one time each."""
         if features.shape != (len(pts_seconds), self.dim) or features.dtype != np.float32:
             raise ValueError(f"expected float32 [{len(pts_seconds)}, {self.dim}], got {features.shape}")
-        self._file.write(np.ascontiguousarray(features).data)
+        rows = np.ascontiguousarray(features)
+        self._file.write(rows.data)
+        self._digest.update(rows.data)
         self._pts.extend(pts_seconds)
 
     def commit(self) -> None:
@@ -58,9 +63,11 @@ class SequenceWriter:
         if self._file.closed:
             raise ValueError("the sequence is already finished")
         self._file.write(self._pts.tobytes())
+        self._digest.update(self._pts)
         self._file.seek(0)
         shapes = {"data": ("F32", [self.steps, self.dim]), "pts_seconds": ("F64", [self.steps])}
-        self._file.write(safetensors_header({"magic": MAGIC, "version": str(FORMAT_VERSION)}, **shapes))
+        facts = {"magic": MAGIC, "version": str(FORMAT_VERSION), "sha256": self._digest.hexdigest()}
+        self._file.write(safetensors_header(facts, **shapes))
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
@@ -86,13 +93,20 @@ def safetensors_header(metadata: dict[str, str], **tensors: tuple[str, list[int]
 def read_sequence(path: Path) -> FeatureSequence:
     """Read one file whole. Raises `WorkError` where it is damaged or of another version."""
     with _opened(path) as file:
-        metadata = file.metadata() or {}
-        if metadata.get("magic") != MAGIC:
+        facts = file.metadata() or {}
+        if facts.get("magic") != MAGIC:
             raise WorkError(f"{path} is not a Kinema feature file; point --features at another folder")
-        if (version := metadata.get("version")) != str(FORMAT_VERSION):
+        if (version := facts.get("version")) != str(FORMAT_VERSION):
             raise WorkError(f"{path} has format version {version}; update Kinema or extract again")
         data, pts = file.get_tensor("data"), file.get_tensor("pts_seconds")
-    return FeatureSequence(data, pts, present=len(data) > 0)
+    if facts.get("sha256", found := _digest(data, pts)) != found:
+        raise _unreadable(path, "its values are not those that were written")
+    if not (np.isfinite(data).all() and np.isfinite(pts).all()):
+        raise _unreadable(path, "it holds values that are not finite")
+    try:
+        return FeatureSequence(data, pts, present=len(data) > 0)
+    except ValueError as error:
+        raise _unreadable(path, str(error)) from None
 
 
 def sequence_shape(path: Path) -> tuple[int, int]:
@@ -108,6 +122,14 @@ def _opened(path: Path) -> Iterator[Any]:
         with safe_open(path, framework="numpy") as file:
             yield file
     except (SafetensorError, OSError) as error:
-        raise WorkError(
-            f"feature file {path} cannot be read ({error}); delete it and extract again"
-        ) from None
+        raise _unreadable(path, str(error)) from None
+
+
+def _unreadable(path: Path, reason: str) -> WorkError:
+    return WorkError(f"feature file {path} cannot be read ({reason}); delete it and extract again")
+
+
+def _digest(data: np.ndarray, pts: np.ndarray) -> str:
+    digest = hashlib.sha256(np.ascontiguousarray(data).data)
+    digest.update(np.ascontiguousarray(pts).data)
+    return digest.hexdigest()

@@ -26,7 +26,7 @@ from .quarantine import Quarantine, writing
 from .sequence_file import SequenceWriter
 
 _STALE_SECONDS = 24 * 3600.0
-_TEMPORARY = re.compile(r"\..+\.([^.]+)\.(\d+)\.tmp", re.DOTALL)
+_TEMPORARY = re.compile(r"\..+\.([^.]+)\.(\d+)(?:\.x[0-9a-f]{16})?\.tmp", re.DOTALL)
 
 
 def default_features() -> Path:
@@ -44,7 +44,7 @@ class FeatureStore:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             probe = temporary_name(self.root / "probe")
-            probe.touch()
+            probe.touch(exist_ok=False)
             probe.unlink(missing_ok=True)
         except OSError as error:
             raise UsageError(

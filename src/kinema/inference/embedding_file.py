@@ -3,9 +3,12 @@
 Columns: `path`, `label`, `group` (text, the last two may be null), `vector` (float32, fixed length),
 `presence` (stream name -> bool) and `fingerprint` of the run that made the vector. The file's metadata says
 that it is ours, in which version, repeats the fingerprint and names the run's folder. Vectors of two runs
-cannot be compared, so one file holds one fingerprint.
+cannot be compared, so one file holds one fingerprint. The metadata hold a digest of all rows, and the pages
+of the row groups a checksum each; both are verified where they are there, which older files lack.
 """
 
+import hashlib
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -17,9 +20,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..atomic import temporary_name
 from ..errors import UsageError, WorkError
 
 VERSION = 1
+_DIGEST_KEY = "kinema.sha256"
+_DAMAGED = (OSError, pa.ArrowException, ValueError, TypeError, MemoryError)
 ROW_GROUP_BYTES = 16 << 20
 _VERSION_KEY, _FINGERPRINT_KEY, _RUN_KEY = b"kinema.embeddings", b"kinema.fingerprint", b"kinema.run"
 
@@ -35,11 +41,12 @@ class EmbeddingWriter:
         self.path, self.dim, self.fingerprint = Path(path), dim, fingerprint
         self.count = 0
         self._schema = _schema(dim, fingerprint, os.fspath(run))
+        self._digest = _Digest()
         self._rows: list[dict[str, object]] = []
         self._vectors = np.empty((max(1, ROW_GROUP_BYTES // (4 * dim)), dim), np.float32)
-        self._partial = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
+        self._partial = temporary_name(self.path)
         try:
-            self._writer = pq.ParquetWriter(self._partial, self._schema)
+            self._writer = pq.ParquetWriter(self._partial, self._schema, write_page_checksum=True)
         except OSError as error:
             raise self._failed(error) from None
 
@@ -74,6 +81,7 @@ class EmbeddingWriter:
             return
         self._flush()
         try:
+            self._writer.add_key_value_metadata({_DIGEST_KEY: self._digest.hex()})
             self._writer.close()
             os.replace(self._partial, self.path)
         except OSError as error:
@@ -87,7 +95,10 @@ class EmbeddingWriter:
         columns["vector"] = pa.FixedSizeListArray.from_arrays(vectors, self.dim)
         columns["fingerprint"] = [self.fingerprint] * len(self._rows)
         try:
-            self._writer.write_table(pa.Table.from_pydict(columns, self._schema))
+            table = pa.Table.from_pydict(columns, self._schema)
+            for batch in table.to_batches():
+                self._digest.add(_batch(batch, self.dim))
+            self._writer.write_table(table)
         except OSError as error:
             raise self._failed(error) from None
         self._rows = []
@@ -130,40 +141,75 @@ def open_embeddings(path: str | Path) -> EmbeddingFile:
             schema, count = file.schema_arrow, file.metadata.num_rows
     except FileNotFoundError:
         raise UsageError(f"no embeddings at {path}; make them with kinema embed") from None
-    except (OSError, pa.ArrowInvalid) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(
-            f"cannot read embeddings {path} ({reason}); make them again with kinema embed"
-        ) from None
+    except _DAMAGED as error:
+        raise _unreadable(path, str(error)) from None
     facts = schema.metadata or {}
-    version = facts.get(_VERSION_KEY, b"").decode()
+    version = facts.get(_VERSION_KEY, b"").decode("utf-8", "replace")
     if version != str(VERSION):
         found = f"version {version}" if version else "no version"
         raise UsageError(
             f"{path} has {found} of Kinema's embeddings where {VERSION} is read; "
             "make it again with kinema embed, or update Kinema"
         )
-    dim = schema.field("vector").type.list_size
     run = facts.get(_RUN_KEY, b"").decode("utf-8", "surrogateescape")
-    return EmbeddingFile(Path(path), dim, facts[_FINGERPRINT_KEY].decode(), count, run)
+    made_by = facts.get(_FINGERPRINT_KEY, b"").decode("utf-8", "replace")
+    dim = getattr(schema.field("vector").type, "list_size", 0) if "vector" in schema.names else 0
+    if not schema.equals(_schema(dim, made_by, run)):
+        raise _unreadable(path, "its columns are not those of embeddings")
+    return EmbeddingFile(Path(path), dim, made_by, count, run)
 
 
 def read_embeddings(path: str | Path) -> Iterator[EmbeddingBatch]:
     """The rows of a file in order, one batch after the other, each of at most 16 MB of vectors.
 
-    Raises `UsageError` as `open_embeddings` does.
+    Raises `UsageError` as `open_embeddings` does, and at the end where the rows are not those written.
     """
     dim = open_embeddings(path).dim
     rows = max(1, ROW_GROUP_BYTES // (4 * dim))
-    with pq.ParquetFile(path, pre_buffer=False) as file:
-        for batch in file.iter_batches(batch_size=rows):
-            yield EmbeddingBatch(
-                paths=batch.column("path").to_pylist(),
-                labels=batch.column("label").to_pylist(),
-                groups=batch.column("group").to_pylist(),
-                vectors=batch.column("vector").flatten().to_numpy().reshape(-1, dim),
-                presence=[dict(pairs) for pairs in batch.column("presence").to_pylist()],
-            )
+    try:
+        with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
+            digest, expected = _Digest(), (file.metadata.metadata or {}).get(_DIGEST_KEY.encode())
+            for rows_read in file.iter_batches(batch_size=rows):
+                batch = _batch(rows_read, dim)
+                digest.add(batch)
+                yield batch
+            if expected not in (None, digest.hex().encode()):
+                raise ValueError("its rows are not those that were written")
+    except _DAMAGED as error:
+        raise _unreadable(path, str(error)) from None
+
+
+def _batch(batch: pa.RecordBatch, dim: int) -> EmbeddingBatch:
+    vectors = batch.column("vector").flatten().to_numpy().reshape(-1, dim)
+    if not np.isfinite(vectors).all():
+        raise ValueError("a vector is not finite")
+    return EmbeddingBatch(
+        paths=batch.column("path").to_pylist(),
+        labels=batch.column("label").to_pylist(),
+        groups=batch.column("group").to_pylist(),
+        vectors=vectors,
+        presence=[dict(pairs) for pairs in batch.column("presence").to_pylist()],
+    )
+
+
+class _Digest:
+    """sha256 of rows, however they are cut into batches."""
+
+    def __init__(self) -> None:
+        self._vectors, self._rest = hashlib.sha256(), hashlib.sha256()
+
+    def add(self, batch: EmbeddingBatch) -> None:
+        self._vectors.update(np.ascontiguousarray(batch.vectors).data)
+        for row in zip(batch.paths, batch.labels, batch.groups, batch.presence, strict=True):
+            self._rest.update(json.dumps(row).encode())
+
+    def hex(self) -> str:
+        return hashlib.sha256(self._vectors.digest() + self._rest.digest()).hexdigest()
+
+
+def _unreadable(path: str | Path, reason: str) -> UsageError:
+    first = (reason.splitlines() or ["damaged"])[0][:200]
+    return UsageError(f"cannot read embeddings {path} ({first}); make them again with kinema embed")
 
 
 def _schema(dim: int, fingerprint: str, run: str) -> pa.Schema:

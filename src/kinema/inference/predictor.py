@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import MediaError, UsageError
+from ..errors import MediaError, UsageError, WorkError
 from ..evaluation.score import score_batch
 from ..extraction.engine import Done, SequenceBuffer, sequences
 from ..extraction.loaded import TRAINED, LoadedStream, load_streams
@@ -51,9 +51,12 @@ class SequencePredictor:
         return self.embed_batch(_batch(features))[0]
 
     def embed_batch(self, batch: Mapping[str, SequenceBatch]) -> np.ndarray:
-        """Embeddings float32 [B, E] of a batch of feature sequences."""
+        """Embeddings float32 [B, E] of a batch of feature sequences. Raises `WorkError` for NaN."""
         with torch.inference_mode():
-            return self.model.embed(batch).float().cpu().numpy()
+            found = self.model.embed(batch).float().cpu().numpy()
+        if not np.isfinite(found).all():
+            raise WorkError("embeddings are not finite; train the run again")
+        return found
 
 
 def _batch(features: Mapping[str, FeatureSequence]) -> dict[str, SequenceBatch]:

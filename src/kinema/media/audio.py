@@ -11,12 +11,16 @@ from av.audio.stream import AudioStream
 from av.packet import Packet
 
 from .clock import GAP_NOTE, GAP_SECONDS
-from .container import audio_stream, open_container, video_stream
+from .container import audio_stream, damaged_as_media, open_container, video_stream
+from .length import Length
 
 # Stamps jitter: a hole is filled only beyond this, FFmpeg's own limit in `aresample`.
 _HOLE_SECONDS = 0.1
 _SILENCE_BLOCK = 1 << 16
 _BLOCK_SECONDS = 10.0
+# Packets that decoders hold back, or use up before the first sound.
+_DELAY = 2
+_PLANES = 8
 # Hz. Below, few samples claim hours of sound; above, the resampler's filter takes gigabytes.
 LOWEST_RATE, HIGHEST_RATE = 1000, 1_000_000
 
@@ -29,9 +33,10 @@ class AudioReader:
     is preceded by zeros, one that starts earlier is cut. A hole of more than 0.1 s between stamps is
     filled with zeros, so that sound stays in step with the picture. A hole of more than `GAP_SECONDS` is a
     gap and no content: it is left out, and `note` says so. Packets that cannot be decoded are skipped and
-    counted in `skipped_packets`; more than half of `packets` is `damage`, and so is a rate outside 1 kHz to
-    1 MHz, which ends the track. Samples that are not finite become 0.
-    Raises `MediaError` where the file cannot be opened.
+    counted in `skipped_packets`. `damage` is more than half of `packets` without sound, a rate outside 1 kHz
+    to 1 MHz, which ends the track, and an end well before the one that the header gives. Samples that are not
+    finite become 0.
+    Raises `MediaError` where the file cannot be opened, or its sound is such that FFmpeg cannot convert it.
     """
 
     def __init__(
@@ -45,11 +50,15 @@ class AudioReader:
         self.sample_rate = sample_rate
         self.packets = self.skipped_packets = 0
         self.note: str | None = None
+        self._decoded_frames = 0
         self._absurd_rate: int | None = None
+        self._early: str | None = None
+        self._path = path
         self._first = round((start_seconds or 0.0) * sample_rate)
         self._stop = None if end_seconds is None else round(end_seconds * sample_rate)
         self._container = open_container(path)
         self._stream = audio_stream(self._container)
+        self._length = Length(self._container, self._stream) if self._stream else None
 
     def __enter__(self) -> Self:
         return self
@@ -66,14 +75,16 @@ class AudioReader:
         """One line on the sound read so far where most of it is lost, or None."""
         if self._absurd_rate is not None:
             return f"its sound claims {self._absurd_rate} samples per second"
-        if 2 * self.skipped_packets <= self.packets:
-            return None
-        return f"{self.skipped_packets} of {self.packets} packets of sound cannot be decoded"
+        lost = max(self.skipped_packets, self.packets - self._decoded_frames - _DELAY)
+        if 2 * lost > self.packets:
+            return f"{lost} of {self.packets} packets of sound cannot be decoded"
+        return self._early and f"its sound {self._early}"
 
     def blocks(self, block_seconds: float = _BLOCK_SECONDS) -> Iterator[np.ndarray]:
         """Blocks float32 [n] in [-1, 1], all of `block_seconds` but the last. Call once."""
         samples = _part(resampled(self._aligned(), self.sample_rate), self._first, self._stop)
-        return in_blocks(samples, self.sample_rate, block_seconds)
+        with damaged_as_media(self._path):
+            yield from in_blocks(samples, self.sample_rate, block_seconds)
 
     def _aligned(self) -> Iterator[tuple[np.ndarray, int]]:
         """Mono samples at the track's own rate, put on the video's clock by silence and a first cut."""
@@ -106,28 +117,35 @@ class AudioReader:
         if self._stream is None:
             return
         for packet in self._packets(self._stream):
-            self.packets += packet is not None
+            self.packets += packet is not None and not packet.is_discard
             try:
-                frames = self._stream.decode(packet)
+                decoded = [(frame, _mono(frame)) for frame in self._stream.decode(packet)]
             except Exception:  # PyAV lets more than FFmpegError through
                 self.skipped_packets += 1
                 continue
-            for frame in frames:
+            self._decoded_frames += len(decoded)
+            for frame, samples in decoded:
                 if not LOWEST_RATE <= frame.sample_rate <= HIGHEST_RATE:
                     self._absurd_rate = frame.sample_rate
                     return
                 stamp = None
                 if frame.pts is not None and frame.time_base is not None:
                     stamp = float(frame.pts * frame.time_base)
-                yield _mono(frame), frame.sample_rate, stamp
+                yield samples, frame.sample_rate, stamp
 
     def _packets(self, stream: AudioStream) -> Iterator[Packet | None]:
         """The track's packets, then None, which asks the decoder for what it still holds."""
+        length = self._length
+        assert length is not None
         try:
-            # The decoder would take an empty packet for the end of the track.
-            yield from (packet for packet in self._container.demux(stream) if packet.size)
+            for packet in self._container.demux(*length.streams):
+                length.see(packet)
+                # The decoder would take an empty packet for the end of the track.
+                if packet.size and packet.stream is stream:
+                    yield packet
         except Exception:
             self.skipped_packets += 1
+        self._early = length.early_end()
         yield None
 
 
@@ -162,6 +180,11 @@ def _part(pieces: Iterable[np.ndarray], first: int, stop: int | None) -> Iterato
 
 def _mono(frame: AudioFrame) -> np.ndarray:
     """The mean of a frame's channels: float32 [n], full scale 1."""
+    if frame.format.is_planar and frame.layout.nb_channels >= _PLANES:
+        # PyAV reads past the pointers to eight planes, which ends the process.
+        packed = frame.format.packed.name
+        rate, layout = frame.sample_rate, frame.layout
+        (frame,) = AudioResampler(format=packed, layout=layout, rate=rate).resample(frame)
     samples = frame.to_ndarray()
     if not frame.format.is_planar:
         samples = samples.reshape(-1, frame.layout.nb_channels).T

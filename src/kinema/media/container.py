@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
@@ -10,7 +12,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from ..errors import MediaError
+from ..errors import KinemaError, MediaError, printable
 
 # Lists of other files. A data folder's video never is one, and a text file that was renamed could be.
 _PLAYLISTS = frozenset({"concat", "dash", "hls", "imf"})
@@ -31,7 +33,7 @@ def open_container(path: str | Path) -> InputContainer:
     options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
     try:
         container = av.open(url, metadata_errors="replace", options=options)
-    except (av.FFmpegError, OSError, ValueError, IndexError, MemoryError) as error:
+    except Exception as error:  # PyAV lets more than FFmpegError through
         raise MediaError(f"{shown(path)} is not readable media ({reason(error)}); replace it") from error
     if _PLAYLISTS & set(container.format.name.split(",")):
         container.close()
@@ -73,6 +75,18 @@ def _check_file(path: Path) -> None:
         raise MediaError(message) from error
 
 
+@contextmanager
+def damaged_as_media(path: str | Path) -> Iterator[None]:
+    """Tell whatever PyAV raises on a damaged file as `MediaError`: it lets more than FFmpegError through."""
+    try:
+        yield
+    except KinemaError:
+        raise
+    except Exception as error:
+        what = f"{type(error).__name__}: {reason(error)}"
+        raise MediaError(f"{shown(path)} cannot be decoded ({what}); replace it") from error
+
+
 def video_stream(container: InputContainer) -> VideoStream | None:
     """The first video stream that is moving pictures, not cover art; None where there is none."""
     streams = container.streams.video
@@ -91,4 +105,4 @@ def reason(error: BaseException) -> str:
 
 def shown(path: str | Path) -> str:
     """A path as it can be printed in one line, whatever bytes it has."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace").replace("\n", "\\n")
+    return printable(os.fsencode(path).decode("utf-8", "backslashreplace"))

@@ -3,22 +3,19 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import av
 from av.container import InputContainer
 from av.packet import Packet
-from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..errors import MediaError
 from .clock import Clock, with_sorted_stamps
-from .container import MAX_PIXELS, open_container, reason, shown, video_stream
+from .container import MAX_PIXELS, damaged_as_media, open_container, reason, shown, video_stream
+from .length import Length
 
 # Only AVI leaves the stamps to guesswork; H.264 pyramids inside it reach four frames back.
 _LOOKAHEAD = {"avi": 4}
 _USUAL_FPS = 25.0
-# Formats whose length is written by who made the file, over all its streams. Others are estimates.
-_LENGTH_IS_WRITTEN = frozenset({"matroska,webm", "flv"})
 
 
 class DecodePass:
@@ -32,6 +29,7 @@ class DecodePass:
     """
 
     def __init__(self, path: str | Path):
+        self.path = path
         self.container: InputContainer = open_container(path)
         stream = video_stream(self.container)
         if stream is None or stream.codec_context is None:
@@ -49,7 +47,7 @@ class DecodePass:
         self.fps = average_fps(stream)
         self.frames_decoded = 0
         self._clock = Clock(1 / (self.fps or _USUAL_FPS))
-        self._packets_end = 0.0
+        self._length = Length(self.container, stream)
         self._undelivered = 0
         self._first_fault: str | None = None
         self._ends_early: str | None = None
@@ -68,9 +66,11 @@ class DecodePass:
         """Pairs of a decoded frame and its seconds since the first frame. Call once."""
         lookahead = _LOOKAHEAD.get(self.container.format.name, 0)
         seconds = 0.0
-        for frame, stamp in with_sorted_stamps(self._pictures(), lookahead):
-            seconds = self._clock.seconds(None if stamp is None else _in_seconds(stamp, frame, self.stream))
-            yield frame, seconds
+        with damaged_as_media(self.path):
+            for frame, stamp in with_sorted_stamps(self._pictures(), lookahead):
+                known = None if stamp is None else _in_seconds(stamp, frame, self.stream)
+                seconds = self._clock.seconds(known)
+                yield frame, seconds
         self._note_early_end(seconds + self._clock.left_out + self._clock.interval_seconds)
 
     def close(self) -> None:
@@ -95,8 +95,8 @@ class DecodePass:
     def _packets(self) -> Iterator[Packet | None]:
         """The stream's packets, then None, which asks the decoder for what it still holds."""
         try:
-            for packet in self.container.demux(*self._demuxed()):
-                self._packets_end = max(self._packets_end, _end_seconds(packet))
+            for packet in self.container.demux(*self._length.streams):
+                self._length.see(packet)
                 if packet.stream is not self.stream:
                     continue
                 if packet.size:
@@ -110,11 +110,6 @@ class DecodePass:
             self._note(f"reading stops after frame {self.frames_decoded} ({reason(error)})")
         yield None
 
-    def _demuxed(self) -> list[Stream]:
-        """The streams to read: all where the file's length is a claim about the end of the last one."""
-        everything = self.container.format.name in _LENGTH_IS_WRITTEN and not self.stream.frames
-        return list(self.container.streams) if everything else [self.stream]
-
     def _note(self, fault: str) -> None:
         self._first_fault = self._first_fault or fault
 
@@ -123,31 +118,15 @@ class DecodePass:
         claimed, found = self.stream.frames, self.frames_decoded + self._undelivered
         if claimed - found > max(2, claimed // 100):
             self._ends_early = f"the file ends after {found} of {claimed} frames"
-        # A file's length is a claim about all its streams together, so it tells nothing if one was not read.
-        complete = not claimed and len(self._demuxed()) == len(self.container.streams)
-        duration = (complete and duration_seconds(self.container, self.stream)) or 0.0
-        end = max(seconds, self._packets_end)
-        if duration - end > max(1.0, duration / 20):
-            self._ends_early = f"the file ends after {end:.1f} of {duration:.1f} seconds"
+        early = self._length.early_end(seconds)
+        if early:
+            self._ends_early = f"the file {early}"
 
 
 def average_fps(stream: VideoStream) -> float | None:
     """Frames per second by the header, None where it says nothing usable."""
     rate = stream.average_rate or stream.guessed_rate
     return float(rate) if rate else None
-
-
-def duration_seconds(container: InputContainer, stream: VideoStream) -> float | None:
-    """Length by the header, of the stream or else of the whole file; None where it says nothing."""
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    return container.duration / av.time_base if container.duration and container.duration > 0 else None
-
-
-def _end_seconds(packet: Packet) -> float:
-    if packet.pts is None or packet.time_base is None:
-        return 0.0
-    return float((packet.pts + (packet.duration or 0)) * packet.time_base)
 
 
 def _in_seconds(stamp: int, frame: VideoFrame, stream: VideoStream) -> float:

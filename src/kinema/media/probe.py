@@ -37,18 +37,29 @@ def probe(path: str | Path, *, exact: bool = True) -> VideoFacts:
             times = reader.timestamps()
             duration = _duration(times, info.average_fps)
             info = replace(info, num_frames=len(times), duration_seconds=duration)
+        silent, sound_damage = _sound(path, exact) if info.has_audio else (None, None)
         return VideoFacts(
             **asdict(info),
-            audio_silent=is_silent(path) if info.has_audio else None,
-            damage=reader.damage,
+            audio_silent=silent,
+            damage=reader.damage or sound_damage,
             digest=content_digest(path),
         )
 
 
 def is_silent(path: str | Path) -> bool:
     """Whether no sample of the sound track exceeds -50 dB of full scale; stops at the first that does."""
+    return _sound(path, whole=False)[0]
+
+
+def _sound(path: str | Path, whole: bool) -> tuple[bool, str | None]:
+    """Whether the track is silent, and its damage as far as it was read."""
+    silent = True
     with AudioReader(path) as reader:
-        return all(np.abs(block).max() < SILENT_PEAK for block in reader.blocks(block_seconds=1.0))
+        for block in reader.blocks(block_seconds=1.0):
+            silent = silent and bool(np.abs(block).max() < SILENT_PEAK)
+            if not (silent or whole):
+                break
+        return silent, reader.damage
 
 
 def _duration(times: np.ndarray, fps: float | None) -> float:

@@ -7,15 +7,15 @@ from itertools import chain
 from pathlib import Path
 from typing import Self
 
-import av
 import numpy as np
 from av.video.frame import VideoFrame
 
 from ..errors import MediaError
 from ..types import Frame
-from .container import audio_stream, reason, shown
+from .container import audio_stream, damaged_as_media, reason, shown
 from .convert import FrameConverter, PixelFormat
-from .decode import DecodePass, duration_seconds
+from .decode import DecodePass
+from .length import duration_seconds
 
 # Containers round stamps (Matroska to milliseconds), so a bound in seconds is not taken to the digit.
 SLACK_SECONDS = 5e-4
@@ -69,7 +69,8 @@ class VideoReader:
         self._past: tuple[str | None, str | None] = None, None
         self._start, self._end = start_seconds or 0.0, end_seconds
         self._frames = frames
-        self._run = DecodePass(self.path)
+        with damaged_as_media(path):
+            self._run = DecodePass(self.path)
         pictures = self._run.frames()
         first = next(pictures, None)
         if first is None:
@@ -80,7 +81,8 @@ class VideoReader:
         self._pictures: Iterator[tuple[VideoFrame, float]] | None = chain([first], pictures)
         self._stored_size = (first[0].width, first[0].height)
         self._quarter_turns = round(first[0].rotation / 90) % 4
-        self.info = self._describe(first[0])
+        with damaged_as_media(path):
+            self.info = self._describe(first[0])
 
     def __enter__(self) -> Self:
         return self
@@ -140,7 +142,7 @@ class VideoReader:
                 continue
             try:
                 data = convert(picture)
-            except av.FFmpegError as error:
+            except Exception as error:  # PyAV lets more than FFmpegError through
                 what = f"{shown(self.path)}: frame {index} cannot be converted ({reason(error)})"
                 raise MediaError(f"{what}; convert the file to H.264") from error
             yield Frame(index, seconds, data)

@@ -14,6 +14,7 @@ from av.audio.stream import AudioStream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from ..atomic import token
 from ..errors import KinemaError, UsageError, WorkError
 from .container import reason, shown
 
@@ -56,7 +57,7 @@ class VideoWriter:
         self.path = Path(path)
         self.width, self.height = width, height
         self.sample_rate = sample_rate
-        self._temporary = self.path.with_name(f".{os.getpid()}-{id(self):x}.partial{self.path.suffix}")
+        self._temporary = self.path.with_name(f".{token()}.partial{self.path.suffix}")
         self._frames_written = self._samples_written = 0
         try:
             with self._told_as(UsageError):

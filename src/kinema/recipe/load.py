@@ -91,15 +91,16 @@ def _read(recipe: str | Path) -> dict[str, Any]:
     elif Path(name).suffix in {".yaml", ".yml"}:
         try:
             text = Path(name).read_text(encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"cannot read recipe file {name}: {error.strerror}") from None
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not text"
+            raise UsageError(f"cannot read recipe file {name}: {why}; give another file") from None
     else:
         raise UsageError(
             f"unknown recipe '{name}'; choose one of {', '.join(recipe_names())}, or give a .yaml file"
         )
     try:
         raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise UsageError(f"recipe {name} is not valid YAML: {error}") from None
     if not isinstance(raw, dict):
         raise UsageError(f"recipe {name} must be a mapping with `streams`; see `kinema recipes lite`")

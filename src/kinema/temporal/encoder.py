@@ -14,7 +14,7 @@ class Encoder(Settings):
     The corehar paper (Table 3) has 1024, 768 and a 512-d frame feature on ResNet152's 2048.
     """
 
-    layers: Annotated[tuple[Count, ...], Field(min_length=1)]
+    layers: Annotated[tuple[Annotated[Count, Field(le=65_536)], ...], Field(min_length=1, max_length=64)]
     dropout: Fraction = 0.0
 
     def build(self, input_size: int) -> Any:

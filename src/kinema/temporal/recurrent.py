@@ -1,16 +1,20 @@
 """Recurrent layers: GRU (i3d-gru and dual-cnn-gru papers) and LSTM (vgg16-lstm and corehar papers)."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from ..settings import Count
+from pydantic import Field
+
 from .settings import Pooled
+
+# Far above any paper; a recipe that claims more would fill the memory before anything is compared with it.
+MOST_LAYERS, MOST_UNITS = 64, 65_536
 
 
 class Recurrent(Pooled):
     """`layers` layers of `units` units, in one or both directions; E is units, or twice units."""
 
-    layers: Count = 1
-    units: Count = 256
+    layers: Annotated[int, Field(ge=1, le=MOST_LAYERS)] = 1
+    units: Annotated[int, Field(ge=1, le=MOST_UNITS)] = 256
     bidirectional: bool = False
     activation: Literal["tanh", "relu"] = "tanh"
 

@@ -5,6 +5,7 @@ import urllib.request
 from http.client import HTTPException
 from pathlib import Path
 
+from ..atomic import temporary_name
 from ..errors import UsageError, WeightsError
 from .files import WeightFile, file_digest
 
@@ -48,13 +49,13 @@ def fetch(weights: WeightFile, target: Path, cure: str = "") -> None:
 
     Raises `WeightsError`; nothing is left at `target` then.
     """
-    partial = target.with_name(f"{target.name}.{os.getpid()}.part")
+    partial = temporary_name(target)
     assert weights.url is not None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with (
             urllib.request.urlopen(weights.url, timeout=TIMEOUT_SECONDS) as answer,
-            open(partial, "wb") as out,
+            open(partial, "xb") as out,
         ):
             while chunk := answer.read(_CHUNK):
                 out.write(chunk)

@@ -20,7 +20,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     """The tensors of a .safetensors, .pth or .pt file by name, on the processor. Raises `WeightsError`."""
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
+            return _finite(load_file(path), path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except DAMAGED as e:
         reason = str(e).splitlines()[0][:120] if str(e) else type(e).__name__
@@ -31,7 +31,14 @@ def read_state(path: Path) -> dict[str, Tensor]:
         raise WeightsError(
             f"{path} holds no plain dictionary of tensors; save the model's state_dict() there"
         )
-    return dict(state)
+    return _finite(dict(state), path)
+
+
+def _finite(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    for name, value in state.items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise WeightsError(f"{name} in {path} is not finite; delete the file and fetch it again")
+    return state
 
 
 def fill(module: nn.Module, state: dict[str, Tensor], what: str) -> None:
