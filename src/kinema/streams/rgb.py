@@ -15,8 +15,8 @@ from ..settings import APART
 from ..types import Clip, Frame
 from .augment import Augment, Augmenter
 from .base import FrameMaker, StreamSettings, Task
-from .images import fit
 from .motion import MotionMeter, describe_motion, load_motion, save_motion
+from .preprocess import fit_view
 from .spool import Spool
 from .tools import Tools
 
@@ -68,7 +68,10 @@ class RgbStream(StreamSettings):
 
     @model_validator(mode="after")
     def _check(self) -> RgbStream:
-        self.check_kinds(("clip",) if isinstance(self.sampling, Segments | Windows) else ("frame",))
+        clips = isinstance(self.sampling, Segments | Windows)
+        self.check_kinds(("clip",) if clips else ("frame",))
+        if isinstance(self.sampling, Segments | Windows):
+            self.check_length(self.sampling.length)
         return self
 
 
@@ -132,7 +135,7 @@ class RgbMaker(FrameMaker):
 
     def _prepared(self, frame: Frame) -> tuple[np.ndarray, ...]:
         image = self.augment(frame.data) if self.augment else frame.data
-        return tuple(fit(image, view.size, view.crop) for view in self.views if view.size)
+        return tuple(fit_view(image, view) for view in self.views if view.size)
 
     def _clip(self, items: list[Prepared]) -> Clip:
         columns = zip(*(inputs for _, inputs in items), strict=True)
