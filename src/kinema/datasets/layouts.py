@@ -1,4 +1,7 @@
-"""The table of layouts, and the one function that reads any of them. A new layout is one line here."""
+"""The table of layouts, and the one function that reads any of them. A new layout is one line here.
+
+Another package's is a `Layout` behind an entry point of the group `kinema.layouts`.
+"""
 
 import os
 from collections.abc import Callable
@@ -8,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import UsageError
+from ..plugins import load_plugins
 from . import csv_file, folder, hmdb51, kth, ucf11, ucf101
 from .dataset import Dataset
 
@@ -35,6 +39,7 @@ LAYOUTS: dict[str, Layout] = {
     "kth": Layout(kth.scan, kth.detect, splits=1),
     "kth_files": Layout(partial(kth.scan, whole_files=True), lambda path: False, splits=1),
     "ucf11": Layout(ucf11.scan, ucf11.detect),
+    **load_plugins("layouts"),
     "folder": Layout(folder.scan, Path.is_dir),
 }
 

@@ -1,4 +1,8 @@
-"""The table of flow methods, by the names that recipes use. Imports neither torch nor numba."""
+"""The table of flow methods, by the names that recipes use. Imports neither torch nor numba.
+
+Another package's method is a module behind an entry point of the group `kinema.flow`, with VERSION, BATCH
+(the pairs of frames at once) and build(device, threads), which gives a `kinema.flow.pairs.Compute`.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,12 +15,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
+from ..plugins import load_plugin, plugin_names
 from ..resources import has_cuda
 from .networks import NETWORKS
 from .pairs import BatchedPairs, Pairs
 from .tvl1_options import Tvl1Options, luma
 
-METHODS = ("tvl1", *NETWORKS)
+OWN = ("tvl1", *NETWORKS)
+METHODS = (*OWN, *plugin_names("flow"))
 # Bump when a method's fields change, so that nothing computed before is used with what comes after.
 _VERSION = {"tvl1": 1, "raft_small": 1, "raft_large": 1, "flownet2": 1}
 
@@ -55,6 +61,9 @@ def load_method(
     """
     _check(name, parameters)
     device = _automatic() if device == "auto" else device
+    if name not in OWN:
+        method = load_plugin("flow", name)
+        return FlowMethod(name, partial(BatchedPairs, name, method.build(device, threads), method.BATCH))
     if name == "tvl1":
         return FlowMethod(name, _tvl1(Tvl1Options(**parameters), device, threads))
     from .learned import BATCH, load_network
@@ -68,6 +77,8 @@ def load_method(
 def describe_method(name: str, *, weights: str = "published", **parameters: Any) -> dict[str, Any]:
     """What a fingerprint needs to know: method, its version, every parameter, its weights by file name."""
     _check(name, parameters)
+    if name not in OWN:
+        return {"method": name, "version": load_plugin("flow", name).VERSION}
     described = {"method": name, "version": _VERSION[name]}
     if name == "tvl1":
         return {**described, **Tvl1Options(**parameters).describe()}
@@ -81,7 +92,10 @@ def _check(name: str, parameters: dict[str, Any]) -> None:
         close = get_close_matches(name, METHODS, n=1)
         hint = f"did you mean '{close[0]}'? " if close else ""
         raise UsageError(f"unknown flow method '{name}'; {hint}choose one of: {', '.join(METHODS)}")
-    allowed = Tvl1Options().describe() if name == "tvl1" else {**NETWORKS[name].parameters, "seed": 0}
+    if name not in OWN:
+        allowed: dict[str, Any] = {}
+    else:
+        allowed = Tvl1Options().describe() if name == "tvl1" else {**NETWORKS[name].parameters, "seed": 0}
     if unknown := parameters.keys() - allowed.keys():
         title = "TV-L1" if name == "tvl1" else name
         raise UsageError(f"{title} has no parameter '{min(unknown)}'; choose among: {', '.join(allowed)}")
