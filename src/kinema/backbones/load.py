@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..weights.find import find_weights
 from ..weights.read import fill, read_state, state_digest
+from .libraries.entry import Entry
 from .module import Backbone
 from .random_init import initialise
 from .spec import BackboneSpec
@@ -48,10 +49,16 @@ def load_backbone(
     for unknown names and `WeightsError` for files that are absent, damaged or of another network.
     """
     spec, source = backbone_spec(name), f"random, seed {seed}"
+    entry = backbone_module(name)
     chosen = spec.features_name(features)
     if weights == "none":
         module = _build(name, chosen, None, stack)
-        digest = initialise(module, replace(spec.input, length=stack or spec.input.length), seed)
+        start = getattr(entry, "initialise", initialise)
+        digest = start(module, replace(spec.input, length=stack or spec.input.length), seed)
+    elif isinstance(entry, Entry):
+        spec.weight_files(weights)
+        module, path = entry.load(folder, download, advice)
+        digest, source = state_digest(module.state_dict()), str(path)
     else:
         where: dict[str, Any] = {"folder": folder, "download": download, "advice": advice}
         path, published = find_weights(name, spec.weight_files(weights), **where)
@@ -59,7 +66,7 @@ def load_backbone(
         state = module.converted(_without(read_state(path), spec.classifier))
         if chosen in spec.second_files:
             second, _ = find_weights(name, (spec.second_files[chosen],), **where)
-            state |= backbone_module(name).second_state(second)
+            state |= entry.second_state(second)
         fill(module, state, f"{name} from {path}")
         digest, source = state_digest(module.state_dict(), published.variant), str(path)
     module.requires_grad_(False).eval()

@@ -80,9 +80,13 @@ class _TorchForward:
     def __init__(self, loaded: LoadedBackbone, device: torch.device, precision: Precision) -> None:
         self._device = device
         self._module = _prepared(loaded.module, precision).to(device)
+        self._autocast = precision == "bf16" and loaded.module.autocasts
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
+        with (
+            torch.inference_mode(),
+            torch.autocast(self._device.type, torch.bfloat16, enabled=self._autocast),
+        ):
             features: Tensor = self._module(torch.from_numpy(batch).to(self._device))
             return features.float().cpu().numpy()
 
@@ -105,7 +109,7 @@ def _prepared(module: Backbone, precision: Precision) -> nn.Module:
     """A private copy in the memory format (and precision) that runs fastest."""
     own = copy.deepcopy(module).eval()
     for part in own.modules():
-        if precision == "bf16" and isinstance(part, _ConvNd | nn.Linear):
+        if precision == "bf16" and not module.autocasts and isinstance(part, _ConvNd | nn.Linear):
             part.to(torch.bfloat16)  # batch norm keeps its float32 statistics
         if isinstance(part, nn.Conv2d):
             part.to(memory_format=torch.channels_last)
