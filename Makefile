@@ -6,13 +6,13 @@ EXTRAS := .venv-extras
 # Tests run small matrices in many processes: more threads would only fight.
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: demo test install lint bench test-slow test-extras format clean
+.PHONY: demo test install lint bench test-slow test-extras format dist docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/kinema demo --out demo
 
 test: $(VENV)/.installed-dev
-	$(TEST_ENV) $(BIN)/python -m pytest
+	$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile
 
 install: $(VENV)/.installed
 
@@ -25,16 +25,25 @@ test-extras: $(EXTRAS)/.installed
 	$(TEST_ENV) $(EXTRAS)/bin/python -m pytest tests/backbones/test_runner.py tests/flow/test_methods.py
 
 lint: $(VENV)/.installed-dev
-	$(BIN)/ruff check src tests bench
-	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench docs
+	$(BIN)/ruff format --check src tests bench docs
 	$(BIN)/mypy
 
 format: $(VENV)/.installed-dev
-	$(BIN)/ruff check --fix src tests bench
-	$(BIN)/ruff format src tests bench
+	$(BIN)/ruff check --fix src tests bench docs
+	$(BIN)/ruff format src tests bench docs
 
 bench: $(VENV)/.installed-dev
 	for script in bench/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+# A wheel and an sdist in dist/.
+dist: $(VENV)/.installed-dev
+	rm -rf dist
+	$(BIN)/python -m build
+
+# The site in site/; a dead link or a name that is not there is an error.
+docs: $(VENV)/.installed-docs
+	$(BIN)/mkdocs build --strict
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -46,6 +55,10 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@
 
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[docs]'
+	touch $@
+
 $(EXTRAS)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(EXTRAS)
 	$(EXTRAS)/bin/pip install --quiet --upgrade pip
@@ -54,4 +67,4 @@ $(EXTRAS)/.installed: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(EXTRAS) demo build dist
+	rm -rf $(VENV) $(EXTRAS) demo build dist site

@@ -121,7 +121,7 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, dict[int, dict[
             x = (x - x[train].mean(0)) / x[train].std(0).clamp(min=1e-6)
             svm = fit(x[train], truth[train], classes=len(chosen), l2=1e-2)
             hits = (svm.decision(x[~train]).argmax(1) == truth[~train]).numpy()
-            low, high = confidence_interval(hits, groups)
+            low, high = confidence_interval(hits, groups) or (0.0, 1.0)
             curve[budget] = {"accuracy": float(hits.mean()), "low": low, "high": high, "n": len(hits)}
     return curves
 

@@ -27,8 +27,7 @@ from kinema.datasets import Dataset, ensure_split, load_dataset
 from kinema.datasets.synthetic import CLASSES, make_synthetic
 from kinema.resources import Resources
 from kinema.types import VideoRecord
-from kinema.workflows.anomaly import fit_anomaly
-from kinema.workflows.anomaly_fit import AnomalyOptions
+from kinema.workflows.anomaly import AnomalyOptions, fit_anomaly
 from kinema.workflows.events import Events
 from kinema.workflows.train import train
 from streams import recipe

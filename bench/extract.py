@@ -28,10 +28,10 @@ from kinema.extraction.extract import digest_files, extract, items_of
 from kinema.extraction.loaded import LoadedStream, load_streams
 from kinema.features.store import FeatureStore
 from kinema.media.writer import VideoWriter
+from kinema.recipe import resolve
 from kinema.resources import Resources
 from kinema.sampling.specs import Rate
 from kinema.types import VideoRecord
-from kinema.workflows.resolve import resolve
 
 SUFFIXES = {".mp4", ".avi", ".mkv", ".mov", ".webm"}
 

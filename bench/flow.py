@@ -19,7 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from kinema.flow.tvl1_numba import tvl1
+from kinema.flow.methods import load_method
 from kinema.media.reader import VideoReader
 
 SIZE = (320, 240)
@@ -44,6 +44,11 @@ def drifting_noise(count: int) -> np.ndarray:
     return np.stack([np.roll(noise, (t, 3 * t), (0, 1)) for t in range(count)])
 
 
+def by_kinema(frames: np.ndarray, threads: int) -> np.ndarray:
+    """Our fields [T - 1, 2, H, W], pixels."""
+    return np.stack(list(load_method("tvl1", threads=threads).fields(frames)))
+
+
 def by_opencv(frames: np.ndarray) -> np.ndarray:
     """OpenCV's fields, in our layout."""
     method = cv2.optflow.DualTVL1OpticalFlow_create()
@@ -63,7 +68,7 @@ def measure(frames: np.ndarray, threads: int, rounds: int) -> tuple[float, float
     ours, theirs = [], []
     for _ in range(rounds):
         start = time.perf_counter()
-        tvl1(frames, threads=threads)
+        by_kinema(frames, threads)
         middle = time.perf_counter()
         by_opencv(frames)
         ours.append(middle - start)
@@ -92,7 +97,7 @@ def main() -> None:
     clips = args.clips or default_clips()
     loaded = [(c.name, frames_of(c, args.pairs + 1)) for c in clips]
     loaded = loaded or [("drifting noise", drifting_noise(args.pairs + 1))]
-    tvl1(loaded[0][1][:2], threads=1)  # compiled, or read from the cache
+    by_kinema(loaded[0][1][:2], 1)  # compiled, or read from the cache
     print(f"{'clip':32} threads    ours  OpenCV  ratio   difference (mean / p99)   OpenCV to itself")
     ratios: list[float] = []
     for name, frames in loaded:
@@ -100,7 +105,7 @@ def main() -> None:
         cv2.ipp.setUseIPP(False)
         noise = difference(exact, by_opencv(frames))
         cv2.ipp.setUseIPP(True)
-        apart = difference(tvl1(frames), exact)
+        apart = difference(by_kinema(frames, 1), exact)
         for threads in map(int, args.threads.split(",")):
             ours, theirs = measure(frames, threads, args.rounds)
             ratios.append(theirs / ours)

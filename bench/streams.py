@@ -28,7 +28,7 @@ from typing import Any
 from kinema.cli.console import ConsoleEvents
 from kinema.datasets.synthetic import CLASSES, make_synthetic
 from kinema.resources import Resources
-from kinema.workflows.options import TrainOptions
+from kinema.workflows.context import TrainOptions
 from kinema.workflows.train import train
 
 STREAMS: dict[str, dict[str, Any]] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kinema.keys import fingerprint, video_key
-from kinema.media.digest import content_digest
+from kinema.media.container import content_digest
 from kinema.streams import AudioStream, FlowStream, RgbStream, StreamSettings
 from kinema.types import VideoRecord
 

@@ -86,7 +86,7 @@ def test_the_example_is_named_wherever_its_kinds_are(site):
     code = """
 import numpy as np
 from kinema.backbones.table import backbone_names, feature_dim
-from kinema.datasets.layouts import LAYOUTS
+from kinema.datasets import LAYOUTS
 from kinema.flow.methods import describe_method, load_method
 from kinema.recipe import load_recipe
 assert "mean_colour" in backbone_names() and feature_dim("mean_colour") == 27
@@ -114,7 +114,7 @@ import warnings
 with warnings.catch_warnings(record=True) as told:
     warnings.simplefilter("always")
     from kinema.recipe import load_recipe
-    from kinema.datasets.layouts import LAYOUTS
+    from kinema.datasets import LAYOUTS
 from kinema.backbones.table import backbone_spec
 from kinema.errors import UsageError
 load_recipe("lite")

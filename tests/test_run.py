@@ -64,6 +64,12 @@ def test_tensor_that_is_not_contiguous(tmp_path: Path) -> None:
     assert torch.equal(state["b"], whole.T)
 
 
+def test_older_version(folder: Path) -> None:
+    edit(folder, kinema_run=RUN_VERSION - 1, recipe={"keys": "of the past"})
+    with pytest.raises(UsageError, match=r"older Kinema.*train it again"):
+        load_run(folder)
+
+
 def test_newer_version(folder: Path) -> None:
     edit(folder, kinema_run=RUN_VERSION + 1, recipe={"keys": "of the future"})
     assert "newer Kinema" in refusal(folder)

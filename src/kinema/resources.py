@@ -46,8 +46,10 @@ class Resources:
             )
         if self.workers is not None and self.workers < 1:
             raise UsageError(f"workers={self.workers}: give 1 or more decoding processes")
-        _choice("precision", self.precision, get_args(Precision))
-        _choice("runtime", self.runtime, get_args(Runtime))
+        for name, choices in (("precision", Precision), ("runtime", Runtime)):
+            value, allowed = getattr(self, name), get_args(choices)
+            if value is not None and value not in allowed:
+                raise UsageError(f"unknown {name} '{value}'; use {' or '.join(allowed)}")
         if not _DEVICE.fullmatch(self.device):
             raise UsageError(f"unknown device '{self.device}'; use auto, cpu, cuda, cuda:N or mps")
         if self.device.startswith("cuda") and not has_cuda():
@@ -79,8 +81,3 @@ def has_cuda() -> bool:
     except OSError:
         return False
     return bool(driver.cuInit(0) == 0)
-
-
-def _choice(name: str, value: str | None, allowed: tuple[str, ...]) -> None:
-    if value is not None and value not in allowed:
-        raise UsageError(f"unknown {name} '{value}'; use {' or '.join(allowed)}")

@@ -18,7 +18,7 @@ from .atomic import atomic_open, write_text
 from .errors import UsageError
 from .recipe import Recipe, load_recipe
 
-RUN_VERSION = 1
+RUN_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +26,19 @@ class RunConfig:
     """What `config.yaml` holds.
 
     `backbones` lists, per stream, what was used: name, features, weights digest, source. `data` holds facts
-    of the training data that prediction needs or that people want to know.
+    of the training data.
     """
 
     recipe: Recipe
     labels: tuple[str, ...]
     backbones: dict[str, list[dict[str, str]]]
     data: dict[str, Any] = field(default_factory=dict)
-    version: int = RUN_VERSION
 
 
 def save_run(folder: Path, config: RunConfig, state: Mapping[str, Tensor]) -> None:
     """Write `config.yaml` and `model.safetensors`, each atomically."""
     plain = {
-        "kinema_run": config.version,
+        "kinema_run": RUN_VERSION,
         "labels": list(config.labels),
         "backbones": config.backbones,
         "data": config.data,
@@ -47,14 +46,14 @@ def save_run(folder: Path, config: RunConfig, state: Mapping[str, Tensor]) -> No
     }
     tensors = {name: value.detach().cpu().contiguous() for name, value in state.items()}
     with atomic_open(folder / "model.safetensors", "wb") as file:
-        file.write(save(tensors, metadata={"kinema_run": str(config.version)}))
+        file.write(save(tensors, metadata={"kinema_run": str(RUN_VERSION)}))
     write_text(folder / "config.yaml", yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
 
 
 def load_run(folder: str | Path) -> tuple[RunConfig, dict[str, Tensor]]:
-    """Read a run. Raises `UsageError` where the folder is not a run, is damaged or of a newer version."""
+    """Read a run. Raises `UsageError` where the folder is not a run, is damaged or of another version."""
     folder = Path(folder)
-    config = load_config(folder)
+    config = _load_config(folder)
     try:
         return config, load_file(folder / "model.safetensors")
     except (OSError, SafetensorError) as error:
@@ -63,9 +62,7 @@ def load_run(folder: str | Path) -> tuple[RunConfig, dict[str, Tensor]]:
         ) from None
 
 
-def load_config(folder: str | Path) -> RunConfig:
-    """Read `config.yaml` of a run. Raises `UsageError` as `load_run` does."""
-    folder = Path(folder)
+def _load_config(folder: Path) -> RunConfig:
     try:
         raw = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError):
@@ -74,15 +71,15 @@ def load_config(folder: str | Path) -> RunConfig:
         ) from None
     if not isinstance(raw, dict) or "kinema_run" not in raw:
         raise UsageError(f"{folder}/config.yaml is not a run's; make one with `kinema train`")
-    version = raw["kinema_run"]
-    if isinstance(version, int) and version > RUN_VERSION:
-        raise UsageError(
-            f"run {folder} was made by a newer Kinema (format {version}); update Kinema to use it"
-        )
     try:
-        return _config(raw)
+        if int(raw["kinema_run"]) == RUN_VERSION:
+            return _config(raw)
     except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
-        raise _damaged(folder, f"{type(error).__name__}: {error}") from None
+        reason = f"{type(error).__name__}: {error}"
+        raise UsageError(f"{folder}/config.yaml is damaged ({reason}); train the run again") from None
+    newer = int(raw["kinema_run"]) > RUN_VERSION
+    made, cure = ("a newer", "update Kinema to use it") if newer else ("an older", "train it again")
+    raise UsageError(f"run {folder} was made by {made} Kinema (format {raw['kinema_run']}); {cure}")
 
 
 def _config(raw: Mapping[str, Any]) -> RunConfig:
@@ -94,17 +91,7 @@ def _config(raw: Mapping[str, Any]) -> RunConfig:
         name: len(stream.backbones) for name, stream in recipe.streams.items()
     }:
         raise ValueError("backbones are not those of the recipe")
-    return RunConfig(
-        recipe=recipe,
-        labels=tuple(str(label) for label in raw["labels"]),
-        backbones=backbones,
-        data=raw.get("data", {}),
-        version=int(raw["kinema_run"]),
-    )
-
-
-def _damaged(folder: Path, reason: str) -> UsageError:
-    return UsageError(f"{folder}/config.yaml is damaged ({reason}); train the run again")
+    return RunConfig(recipe, tuple(str(label) for label in raw["labels"]), backbones, raw.get("data", {}))
 
 
 def weight_hints(config: RunConfig) -> dict[str, list[Path]]:

@@ -8,11 +8,8 @@ Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
-class _Apart:
-    """Marks a key that does not decide what a stored feature holds."""
-
-
-APART = _Apart()
+# Marks a key that does not decide what a stored feature holds.
+APART = object()
 
 
 class Settings(BaseModel):
@@ -22,12 +19,6 @@ class Settings(BaseModel):
 
     def counted(self) -> dict[str, Any]:
         """The keys that decide what a stored feature holds, as plain data: all but those marked `APART`."""
-        return {
-            name: _plain(getattr(self, name))
-            for name, field in type(self).model_fields.items()
-            if APART not in field.metadata
-        }
-
-
-def _plain(value: Any) -> Any:
-    return value.counted() if isinstance(value, Settings) else value
+        counted = [name for name, field in type(self).model_fields.items() if APART not in field.metadata]
+        values = {name: getattr(self, name) for name in counted}
+        return {name: v.counted() if isinstance(v, Settings) else v for name, v in values.items()}

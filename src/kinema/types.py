@@ -1,5 +1,6 @@
 """Data that carries its time and checks itself: records, frames, sound, features, predictions."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,11 +11,10 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True, slots=True)
 class VideoRecord:
-    """One labelled piece of video: a whole file, or a part of it.
+    """One labelled piece of video: a whole file, or a part in seconds or as a half-open range of frames.
 
-    `name` is the file's path relative to the data folder (POSIX separators), the name shown to
-    people. A part is given either in seconds of video time or as a half-open range of frames
-    (0-based), never both.
+    `name` is the file's path relative to the data folder (POSIX separators), the name shown to people.
+    `content` is the digest of the file where it is known: two files of one content are copies.
     """
 
     path: Path
@@ -25,6 +25,7 @@ class VideoRecord:
     end_seconds: float | None = None
     frames: tuple[int, int] | None = None
     name: str = ""
+    content: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -49,6 +50,19 @@ class VideoRecord:
             end = "" if self.end_seconds is None else f"{self.end_seconds:g}"
             return f"seconds {self.start_seconds or 0:g}-{end}"
         return ""
+
+    def overlaps(self, other: "VideoRecord") -> bool:
+        """Whether both parts, taken as parts of one file, share a moment; of seconds and frames, they may."""
+        if (self.frames is None) != (other.frames is None):
+            return True
+        mine, its = self._span, other._span
+        return mine[0] < its[1] and its[0] < mine[1]
+
+    @property
+    def _span(self) -> tuple[float, float]:
+        if self.frames is not None:
+            return self.frames
+        return self.start_seconds or 0.0, math.inf if self.end_seconds is None else self.end_seconds
 
     @property
     def id(self) -> str:

@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import nn
 
-from kinema.backbones.image import ImageBackbone, parts
+from kinema.backbones.image import ImageBackbone
 from kinema.errors import UsageError
 
 
 @pytest.fixture
 def backbone() -> ImageBackbone:
-    first = parts(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU())
-    second = parts(nn.Conv2d(4, 5, 3), nn.BatchNorm2d(5), nn.Dropout(0.5))
+    first = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU())
+    second = nn.Sequential(nn.Conv2d(4, 5, 3), nn.BatchNorm2d(5), nn.Dropout(0.5))
     net = nn.Sequential(first, second, nn.AdaptiveAvgPool2d(1), nn.Flatten())
     return ImageBackbone(net, [first, second])
 

@@ -23,8 +23,8 @@ def test_layers_and_parameters_of_the_paper():
         + (4096 * 2048 + 2048)  # full7
     )
     assert sum(p.numel() for p in net.parameters()) == by_hand
-    assert SPEC.dim == net.full7.out_features == 2048
-    assert SPEC.input.shape() == (240, 320, 20)
+    assert SPEC.features["full7"] == net.full7.out_features == 2048
+    assert (SPEC.input.size, SPEC.input.length) == ((240, 320), 10)
 
 
 def test_the_papers_size_reaches_full6_without_averaging():
@@ -82,7 +82,7 @@ def test_learns_to_tell_left_from_right():
     net = MotionCnn(1, dropout=0.0)
     net.unfreeze(7, "train")
     net.train()
-    head = torch.nn.Linear(SPEC.dim, 2)
+    head = torch.nn.Linear(SPEC.features["full7"], 2)
     for layer in (net.full6, net.full7):  # the large layers stay as they are: enough here, and fast
         layer.requires_grad_(False)
     optimizer = torch.optim.Adam(

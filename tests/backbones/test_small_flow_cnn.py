@@ -49,7 +49,7 @@ def test_table_row(stacks: torch.Tensor) -> None:
     loaded = load_backbone("small_flow_cnn", weights="none", stack=4)
     with torch.no_grad():
         found = loaded.module(stacks)
-    assert found.shape == (3, SPEC.dim)
+    assert found.shape == (3, SPEC.features["grid"])
     assert found.dtype == torch.float32
     assert len(loaded.module.blocks()) == 4
 

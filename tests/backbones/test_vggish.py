@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from kinema.audio.logmel import VGGISH
+from kinema.audio.logmel import FRONT_ENDS, VGGISH
 from kinema.backbones.load import load_backbone
-from kinema.backbones.vggish import FRONT_END, SPEC, build
-from kinema.backbones.vggish_net import Vggish
-from kinema.backbones.vggish_pca import Quantise, load_pca
+from kinema.backbones.vggish import SPEC, build
+from kinema.backbones.vggish_net import Quantise, Vggish, load_pca
 from kinema.errors import WeightsError
 from kinema.weights.files import WeightFile
 from kinema.weights.read import fill, read_state
@@ -90,9 +89,9 @@ def test_agrees_with_keras_given_the_same_weights(vggish: Vggish, checkpoint: Pa
 def test_size_shape_and_dtype(vggish: Vggish) -> None:
     assert sum(p.numel() for p in vggish.parameters()) == 72_141_184
     features = vggish(torch.zeros(3, 96, 64))
-    assert features.shape == (3, SPEC.dim)
+    assert features.shape == (3, SPEC.features["embedding"])
     assert features.dtype == torch.float32
-    assert FRONT_END is VGGISH
+    assert FRONT_ENDS[SPEC.name] is VGGISH
 
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from kinema.audio.logmel import YAMNET
+from kinema.audio.logmel import FRONT_ENDS, YAMNET
 from kinema.backbones.load import load_backbone
-from kinema.backbones.yamnet import FRONT_END, SPEC
+from kinema.backbones.yamnet import SPEC
 from kinema.backbones.yamnet_net import Yamnet
 from kinema.weights.read import read_state
 from support.whole_sound import sound_examples, sound_of
@@ -87,10 +87,10 @@ def test_class_names_are_those_published_with_the_weights(shared_data: Path) -> 
 def test_shapes_and_frozen_classifier() -> None:
     net = Yamnet().eval()
     x = torch.zeros(2, 96, 64)
-    assert net(x).shape == (2, SPEC.dim)
+    assert net(x).shape == (2, SPEC.features["pool"])
     assert net(x).dtype == torch.float32
     assert net.scores(x).shape == (2, 521)
-    assert FRONT_END is YAMNET
+    assert FRONT_ENDS[SPEC.name] is YAMNET
     assert len(net.unfreeze(1)) == 4  # depthwise and pointwise of the last block; no classifier
 
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kinema.datasets import Dataset, check_trainable, find_duplicates, find_leaks
-from kinema.datasets.checks import Leak
+from kinema.datasets.checks import Leak, find_contradictions
 from kinema.errors import UsageError
 from kinema.types import VideoRecord
 
@@ -84,18 +85,39 @@ def test_official_ucf_split_does_not_leak(ucf_clips):
 
 def test_duplicates_by_hand():
     records = [
-        record("a", "train", name="1"),
-        record("a", "train", name="2"),
-        record("b", "test", name="3"),
-        record("b", "test", name="4", frames=(0, 5)),
-        record("b", "test", name="4", frames=(5, 9)),
-        record("b", "test", name="5"),
+        record("a", "train", name="1", content="x"),
+        record("a", "train", name="2", content="x"),
+        record("b", "test", name="3", content="x"),
+        record("b", "test", name="4", content="y", frames=(0, 5)),
+        record("b", "test", name="4", content="y", frames=(5, 9)),
+        record("b", "test", name="5", content="z"),
         record("b", "test", name="unread"),
+        record("b", "test", name="unread too"),
     ]
-    same = find_duplicates(records, {"1": "x", "2": "x", "3": "x", "4": "y", "5": "z"})
+    same = find_duplicates(records)
     assert [(d.names, d.splits, d.labels) for d in same] == [(("1", "2", "3"), ("test", "train"), ("a", "b"))]
     assert same[0].across_splits
     assert same[0].conflicting
-    (calm,) = find_duplicates(records[:2], {"1": "x", "2": "x"})
+    (calm,) = find_duplicates(records[:2])
     assert not calm.across_splits
     assert not calm.conflicting
+
+
+def contradicting(layout: str) -> Dataset:
+    """One content under two labels, once whole against whole and once in parts that differ."""
+    records = [
+        record("a", "train", name="a/1", content="x"),
+        record("b", "train", name="b/copy of 1", content="x"),
+        record("a", "train", name="a/2", content="y", frames=(0, 5)),
+        record("b", "train", name="b/copy of 2", content="y", frames=(5, 9)),
+        record("a", "test", name="a/3"),
+        record("b", "test", name="b/3"),
+    ]
+    return replace(dataset_of(*records), layout=layout)
+
+
+def test_one_content_under_two_labels_is_refused_with_both_names():
+    with pytest.raises(UsageError, match=r"a/1 and b/copy of 1 .*'a' and 'b'; remove one"):
+        check_trainable(contradicting("folder"))
+    assert len(find_contradictions(contradicting("folder").records)) == 1
+    check_trainable(contradicting("hmdb51"))  # a published list is kept as it is

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,9 +99,9 @@ def test_group_numbers_of_ucf_are_split_as_whole_numbers(ucf_clips):
 
 def test_the_order_of_records_and_everything_else_is_kept():
     records = make({c: {f"p{i}": 2 for i in range(8)} for c in "abc"})
-    split = split_by_group(records, 0.25, 0.25, seed=1)
+    split = carve_validation(split_by_group(records, 0.25, seed=1), 1 / 3, seed=1)
     assert [(r.name, r.label, r.group) for r in split] == [(r.name, r.label, r.group) for r in records]
-    assert split == split_by_group(records, 0.25, 0.25, seed=1)
+    assert split == carve_validation(split_by_group(records, 0.25, seed=1), 1 / 3, seed=1)
     assert Counter(r.split for r in split) == {"train": 24, "val": 12, "test": 12}
 
 
@@ -117,7 +118,7 @@ def test_no_group_is_on_two_sides(records, fraction, seed):
         with pytest.raises(UsageError, match="has a single group"):
             split_by_group(records, fraction, seed=seed)
         return
-    split = split_by_group(records, fraction, 0.1, seed=seed)
+    split = carve_validation(split_by_group(records, fraction, seed=seed), 0.1 / (1 - fraction), seed=seed)
     train, val, test = sides(split)
     assert train.isdisjoint(test)
     assert train.isdisjoint(val)
@@ -266,3 +267,50 @@ def test_validation_serves_as_test_where_there_is_no_test():
     assert [r.split for r in dataset.records] == ["train", "test"]
     assert dataset.split_source == "split folders, validation as test"
     assert "the validation videos are the test set" in dataset.warnings[0]
+
+
+def copies(groups: dict[str, str | None], contents: dict[str, str]) -> list[VideoRecord]:
+    """Two classes; `groups` names the group of each file and `contents` what it holds."""
+    return [
+        VideoRecord(Path(f"/d/{label}/{name}"), label, group, content=f"{label} {contents.get(name, name)}")
+        for label in ("a", "b")
+        for name, group in groups.items()
+    ]
+
+
+def test_copies_of_one_file_are_on_one_side_without_groups():
+    """Twelve names of six contents: without a look at the content, a random split cuts some pair."""
+    names = {f"{i}{which}.mp4": None for i in range(6) for which in ("", " copy")}
+    for seed in range(10):
+        records = copies(names, {name: name[0] for name in names})
+        split = ensure_split(dataset_of(records), seed).records
+        train, _, test = sides(split, key=lambda r: r.content)
+        assert train
+        assert test
+        assert train.isdisjoint(test)
+        assert any(
+            not a.isdisjoint(b)
+            for a, _, b in [sides(split_randomly([replace(r, content=None) for r in records], 0.25, s),
+                                  key=lambda r: (r.label, r.name[0])) for s in range(10)]
+        ), "the split that does not look would leak"  # fmt: skip
+
+
+def test_groups_that_share_a_copy_stay_together():
+    groups = {f"{i}.mp4": f"g{i:02d}" for i in range(8)}
+    records = copies(groups, {"0.mp4": "same", "5.mp4": "same"})
+    for seed in range(8):
+        train, _, test = sides(split_by_group(records, 0.25, seed=seed))
+        assert ({"g00", "g05"} <= train) or ({"g00", "g05"} <= test)
+    names = [name for name, _ in leave_one_group_out(records)]
+    assert names == ["g00 + g05", "g01", "g02", "g03", "g04", "g06", "g07"]
+    for _, split in [*leave_one_group_out(records), *group_folds(records, 3)]:
+        train, _, test = sides(split, key=lambda r: r.content)
+        assert train.isdisjoint(test)
+
+
+def test_validation_has_no_copy_of_a_training_file():
+    names = {f"{i}{which}.mp4": None for i in range(6) for which in ("", " copy")}
+    records = [replace(r, split="train") for r in copies(names, {name: name[0] for name in names})]
+    train, val, _ = sides(carve_validation(records, 0.3), key=lambda r: r.content)
+    assert val
+    assert train.isdisjoint(val)

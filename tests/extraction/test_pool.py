@@ -147,7 +147,7 @@ def test_silent_work_is_no_hang_until_patience_ends(
 ):
     """A worker that burns processor time without sending; patience bounds even that."""
     burn = "import sys; sys.argv[1]; exec('while True: pass')"
-    monkeypatch.setattr(pool_module, "_start", lambda pipe, threads: _popen(pipe, _serving(burn)))
+    monkeypatch.setattr(pool_module, "_start", lambda pipe: _popen(pipe, _serving(burn)))
     started = time.monotonic()
     pool = DecodingPool(every_frame, CPU, workers=1, hang_seconds=0.2)
     found = list(pool.results(jobs_of(clips[:1])))
@@ -172,7 +172,7 @@ def _popen(pipe, code: str) -> subprocess.Popen[bytes]:
 def test_a_worker_that_cannot_start_is_no_fault_of_the_files(
     clips: list[Path], every_frame: RgbStream, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(pool_module, "_start", lambda pipe, threads: _popen(pipe, "raise SystemExit(3)"))
+    monkeypatch.setattr(pool_module, "_start", lambda pipe: _popen(pipe, "raise SystemExit(3)"))
     with pytest.raises(WorkError, match=r"could not start \(exit code 3\); run `kinema doctor`"):
         list(DecodingPool(every_frame, CPU, workers=2).results(jobs_of(clips)))
 

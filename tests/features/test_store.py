@@ -16,6 +16,7 @@ import pytest
 from kinema import atomic
 from kinema.atomic import host_name
 from kinema.errors import UsageError, WorkError
+from kinema.features.sequence_file import read_sequence
 from kinema.features.store import FeatureStore
 
 PART = ""
@@ -53,7 +54,7 @@ def test_a_sequence_goes_in_and_comes_out(tmp_path: Path):
     path = fill(store, size=224)
     assert "ab12" in shelf
     assert path == store.root / f"rgb-{shelf.fingerprint[:16]}" / "ab" / "ab12.safetensors"
-    assert shelf.read("ab12").pts_seconds.tolist() == [0.0, 0.5]
+    assert read_sequence(path).pts_seconds.tolist() == [0.0, 0.5]
 
 
 def test_another_setting_is_another_shelf(tmp_path: Path):

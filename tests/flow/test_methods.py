@@ -14,13 +14,11 @@ import pytest
 import torch
 
 from kinema.errors import UsageError, WeightsError, WorkError
-from kinema.flow.learned import network_fields
-from kinema.flow.methods import METHODS, describe_method, load_method
-from kinema.flow.networks import NETWORKS, Network
+from kinema.flow.learned import network_fields, padded
+from kinema.flow.methods import METHODS, NETWORKS, Network, describe_method, load_method
 from kinema.flow.pairs import BatchedPairs
-from kinema.flow.raft import padded
-from kinema.flow.tvl1_numba import tvl1
 from kinema.weights.files import WeightFile
+from support.whole_flow import tvl1
 
 
 def drifting(count: int, height: int = 48, width: int = 64) -> np.ndarray:
@@ -217,6 +215,6 @@ def test_learned_methods_check_their_frames():
 @pytest.mark.parametrize(("height", "width"), [(50, 70), (128, 128), (129, 300)])
 def test_padding_is_undone_by_its_slices(height, width):
     image = torch.rand(1, 3, height, width)
-    grown, (rows, columns) = padded(image, 8, 128)
+    grown, (rows, columns) = padded(image)
     assert all(side % 8 == 0 and side >= 128 for side in grown.shape[2:])
     assert torch.equal(grown[..., rows, columns], image)

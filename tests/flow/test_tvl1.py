@@ -11,13 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
-import kinema.flow
 from kinema.errors import UsageError
 from kinema.flow.methods import load_method
 from kinema.flow.tvl1_kernels import LANES, _median, resized
-from kinema.flow.tvl1_numba import tvl1
 from kinema.flow.tvl1_options import Tvl1Options, grey
 from kinema.media.reader import VideoReader
+from support.whole_flow import tvl1
 
 SETTERS = {
     "tau": "setTau",
@@ -138,20 +137,14 @@ def test_extremes_stay_finite():
     assert np.isfinite(tvl1(noise)).all()
 
 
-def test_one_frame_has_no_field_and_none_is_refused():
-    assert tvl1(np.zeros((1, 20, 30), np.uint8)).shape == (0, 2, 20, 30)
-    with pytest.raises(UsageError, match="got none; give at least one"):
-        tvl1(np.zeros((0, 20, 30), np.uint8))
-
-
 def test_result_does_not_depend_on_threads():
     frames = np.concatenate([moving(50, 60, 1, 0, seed) for seed in range(3)])
-    single = tvl1(frames, threads=1)
-    assert np.array_equal(single, tvl1(frames, threads=2))
-    assert np.array_equal(single, tvl1(frames, threads=5))
+    single = tvl1(frames)
+    for threads in (1, 2, 5):
+        assert np.array_equal(single, np.stack(list(load_method("tvl1", threads=threads).fields(frames))))
     # Memory is reused between sizes: what a larger frame left must not show.
-    tvl1(moving(90, 110, 2, 2), threads=1)
-    assert np.array_equal(single, tvl1(frames, threads=1))
+    tvl1(moving(90, 110, 2, 2))
+    assert np.array_equal(single, tvl1(frames))
 
 
 def test_colour_is_made_grey_as_opencv_does():
@@ -161,36 +154,19 @@ def test_colour_is_made_grey_as_opencv_does():
     assert np.array_equal(tvl1(rgb), tvl1(expected))
 
 
-def test_initial_field_is_where_the_search_begins():
-    frames = moving(96, 128, 9, 0)
-    known = np.zeros((1, 2, 96, 128), np.float32)
-    known[:, 0] = 9
-    # One level and one warp cannot find nine pixels, but keep them when they are given.
-    alone = tvl1(frames, nscales=1, warps=1)[0, 0, 20:-20, 20:-20]
-    given = tvl1(frames, nscales=1, warps=1, initial=known)[0, 0, 20:-20, 20:-20]
-    assert abs(np.median(alone) - 9) > 4
-    assert abs(np.median(given) - 9) < 0.1
-    through_levels = tvl1(frames, initial=known)[0, 0, 20:-20, 20:-20]
-    assert abs(np.median(through_levels) - 9) < 0.1
-
-
 @pytest.mark.parametrize(
-    ("frames", "options", "message"),
+    ("options", "message"),
     [
-        (np.zeros((2, 20, 30), np.float32), {}, "takes uint8 frames, got float32"),
-        (np.zeros((20, 30), np.uint8), {}, r"takes frames \[T, H, W\]"),
-        (np.zeros((2, 20, 30, 4), np.uint8), {}, r"takes frames \[T, H, W\]"),
-        (np.zeros((2, 20, 30), np.uint8), {"initial": np.zeros((1, 2, 3, 3))}, "initial fields must be"),
-        (np.zeros((2, 20, 30), np.uint8), {"median_filtering": 7}, r"give 1 \(off\), 3 or 5"),
-        (np.zeros((2, 20, 30), np.uint8), {"scale_step": 1.0}, "between 0 and 1"),
-        (np.zeros((2, 20, 30), np.uint8), {"warps": 0}, "give 1 or more"),
-        (np.zeros((2, 20, 30), np.uint8), {"tau": 0}, "above 0"),
-        (np.zeros((2, 20, 30), np.uint8), {"epsilon": -1}, "give 0 or more"),
+        ({"median_filtering": 7}, r"give 1 \(off\), 3 or 5"),
+        ({"scale_step": 1.0}, "between 0 and 1"),
+        ({"warps": 0}, "give 1 or more"),
+        ({"tau": 0}, "above 0"),
+        ({"epsilon": -1}, "give 0 or more"),
     ],
 )
-def test_what_cannot_be_is_refused(frames, options, message):
+def test_what_cannot_be_is_refused(options, message):
     with pytest.raises(UsageError, match=message):
-        tvl1(frames, **options)
+        load_method("tvl1", **options)
 
 
 def test_a_size_that_changes_is_refused():
@@ -235,12 +211,6 @@ def test_resize_against_opencv():
     larger = cv2.resize(smaller, (83, 61), interpolation=cv2.INTER_LINEAR)
     steps = smaller.shape[0] / 61, smaller.shape[1] / 83
     np.testing.assert_allclose(resized(smaller, 61, 83, *steps), larger, atol=1e-5)
-
-
-def test_package_offers_the_function_after_its_modules_are_loaded():
-    assert kinema.flow.tvl1 is tvl1
-    with pytest.raises(AttributeError, match="no attribute 'dis'"):
-        _ = kinema.flow.dis
 
 
 def test_works_where_no_cache_can_be_written(tmp_path):

@@ -9,13 +9,11 @@ import pytest
 import torch
 
 from kinema.extraction.loaded import load_streams
-from kinema.inference.predictor import LoadedRun
-from kinema.inference.sequences import SequencePredictor
+from kinema.inference.predictor import LoadedRun, SequencePredictor
 from kinema.model.build import build_recognizer
-from kinema.recipe import Recipe, changed, load_recipe, recipe_names
+from kinema.recipe import Recipe, changed, load_recipe, recipe_names, resolve
 from kinema.resources import Resources
 from kinema.run import RunConfig
-from kinema.workflows.resolve import resolve
 from support import probes
 from support.lossless import SAMPLE_RATE, write_lossless
 

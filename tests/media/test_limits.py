@@ -18,9 +18,8 @@ import pytest
 from kinema.errors import MediaError
 from kinema.media import container, decode
 from kinema.media.audio import AudioReader
-from kinema.media.container import open_container
+from kinema.media.container import content_digest, open_container
 from kinema.media.decode import DecodePass
-from kinema.media.digest import content_digest
 from kinema.media.reader import VideoReader
 from kinema.media.video import VideoFile
 

@@ -72,13 +72,6 @@ def test_closing_the_generator_stops_and_leaves_the_reader_usable(twenty: Path, 
         assert numbers(reader, number_of) == list(range(20))
 
 
-def test_threads_do_not_change_frames(twenty: Path) -> None:
-    with VideoReader(twenty) as one, VideoReader(twenty, threads=3) as three:
-        for a, b in zip(one.read(), three.read(), strict=True):
-            np.testing.assert_array_equal(a.data, b.data)
-            assert a.pts_seconds == b.pts_seconds
-
-
 @pytest.mark.parametrize(
     ("part", "expected", "first_time"),
     [

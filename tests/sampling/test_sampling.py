@@ -148,7 +148,6 @@ def test_uniform_without_a_total_chooses_at_the_end(pts, frames, seconds):
     before = [i for i, t in enumerate(pts) if i == 0 or seconds is None or t < seconds - 1e-4]
     assert kept == before
     assert sampler.done == (len(before) < len(pts))
-    assert not sampler.needs_motion
     np.testing.assert_array_equal(sampler.choose(len(kept)), uniform(len(before), frames))
 
 
@@ -159,7 +158,6 @@ def test_adaptive_chooses_at_the_end(pts, frames, stretches, seconds, data):
     count = count_within(pts, seconds)
     assert kept == list(range(count))
     motion = np.array(data.draw(st.lists(st.floats(0, 9), min_size=count - 1, max_size=count - 1)))
-    assert sampler.needs_motion
     expected = adaptive(motion, count, frames=frames, stretches=stretches)
     np.testing.assert_array_equal(sampler.choose(count, motion), expected)
     with pytest.raises(ValueError, match="needs the motion"):

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from kinema.errors import UsageError
-from kinema.flow import tvl1
 from kinema.flow.tvl1_options import grey
 from kinema.media.reader import VideoReader
 from kinema.recipe import load_recipe
@@ -17,6 +16,7 @@ from kinema.streams import FlowStream, RgbStream, Task
 from kinema.streams.images import fit, fit_flow, middle
 from kinema.streams.motion import MOTION_SIZE
 from support.streams import clips_and_notes, write_frames
+from support.whole_flow import tvl1
 
 SIZE = (80, 80)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,6 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms._presets import ImageClassification, VideoClassification
 
 from kinema.backbones.spec import InputSpec, Preprocessing
-from kinema.streams.base import View
 from kinema.streams.images import fit
 from kinema.streams.preprocess import fit_view, preprocess
 
@@ -89,11 +90,10 @@ def test_a_long_picture_is_bounded_and_keeps_its_middle():
 def test_a_recipes_crop_replaces_the_librarys_way():
     frame, how = picture(240, 320), Preprocessing(256, MEAN, STD, "bicubic")
     spec = InputSpec("frame", size=(224, 224), preprocessing=how)
-    own = View(spec.kind, spec.size, "stretch", how, own_crop=True)
-    theirs = View(spec.kind, spec.size, "center", how)
+    own, theirs = replace(spec, crop="stretch", own_crop=True), spec
     assert np.array_equal(fit_view(frame, own), fit(frame, (224, 224), "stretch"))
     assert np.array_equal(fit_view(frame, theirs), preprocess(frame, (224, 224), how))
     assert own.describe() != theirs.describe()
-    assert View("frame", (224, 224), "center").describe() == {
+    assert InputSpec("frame", (224, 224), "center").describe() == {
         "kind": "frame", "size": (224, 224), "crop": "center"
     }  # as before there were any: features of the papers' backbones are found again  # fmt: skip

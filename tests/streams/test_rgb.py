@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kinema.backbones.spec import InputSpec
 from kinema.errors import MediaError, UsageError
 from kinema.media.reader import VideoReader
 from kinema.recipe import load_recipe
 from kinema.sampling.frames import uniform
-from kinema.streams import RgbStream, Task, View
+from kinema.streams import RgbStream, Task
 from kinema.streams.augment import Augment, Augmenter
 from kinema.streams.images import fit
 from kinema.types import Clip
@@ -20,8 +21,8 @@ from support.streams import clips_and_notes, write_frames
 from support.whole_samples import first_n, jump, rate, segments, windows
 
 # What the table says of the two backbones of these tests.
-FRAME = View("frame", (224, 224), "stretch")
-CLIP = View("clip", (80, 80), "center")
+FRAME = InputSpec("frame", (224, 224), "stretch")
+CLIP = InputSpec("clip", (80, 80), "center")
 
 
 def frame_stream(**sampling: object) -> RgbStream:
@@ -43,7 +44,7 @@ def everything(path: Path, **part: object) -> tuple[np.ndarray, list[np.ndarray]
 
 
 def check(
-    clips: list[Clip], indices: np.ndarray, pts: np.ndarray, frames: list[np.ndarray], view: View
+    clips: list[Clip], indices: np.ndarray, pts: np.ndarray, frames: list[np.ndarray], view: InputSpec
 ) -> None:
     assert view.size is not None
     fitted = [fit(frame, view.size, view.crop) for frame in frames]

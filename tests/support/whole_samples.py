@@ -13,9 +13,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from kinema.sampling.frames import TICK_TOLERANCE
+from kinema.sampling.frames import TICK_TOLERANCE, fill
 from kinema.sampling.online import Item, OnlineSampler
-from kinema.sampling.policies import fill
 
 
 def first_n(num_frames: int, frames: int, policy: str = "repeat_last") -> np.ndarray:

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from kinema.temporal import Gru, Lstm
-from kinema.temporal.gru_net import GRULayer
-from kinema.temporal.lstm_net import LSTMLayer
+from kinema.temporal.recurrent_net import GRULayer, LSTMLayer
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:

@@ -12,8 +12,7 @@ import pytest
 import torch
 
 from kinema.temporal import Gru, Lstm
-from kinema.temporal.gru_net import GRULayer
-from kinema.temporal.lstm_net import LSTMLayer
+from kinema.temporal.recurrent_net import GRULayer, LSTMLayer
 from kinema.temporal.stack import RecurrentStack
 
 LENGTHS = [7, 3, 1, 5]
@@ -77,7 +76,7 @@ def test_equals_keras_with_lengths(cell: str, reset: str, activation: str, layer
     expected_last = keras_outputs(stack, reset, activation, x.numpy(), sequences=False)
     expected_steps = keras_outputs(stack, reset, activation, x.numpy(), sequences=True)
     valid = np.arange(T) < np.array(LENGTHS)[:, None]
-    for grad in (False, True):  # two code paths: a plain loop, and one with its own backward pass
+    for grad in (False, True):
         with torch.set_grad_enabled(grad):
             outputs = stack(x, lengths)
             last = stack.last(outputs, lengths)

@@ -11,8 +11,8 @@ from torch import nn
 
 from kinema.fusion.average_net import WeightedAverageNet
 from kinema.temporal import Encoder, Gru, Lstm, Mean, Temporal
-from kinema.temporal.attention import TemporalAttention
 from kinema.temporal.model import TemporalModel
+from kinema.temporal.pooled_net import TemporalAttention
 from kinema.temporal.settings import TemporalSettings
 
 

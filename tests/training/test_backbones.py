@@ -17,9 +17,8 @@ from kinema.model.build import build_recognizer
 from kinema.model.recognizer import Recognizer
 from kinema.recipe import Recipe, load_recipe
 from kinema.resources import Resources
-from kinema.training.backbones import clip_streams, train_backbones
+from kinema.training.backbones import ClipClassifier, EndToEnd, clip_streams, train_backbones
 from kinema.training.clips import ClipItem, Clips, VideoDataset, collate_clips
-from kinema.training.end_to_end import ClipClassifier, EndToEnd
 from kinema.training.stage import FitOptions, Row
 from kinema.workflows.evaluate import evaluate
 from kinema.workflows.train import train
@@ -198,7 +197,7 @@ def test_resumed_equals_uninterrupted(unit: str, clip_items: list[ClipItem], tmp
     augment = "streams.rgb.augment={crop: random, flip: 0.5, on_the_fly: true}"
     chosen = load_recipe(backbone(unit, epochs=4, lr=0.02, batch=2, keep="best"), [augment])
 
-    def kill(row: Row) -> None:
+    def kill(row: Row, epochs: int) -> None:
         if row["epoch"] == 3:
             raise Killed
 

@@ -19,8 +19,7 @@ from kinema.model.recognizer import Recognizer
 from kinema.recipe import Recipe, load_recipe
 from kinema.resources import Resources
 from kinema.training.clips import ClipItem, Clips
-from kinema.training.fit import fit
-from kinema.training.on_the_fly import FreshSequences, fit_on_the_fly
+from kinema.training.fit import FreshSequences, fit, fit_on_the_fly
 from kinema.training.stage import FitOptions, Row
 
 RANDOM = {"rotate": 20, "crop": "random", "flip": 0.5}
@@ -189,7 +188,7 @@ class Killed(Exception):
 def test_resumed_equals_uninterrupted(
     clip_items: list[ClipItem], stored: dict[str, FeatureItem], tmp_path: Path
 ) -> None:
-    def kill(row: Row) -> None:
+    def kill(row: Row, epochs: int) -> None:
         if row["epoch"] == 2:
             raise Killed
 

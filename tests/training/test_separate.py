@@ -15,9 +15,8 @@ from kinema.model.items import FeatureItem
 from kinema.model.separate import SeparateRecognizer
 from kinema.recipe import Recipe, load_recipe
 from kinema.run import RunConfig, flat_state, save_run
-from kinema.training.fusion import fit_svm
 from kinema.training.reuse import STAGES, Kept, kept_in
-from kinema.training.separate import fit_separate
+from kinema.training.separate import fit_separate, fit_svm
 from kinema.training.stage import FitOptions
 
 DIMS = {"a": 4, "b": 6}

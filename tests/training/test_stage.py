@@ -62,7 +62,7 @@ def run(
     resume: bool = False,
     on_epoch: Callable[[Row], None] = lambda row: None,
 ) -> list[Row]:
-    options = FitOptions(folder, resume=resume, device="cpu", on_epoch=on_epoch)
+    options = FitOptions(folder, resume=resume, device="cpu", on_epoch=lambda row, epochs: on_epoch(row))
     return fit(model, items[:12], items[12:], options)
 
 
@@ -202,7 +202,8 @@ def follow(
     """The history of a stage with these validation losses; `cut` is the epoch at which it is killed."""
     module = Curve(losses)
 
-    def on_epoch(row: Row) -> None:
+    def on_epoch(row: Row, epochs: int) -> None:
+        assert epochs == len(losses)
         module.epoch = row["epoch"]
         if row["epoch"] == cut:
             raise Killed

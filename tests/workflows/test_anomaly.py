@@ -14,8 +14,7 @@ from kinema.anomaly.detector import load_detector
 from kinema.errors import UsageError
 from kinema.inference.anomaly import load_anomaly
 from kinema.resources import Resources
-from kinema.workflows.anomaly import fit_anomaly
-from kinema.workflows.anomaly_fit import AnomalyOptions
+from kinema.workflows.anomaly import AnomalyOptions, fit_anomaly
 
 
 @pytest.fixture(scope="module")

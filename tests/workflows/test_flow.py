@@ -12,12 +12,12 @@ from safetensors import safe_open
 from kinema.errors import MediaError, UsageError, WorkError
 from kinema.flow.methods import FlowMethod
 from kinema.flow.pairs import Pairs
-from kinema.flow.tvl1_numba import tvl1
 from kinema.media.reader import VideoReader
 from kinema.media.writer import VideoWriter
 from kinema.resources import Resources
 from kinema.workflows import flow as workflow
 from kinema.workflows.flow import write_flow
+from support.whole_flow import tvl1
 
 
 @pytest.fixture

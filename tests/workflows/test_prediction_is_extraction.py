@@ -10,23 +10,24 @@ import pytest
 from kinema.extraction.loaded import load_streams
 from kinema.media.reader import VideoReader
 from kinema.media.video import GivenFrames, VideoFile
-from kinema.recipe import load_recipe, recipe_names
+from kinema.recipe import load_recipe, recipe_names, resolve
 from kinema.resources import Resources
 from kinema.types import VideoRecord
 from kinema.workflows.context import Context
 from kinema.workflows.extract import extract_streams
-from kinema.workflows.resolve import resolve
 from support.lossless import SAMPLE_RATE, write_lossless
 
-# Cheap backbones of the same kinds of input; budgets that forty seconds exceed, as a long video would.
+# Cheap backbones of the same kinds of input; budgets that every video exceeds, as a long one would.
 CHEAP = {
     "corehar": ["streams.rgb.backbone=mobilenet_v2"],
     "dual-cnn-gru": ["streams.rgb.backbone=[mobilenet_v2, googlenet]", "streams.rgb.sampling.frames=12"],
     "i3d-gru": [],
     "lite": ["streams.rgb.sampling.fps=1"],
+    "lite-plus": ["streams.rgb.sampling.fps=1"],
+    "strong": [],
     "three-stream": [
         "streams.rgb.backbone=mobilenet_v2",
-        "streams.rgb.sampling.frames=20",
+        "streams.rgb.sampling.frames=12",
         "streams.rgb.sampling.motion=tvl1",
         "streams.flow.method=tvl1",
         "streams.flow.sampling.motion=tvl1",
@@ -65,8 +66,8 @@ def long_and_short(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_predictions_path_equals_the_store(name: str, long_and_short: dict[str, Path], tmp_path: Path):
-    # I3D costs a second a segment: twenty-one frames are two, and there is no budget to exceed.
-    path = long_and_short["short" if name == "i3d-gru" else "long"]
+    # I3D and TV-L1 cost most: twenty-one frames are two segments, and exceed three-stream's budgets.
+    path = long_and_short["short" if name in ("i3d-gru", "three-stream") else "long"]
     resources = Resources(weights="none", device="cpu", workers=1)
     recipe = resolve(load_recipe(name, CHEAP[name]), (), resources)
     streams = load_streams(recipe.streams, resources)

@@ -110,16 +110,39 @@ def test_the_whole_predicts_as_its_chosen_round_does(run_protocol, small_set):
 def test_finished_rounds_are_not_repeated_and_other_settings_are(run_protocol):
     first, _ = run_protocol("protocol.kind=split", "protocol.seeds=2")
     kept = (first.run / "rounds" / "split-1-seed-0" / "model.safetensors").stat().st_mtime_ns
-    again, log = run_protocol("protocol.kind=split", "protocol.seeds=3")
+    with pytest.raises(UsageError, match=r"holds a finished run with other settings.*--overwrite"):
+        run_protocol("protocol.kind=split", "protocol.seeds=3")
+    again, log = run_protocol("protocol.kind=split", "protocol.seeds=3", overwrite=True)
     assert [n.split(" is finished")[0] for n in log.notes] == ["split-1-seed-0", "split-1-seed-1"]
     assert (first.run / "rounds" / "split-1-seed-0" / "model.safetensors").stat().st_mtime_ns == kept
     assert log.count("training on") == 1
     assert len(again.metrics["protocol"]["per_seed"]) == 3
     assert [r["seed"] for r in again.metrics["protocol"]["rounds"]] == [0, 1, 2]
-    _, log = run_protocol("protocol.seeds=2", "training.epochs=1")
+    _, log = run_protocol("protocol.seeds=2", "training.epochs=1", overwrite=True)
     assert log.notes == []
-    _, log = run_protocol("protocol.seeds=2", "training.epochs=1", fresh=True)
+    same, log = run_protocol("protocol.seeds=2", "training.epochs=1")
+    assert log.count("training on") == 0
+    assert len(log.notes) == 1
+    assert saved(same.run) == json.loads(json.dumps(same.metrics))
+    _, log = run_protocol("protocol.seeds=2", "training.epochs=1", overwrite=True)
     assert log.count("training on") == 2
+
+
+def test_the_report_shows_answers_of_every_round(run_protocol, small_set):
+    """Every miss of the pooled matrix is listed, and predictions.csv holds every round's answers."""
+    result, _ = run_protocol("protocol.kind=leave_one_group_out")
+    rows = list(csv.DictReader((result.run / "predictions.csv").open(encoding="utf-8")))
+    assert len(rows) == 16
+    assert {row["group"] for row in rows} == {"g01", "g02", "g03", "g04"}
+    pooled = np.zeros((2, 2), int)
+    for row in rows:
+        pooled[["boxing", "walking"].index(row["label"]), ["boxing", "walking"].index(row["predicted"])] += 1
+    assert pooled.tolist() == result.metrics["confusion"]
+    report = (result.run / "report.html").read_text(encoding="utf-8")
+    missed = [row["name"] for row in rows if row["label"] != row["predicted"]]
+    assert missed, "two epochs are not enough for everything"
+    assert all(name in report for name in missed)
+    assert "the model of round without g0" in report
 
 
 def test_a_difference_beyond_uncertainty_is_warned_about(run_protocol, monkeypatch):

@@ -14,8 +14,8 @@ import kinema
 from kinema.errors import WorkError
 from kinema.recipe import load_recipe
 from kinema.resources import Resources
+from kinema.workflows.context import TrainOptions, TrainResult
 from kinema.workflows.events import Events
-from kinema.workflows.options import TrainOptions, TrainResult
 from kinema.workflows.train import train
 
 KEYS = {"accuracy", "top3", "top5", "mean_class_accuracy", "majority_baseline", "ci95", "n_test", "split"}
@@ -73,7 +73,7 @@ def test_metrics(tiny_run: Path) -> None:
     confusion = np.array(found["confusion"])
     assert confusion.sum() == found["n_test"] > 0
     assert found["accuracy"] == pytest.approx(np.trace(confusion) / confusion.sum())
-    assert found["ci95"][0] <= found["accuracy"] <= found["ci95"][1]
+    assert found["ci95"] is None, "one actor is tested: too few groups for an interval"
     assert found["top3"] == 1.0
     assert [row["label"] for row in found["per_class"]] == ["strike_bell", "strike_drum", "waving"]
 

@@ -14,11 +14,12 @@ import psutil
 import pytest
 import torch
 
+from kinema.datasets import Dataset
 from kinema.recipe import load_recipe
 from kinema.resources import Resources
 from kinema.workflows.memory import peak_memory
 from kinema.workflows.train import train
-from kinema.workflows.write_report import _cost, fusion_section
+from kinema.workflows.write_report import _cost, _dataset_facts, fusion_section
 
 
 def two_streams(alpha: object) -> dict:
@@ -88,6 +89,13 @@ def test_the_device_is_the_one_that_was_used(used: str, said: str, monkeypatch: 
     dataset = SimpleNamespace(records=(), labels=())
     facts = SimpleNamespace(seconds={}, extracted=extracted, dataset=dataset, model=torch.nn.Linear(1, 1))
     assert _cost(facts).device == said
+
+
+def test_listed_files_that_are_absent_are_reported(tmp_path: Path) -> None:
+    dataset = Dataset("csv", tmp_path / "list.csv", (), (), absent=("gone.mp4",))
+    extracted = SimpleNamespace(quarantined={}, digests={})
+    facts = _dataset_facts(SimpleNamespace(dataset=dataset, extracted=extracted))
+    assert facts.absent == ("gone.mp4",)
 
 
 def test_peak_memory_remembers_what_was_freed() -> None:

@@ -1,10 +1,7 @@
 """Anomaly detection on video embeddings by reconstruction error (three-stream paper, section VII).
 
-A dense autoencoder with a narrow bottleneck learns to reconstruct the embeddings of normal videos; what it
-reconstructs badly is anomalous. The threshold comes from held-out normal videos at a stated false-alarm rate.
+A dense autoencoder with a narrow bottleneck learns to reconstruct the embeddings of normal videos.
 """
-
-from __future__ import annotations
 
 import math
 
@@ -14,12 +11,11 @@ from torch import Tensor, nn
 from ..errors import UsageError, WorkError
 from ..temporal.standardize import Standardize
 
+BATCH = 32
+
 
 class Autoencoder(nn.Module):
-    """E -> hidden -> bottleneck -> hidden -> E, tanh in the hidden layers, on standardised embeddings.
-
-    `standardize` holds mean and spread of the training embeddings; a constant feature has spread 1.
-    """
+    """E -> hidden -> bottleneck -> hidden -> E, tanh in the hidden layers, on standardised embeddings."""
 
     def __init__(self, size: int, hidden: int, bottleneck: int):
         super().__init__()
@@ -36,7 +32,7 @@ class Autoencoder(nn.Module):
         return {name: value.detach().contiguous() for name, value in self.state_dict().items()}
 
     @classmethod
-    def from_tensors(cls, state: dict[str, Tensor]) -> Autoencoder:
+    def from_tensors(cls, state: dict[str, Tensor]) -> "Autoencoder":
         """The inverse of `to_tensors`: the sizes are read off the weights."""
         hidden, size = state["encoder.0.weight"].shape
         model = cls(size, hidden, bottleneck=len(state["encoder.2.weight"]))
@@ -48,16 +44,12 @@ def fit_autoencoder(
     train: Tensor,
     *,
     bottleneck: int = 16,
-    hidden: int | None = None,
     epochs: int = 200,
-    batch: int = 32,
-    lr: float = 3e-3,
-    weight_decay: float = 1e-4,
     seed: int = 0,
 ) -> Autoencoder:
     """Fit on embeddings of normal videos, float [N, E]: mean squared error, AdamW, cosine schedule.
 
-    `hidden` defaults to the geometric mean of E and the bottleneck. Equal inputs and seed give equal models.
+    The hidden layers have the geometric mean of E and the bottleneck. Equal inputs and seed: equal models.
     Raises UsageError for fewer than two videos or a bottleneck that does not fit, WorkError for values that
     are not finite.
     """
@@ -71,26 +63,18 @@ def fit_autoencoder(
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = Autoencoder(size, hidden or math.isqrt(size * bottleneck), bottleneck).to(train.device)
+        model = Autoencoder(size, math.isqrt(size * bottleneck), bottleneck).to(train.device)
     std, model.standardize.mean = torch.std_mean(train, dim=0)
     model.standardize.std = torch.where(std > 1e-6 * std.max(), std, torch.ones_like(std))
-    _train(model, train, epochs, batch, lr, weight_decay, torch.Generator().manual_seed(seed))
+    _train(model, train, epochs, torch.Generator().manual_seed(seed))
     return model.eval()
 
 
-def _train(
-    model: Autoencoder,
-    train: Tensor,
-    epochs: int,
-    batch: int,
-    lr: float,
-    weight_decay: float,
-    generator: torch.Generator,
-) -> None:
-    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
+def _train(model: Autoencoder, train: Tensor, epochs: int, generator: torch.Generator) -> None:
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
     for epoch in range(epochs):
-        for rows in torch.randperm(len(train), generator=generator).split(batch):
+        for rows in torch.randperm(len(train), generator=generator).split(BATCH):
             part = train[rows]
             loss = nn.functional.mse_loss(model(part), model.standardize(part))
             if not torch.isfinite(loss):

@@ -37,8 +37,7 @@ class Detector:
 
     `held_out` are the errors of held-out normal videos, ascending, float32 [n]. `run` is the folder of the
     run when this was fitted, `fingerprint` the digest of what makes its embeddings. `seconds` is the median
-    length of the normal videos, the natural window of a timeline. `normal` names the normal classes, where
-    they were picked.
+    length of the normal videos. `normal` names the normal classes, where they were picked.
     """
 
     autoencoder: Autoencoder
@@ -89,12 +88,5 @@ def load_detector(folder: str | Path) -> Detector:
     except (OSError, SafetensorError) as error:
         raise UsageError(f"{folder} has no readable {VALUES} ({error}); fit it again") from None
     held_out = state.pop("held_out")
-    return Detector(
-        Autoencoder.from_tensors(state),
-        Threshold(**raw["threshold"]),
-        held_out,
-        str(raw["run"]),
-        str(raw["fingerprint"]),
-        float(raw["seconds"]),
-        tuple(str(label) for label in raw["normal"]),
-    )
+    facts = {key: raw[key] for key in ("run", "fingerprint", "seconds")} | {"normal": tuple(raw["normal"])}
+    return Detector(Autoencoder.from_tensors(state), Threshold(**raw["threshold"]), held_out, **facts)

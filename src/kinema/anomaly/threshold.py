@@ -51,9 +51,9 @@ def choose_threshold(held_out: Tensor, rate: float = 0.05) -> Threshold:
 
     held_out: errors [n] of normal videos that the model was NOT fitted on. The value is the k-th smallest
     with k = ceil((n + 1) (1 - rate)): for exchangeable videos a new one exceeds it with probability
-    (n + 1 - k) / (n + 1) at most, whatever the distribution (split conformal prediction). Given the held-out
-    videos, the true rate of the k-th order statistic is distributed as Beta(n + 1 - k, k), which gives the
-    interval. Raises UsageError for no errors or a rate outside (0, 1), WorkError for non-finite errors.
+    (n + 1 - k) / (n + 1) at most (split conformal prediction), and the true rate is distributed as
+    Beta(n + 1 - k, k), which gives the interval. Raises UsageError for no errors or a rate outside (0, 1),
+    WorkError for non-finite errors.
     """
     n = held_out.numel()
     if n == 0:
@@ -78,7 +78,5 @@ def choose_threshold(held_out: Tensor, rate: float = 0.05) -> Threshold:
 
 def percentile(errors_sorted: Tensor, errors: Tensor) -> Tensor:
     """Per cent (0..100, [N]) of held-out normal errors (ascending, [n]) that `errors` [N] reach."""
-    at_most = torch.searchsorted(
-        errors_sorted.contiguous(), errors.to(errors_sorted).contiguous(), right=True
-    )
+    at_most = torch.searchsorted(errors_sorted, errors.to(errors_sorted), right=True)
     return 100.0 * at_most / len(errors_sorted)

@@ -1,10 +1,4 @@
-"""A waveform cut into log-mel examples, block by block in constant memory.
-
-What happens at the edges:
-- a track shorter than one example but at least one analysis window (25 ms) long is filled up with zeros
-  to a single example; a shorter one has no examples;
-- a trailing partial example is dropped by VGGish's front end, and filled up with zeros by YAMNet's.
-"""
+"""A waveform cut into log-mel examples, block by block in constant memory."""
 
 import numpy as np
 

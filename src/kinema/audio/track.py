@@ -8,12 +8,11 @@ What becomes of each track:
 | at least one analysis window (25 ms), less than one example | one, filled up with zeros |
 | less than one analysis window | none |
 | silent: no sample reaches one step of 16-bit sound | none |
-| no sound track, or no sound in this part of the video | none |
+| no sound in the video, or in this part of it | none |
 | most of its packets cannot be decoded | those of the rest; `Video.check` tells the damage |
 
-A stream without examples is not present (its presence mask is False): silence holds no information, and
-a model must not learn from it which camera had a microphone. A track that is silent only at its beginning
-keeps that silence.
+A stream without examples is not present: silence holds no information, and a model must not learn from it
+which camera had a microphone. A track that is silent only at its beginning keeps that silence.
 """
 
 import numpy as np

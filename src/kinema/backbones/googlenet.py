@@ -5,15 +5,10 @@ normalisation first; here the frame is scaled to [-1, 1] at once, which is the s
 5x5 has 3x3 filters, as its values do. The two auxiliary classifiers are for training only and left out.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ..weights.files import torchvision_file
 from .spec import BackboneSpec, InputSpec
-
-if TYPE_CHECKING:
-    from .module import Backbone
 
 SPEC = BackboneSpec(
     name="googlenet",
@@ -25,18 +20,14 @@ SPEC = BackboneSpec(
 )
 
 
-def build(features: str | None = None) -> Backbone:
+def build(features: str | None = None) -> Any:
     """GoogLeNet with random values, without its classifiers."""
     from torch import nn
     from torchvision.models import googlenet
 
     from .image import HALF, ImageBackbone
 
-    SPEC.features_name(features)
     net = googlenet(weights=None, aux_logits=False, transform_input=False, init_weights=False)
     net.dropout, net.fc = nn.Identity(), nn.Identity()
-    stem = [net.conv1, net.conv2, net.conv3]
-    third = [net.inception3a, net.inception3b]
-    fourth = [net.inception4a, net.inception4b, net.inception4c, net.inception4d, net.inception4e]
-    fifth = [net.inception5a, net.inception5b]
-    return ImageBackbone(net, [*stem, *third, *fourth, *fifth], mean=HALF, std=HALF)
+    inception = [part for name, part in net.named_children() if name.startswith("inception")]
+    return ImageBackbone(net, [net.conv1, net.conv2, net.conv3, *inception], mean=HALF, std=HALF)

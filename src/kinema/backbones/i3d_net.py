@@ -30,20 +30,14 @@ POOLS = {
     "Mixed_5b": ((2, 2, 2), (2, 2, 2)),
 }
 _INFLATE = {
-    "Conv3d_1a_7x7": "conv1",
-    "Conv3d_2b_1x1": "conv2",
-    "Conv3d_2c_3x3": "conv3",
+    "Conv3d_1a_7x7": "conv1", "Conv3d_2b_1x1": "conv2", "Conv3d_2c_3x3": "conv3",
     **{f"Mixed_{stage}{'bcdef'[i]}": f"inception{stage}{'abcde'[i]}" for stage, n in ((3, 2), (4, 5), (5, 2))
        for i in range(n)},
 }  # fmt: skip
 _BRANCHES = {
-    "b0": "branch1",
-    "b1a": "branch2.0",
-    "b1b": "branch2.1",
-    "b2a": "branch3.0",
-    "b2b": "branch3.1",
+    "b0": "branch1", "b1a": "branch2.0", "b1b": "branch2.1", "b2a": "branch3.0", "b2b": "branch3.1",
     "b3b": "branch4.1",
-}
+}  # fmt: skip
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
@@ -105,7 +99,7 @@ class I3D(Backbone):
     of the others. Both are the same up to 16 frames, and a map of one time step is its own mean.
     """
 
-    def __init__(self, channels: int, features: str = "pool") -> None:
+    def __init__(self, channels: int, features: str | None = "pool") -> None:
         super().__init__()
         self.features = features
         self.Conv3d_1a_7x7 = Unit3D(channels, 64, 7, 2)
@@ -115,12 +109,11 @@ class I3D(Backbone):
         for name, widths in MIXED.items():
             setattr(self, name, Mixed(width, widths))
             width = widths[0] + widths[2] + widths[4] + widths[5]
-        self._names = ["Conv3d_1a_7x7", "Conv3d_2b_1x1", "Conv3d_2c_3x3", *MIXED]
         self.to(memory_format=torch.channels_last_3d)
 
     def blocks(self) -> list[nn.Module]:
         """The three convolutions and the nine Inception blocks."""
-        return [getattr(self, name) for name in self._names]
+        return list(self.children())
 
     def converted(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """The port's names are ours; torchvision's 2-D GoogLeNet is inflated."""
@@ -130,7 +123,7 @@ class I3D(Backbone):
 
     def feature_map(self, x: Tensor) -> Tensor:
         """Scaled clips [N, C, L, H, W] -> the last map [N, 1024, ceil(L / 8), ceil(H / 32), ceil(W / 32)]."""
-        for name, block in zip(self._names, self.blocks(), strict=True):
+        for name, block in self.named_children():
             if name in POOLS:
                 x = max_pool(x, *POOLS[name])
             x = block(x)
@@ -163,8 +156,7 @@ def inflate(state: dict[str, Tensor], channels: int = 3) -> dict[str, Tensor]:
             if ours == "Conv3d_1a_7x7" and channels != 3:
                 weight = weight.mean(1, keepdim=True).repeat(1, channels, 1, 1) * (3 / channels)
             length = weight.shape[-1]
-            repeated = weight.unsqueeze(2).repeat(1, 1, length, 1, 1) / length
-            out[f"{ours}{branch}.conv3d.weight"] = repeated
+            out[f"{ours}{branch}.conv3d.weight"] = weight.unsqueeze(2).repeat(1, 1, length, 1, 1) / length
             for name in ("weight", "bias", "running_mean", "running_var"):
                 out[f"{ours}{branch}.bn.{name}"] = state[f"{theirs}{part}.bn.{name}"]
     return out

@@ -7,8 +7,7 @@ from torch import Tensor, nn
 from .module import Backbone, normalised
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-# From [0, 1] to [-1, 1].
-HALF = (0.5, 0.5, 0.5)
+HALF = (0.5, 0.5, 0.5)  # from [0, 1] to [-1, 1]
 
 
 class ImageBackbone(Backbone):
@@ -31,7 +30,6 @@ class ImageBackbone(Backbone):
         self._blocks = list(blocks)
 
     def blocks(self) -> list[nn.Module]:
-        """The network's blocks, from input to output."""
         return self._blocks
 
     def converted(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -39,12 +37,6 @@ class ImageBackbone(Backbone):
         return {f"net.{key}": value for key, value in state.items()}
 
     def forward(self, x: Tensor) -> Tensor:
-        """Frames uint8 [N, H, W, 3], RGB -> features float32 [N, D]."""
         # permute of a channels-last array is a view that torch already sees as channels_last.
         features: Tensor = self.net(self.cast(normalised(x, self.mean, self.std)).permute(0, 3, 1, 2))
         return features.float()
-
-
-def parts(*modules: nn.Module) -> nn.Module:
-    """Several modules as one block."""
-    return nn.Sequential(*modules)

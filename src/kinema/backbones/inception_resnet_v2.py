@@ -3,15 +3,10 @@
 The values are TensorFlow's own, carried over by timm; inputs in [-1, 1].
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..weights.files import WeightFile
 from .spec import BackboneSpec, InputSpec
-
-if TYPE_CHECKING:
-    from .module import Backbone
 
 SPEC = BackboneSpec(
     name="inception_resnet_v2",
@@ -34,13 +29,12 @@ SPEC = BackboneSpec(
 )
 
 
-def build(features: str | None = None) -> Backbone:
+def build(features: str | None = None) -> Any:
     """Inception-ResNet-v2 with random values, without its classifier."""
     import timm
 
     from .image import HALF, ImageBackbone
 
-    SPEC.features_name(features)
     net: Any = timm.create_model("inception_resnet_v2", num_classes=0)
     stem = [net.conv2d_1a, net.conv2d_2a, net.conv2d_2b, net.conv2d_3b, net.conv2d_4a, net.mixed_5b]
     middle = [*net.repeat, net.mixed_6a, *net.repeat_1, net.mixed_7a]

@@ -4,15 +4,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from ..weights.find import find_weights
 from ..weights.read import fill, read_state, state_digest
 from .libraries.entry import Entry
 from .module import Backbone
 from .random_init import initialise
 from .spec import BackboneSpec
-from .table import backbone_module, backbone_spec
+from .table import backbone_module
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +46,13 @@ def load_backbone(
     `folder`, `download` and `advice` say where files are looked up, as in `find_weights`. Raises `UsageError`
     for unknown names and `WeightsError` for files that are absent, damaged or of another network.
     """
-    spec, source = backbone_spec(name), f"random, seed {seed}"
     entry = backbone_module(name)
+    spec: BackboneSpec = entry.SPEC
     chosen = spec.features_name(features)
+    options: dict[str, Any] = {"stack": stack} if stack else {}
     if weights == "none":
-        module = _build(name, chosen, None, stack)
+        source = f"random, seed {seed}"
+        module = entry.build(chosen, **options)
         start = getattr(entry, "initialise", initialise)
         digest = start(module, replace(spec.input, length=stack or spec.input.length), seed)
     elif isinstance(entry, Entry):
@@ -62,23 +62,16 @@ def load_backbone(
     else:
         where: dict[str, Any] = {"folder": folder, "download": download, "advice": advice}
         path, published = find_weights(name, spec.weight_files(weights), **where)
-        module = _build(name, chosen, published.variant, stack)
-        state = module.converted(_without(read_state(path), spec.classifier))
+        source = str(path)
+        if published.variant:
+            options["variant"] = published.variant
+        module = entry.build(chosen, **options)
+        needed = {k: v for k, v in read_state(path).items() if not k.startswith(spec.classifier)}
+        state = module.converted(needed)
         if chosen in spec.second_files:
             second, _ = find_weights(name, (spec.second_files[chosen],), **where)
             state |= entry.second_state(second)
         fill(module, state, f"{name} from {path}")
-        digest, source = state_digest(module.state_dict(), published.variant), str(path)
+        digest = state_digest(module.state_dict(), published.variant)
     module.requires_grad_(False).eval()
     return LoadedBackbone(module, spec, chosen, spec.features[chosen], digest, source)
-
-
-def _without(state: dict[str, Tensor], prefixes: tuple[str, ...]) -> dict[str, Tensor]:
-    return {key: value for key, value in state.items() if not key.startswith(prefixes)}
-
-
-def _build(name: str, features: str, variant: str | None, stack: int | None) -> Backbone:
-    options: dict[str, Any] = {"variant": variant, "stack": stack}
-    given = {key: value for key, value in options.items() if value is not None}
-    module: Backbone = backbone_module(name).build(features, **given)
-    return module

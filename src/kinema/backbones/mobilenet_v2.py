@@ -1,14 +1,9 @@
 """MobileNetV2 (Sandler et al. 2018, arXiv:1801.04381), width 1.0, from timm: 1280-d pooled features."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..weights.files import WeightFile
 from .spec import BackboneSpec, InputSpec
-
-if TYPE_CHECKING:
-    from .module import Backbone
 
 SPEC = BackboneSpec(
     name="mobilenet_v2",
@@ -38,17 +33,16 @@ SPEC = BackboneSpec(
 )
 
 
-def build(features: str | None = None, variant: str | None = None) -> Backbone:
+def build(features: str | None = None, variant: str | None = None) -> Any:
     """MobileNetV2, random values; `variant="symmetric"` pads and normalises as timm's own weights need."""
     import timm
+    from torch.nn import Sequential
 
-    from .image import ImageBackbone, parts
+    from .image import ImageBackbone
 
-    SPEC.features_name(features)
     symmetric = variant == "symmetric"
     net: Any = timm.create_model("mobilenetv2_100", pad_type="" if symmetric else "same", num_classes=0)
     bottlenecks = [block for stage in net.blocks for block in stage]
-    blocks = [parts(net.conv_stem, net.bn1), *bottlenecks, parts(net.conv_head, net.bn2)]
-    if symmetric:
-        return ImageBackbone(net, blocks)
-    return ImageBackbone(net, blocks, mean=(128 / 255,) * 3, std=(128 / 255,) * 3)
+    blocks = [Sequential(net.conv_stem, net.bn1), *bottlenecks, Sequential(net.conv_head, net.bn2)]
+    normalisation = {} if symmetric else {"mean": (128 / 255,) * 3, "std": (128 / 255,) * 3}
+    return ImageBackbone(net, blocks, **normalisation)

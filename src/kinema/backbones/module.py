@@ -1,9 +1,7 @@
 """What all backbones share as torch modules: ordered blocks, freezing, fixed batch norm."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -56,13 +54,14 @@ class Backbone(nn.Module):
         self.train(self.training)
         return [p for block in self._released for p in block.parameters()]
 
-    def train(self, mode: bool = True) -> Backbone:
+    def train(self, mode: bool = True) -> Self:
         """Training mode for the released blocks only (and for their batch norm only where asked)."""
         super().train(False)
         for block in self._released:
             block.train(mode)
-            if not self._norm_trains:
-                _norms_to_eval(block)
+            for part in block.modules():
+                if isinstance(part, _BatchNorm) and not self._norm_trains:
+                    part.eval()
         self.training = mode
         return self
 
@@ -85,9 +84,3 @@ def check_stack(x: Tensor, stack: int) -> None:
             f"this network takes stacks of {stack} fields, got {x.shape[-1] / 2:g}; "
             f"set the stream's stack to {stack}"
         )
-
-
-def _norms_to_eval(block: nn.Module) -> None:
-    for module in block.modules():
-        if isinstance(module, _BatchNorm):
-            module.eval()

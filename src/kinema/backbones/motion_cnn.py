@@ -4,14 +4,9 @@ conv1 (7x7x96, stride 2; pooling 3x3; norm) -> conv2 (5x5x256, stride 2; pooling
 (3x3x512, stride 1; pooling 3x3 after conv5) -> full6 (4096; dropout) -> full7 (2048; dropout) -> softmax.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from typing import Any
 
 from .spec import BackboneSpec, InputSpec
-
-if TYPE_CHECKING:
-    from .motion_cnn_net import MotionCnn
 
 STACK = 10
 
@@ -23,9 +18,8 @@ SPEC = BackboneSpec(
 )
 
 
-def build(features: str | None = None, *, stack: int = STACK) -> MotionCnn:
+def build(features: str | None = None, *, stack: int = STACK) -> Any:
     """The motion CNN for stacks of `stack` fields, random values."""
     from .motion_cnn_net import MotionCnn
 
-    SPEC.features_name(features)
     return MotionCnn(stack)

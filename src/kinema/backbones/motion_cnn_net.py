@@ -7,10 +7,8 @@ from ..errors import UsageError
 from .module import Backbone, check_stack
 
 FEATURES = 2048
-# What 240 x 320 leaves after the last pooling.
-GRID = (6, 8)
-# The smallest side at which the last pooling still has an output.
-LEAST_SIDE = 67
+GRID = (6, 8)  # what 240 x 320 leaves after the last pooling
+LEAST_SIDE = 67  # the smallest at which the last pooling still has an output
 
 
 class MotionCnn(Backbone):
@@ -36,19 +34,11 @@ class MotionCnn(Backbone):
         self.dropout = dropout
         self.pool = nn.MaxPool2d(3, stride=2)
         self.grid = nn.AdaptiveAvgPool2d(GRID)
-        self._blocks = [
-            nn.Sequential(self.conv1, self.norm1),
-            self.conv2,
-            self.conv3,
-            self.conv4,
-            self.conv5,
-            self.full6,
-            self.full7,
-        ]
 
     def blocks(self) -> list[nn.Module]:
         """conv1 with its norm, conv2, ..., full7."""
-        return list(self._blocks)
+        first = nn.Sequential(self.conv1, self.norm1)
+        return [first, self.conv2, self.conv3, self.conv4, self.conv5, self.full6, self.full7]
 
     def forward(self, x: Tensor) -> Tensor:
         """Stacks [N, H, W, C] of at least 67 x 67 pixels -> features [N, 2048]. Raises `UsageError`."""

@@ -21,18 +21,13 @@ from .load import LoadedBackbone
 class OpenVINOForward:
     """A batch of inputs -> features float32, by a network compiled once for each input shape.
 
-    Converting takes seconds to half a minute, so the converted network is kept in `cache` (default
-    `$XDG_CACHE_HOME/kinema/openvino`), under the digest of its values, shape and library versions.
+    Converting takes seconds to half a minute, so the converted network is kept in
+    `$XDG_CACHE_HOME/kinema/openvino`, under the digest of its values, shape and library versions.
     Raises `UsageError` where OpenVINO is not installed.
     """
 
     def __init__(
-        self,
-        loaded: LoadedBackbone,
-        *,
-        precision: Precision = "fp32",
-        threads: int | None = None,
-        cache: Path | None = None,
+        self, loaded: LoadedBackbone, *, precision: Precision = "fp32", threads: int | None = None
     ) -> None:
         try:
             import openvino
@@ -40,7 +35,6 @@ class OpenVINOForward:
             raise UsageError("OpenVINO is not installed; pip install 'kinema[openvino]'") from None
         self._openvino, self._core = openvino, openvino.Core()
         self._loaded = loaded
-        self._cache = cache or _default_cache()
         # Without the hint OpenVINO picks a precision of its own.
         self._config: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": "f32" if precision == "fp32" else "bf16",
@@ -61,7 +55,8 @@ class OpenVINOForward:
     def _network(self, batch: np.ndarray) -> Path:
         loaded, versions = self._loaded, (self._openvino.__version__, torch.__version__)
         key = f"{loaded.spec.name} {loaded.features} {loaded.digest} {batch.shape} {versions}"
-        folder = self._cache / hashlib.sha256(key.encode()).hexdigest()[:32]
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        folder = cache / "kinema" / "openvino" / hashlib.sha256(key.encode()).hexdigest()[:32]
         if not (folder / "network.xml").is_file():
             self._convert(batch, folder)
         return folder / "network.xml"
@@ -86,8 +81,3 @@ class OpenVINOForward:
                     raise
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-
-
-def _default_cache() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "kinema" / "openvino"

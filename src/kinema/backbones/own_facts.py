@@ -6,7 +6,7 @@ from importlib import resources
 
 from ..errors import UsageError
 from .libraries.entry import Facts
-from .table import backbone_names, backbone_spec
+from .table import backbone_names, backbone_spec, feature_dim
 
 
 def own_facts() -> list[Facts]:
@@ -31,7 +31,7 @@ def _facts(name: str, counted: dict[str, str]) -> Facts:
         input=spec.input.kind,
         size=spec.input.size,
         length=spec.input.length,
-        dim=spec.dim,
+        dim=feature_dim(name),
         parameters=int(counted["parameters"]) if counted.get("parameters") else None,
         gflops=float(counted["gflops"]) if counted.get("gflops") else None,
         accuracy=float(counted["accuracy"]) if counted.get("accuracy") else None,

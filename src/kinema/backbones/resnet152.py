@@ -4,15 +4,10 @@ torchvision's is the variant known as v1.5: a bottleneck that halves the size do
 convolution, where the paper (and Keras) does it in the 1x1 before.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ..weights.files import torchvision_file
 from .spec import BackboneSpec, InputSpec
-
-if TYPE_CHECKING:
-    from .module import Backbone
 
 SPEC = BackboneSpec(
     name="resnet152",
@@ -36,17 +31,16 @@ SPEC = BackboneSpec(
 )
 
 
-def build(features: str | None = None) -> Backbone:
+def build(features: str | None = None) -> Any:
     """ResNet152 with random values, without its classifier."""
     from torch import nn
     from torchvision.models import resnet152
 
-    from .image import ImageBackbone, parts
+    from .image import ImageBackbone
 
-    SPEC.features_name(features)
     net = resnet152(weights=None)
     net.fc = nn.Identity()
     bottlenecks = [block for layer in (net.layer1, net.layer2, net.layer3, net.layer4) for block in layer]
     for block in bottlenecks:  # fifty full-size random residuals would magnify every rounding error
         nn.init.constant_(block.bn3.weight, 0.2)
-    return ImageBackbone(net, [parts(net.conv1, net.bn1), *bottlenecks])
+    return ImageBackbone(net, [nn.Sequential(net.conv1, net.bn1), *bottlenecks])

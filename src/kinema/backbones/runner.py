@@ -6,7 +6,7 @@ from typing import get_args
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
 from ..errors import UsageError, WorkError
@@ -74,28 +74,20 @@ class BackboneRunner:
         return batch
 
 
-class _TorchForward:
-    """A batch of inputs -> features float32, by torch on one device."""
-
-    def __init__(self, loaded: LoadedBackbone, device: torch.device, precision: Precision) -> None:
-        self._device = device
-        self._module = _prepared(loaded.module, precision).to(device)
-        self._autocast = precision == "bf16" and loaded.module.autocasts
-
-    def __call__(self, batch: np.ndarray) -> np.ndarray:
-        with (
-            torch.inference_mode(),
-            torch.autocast(self._device.type, torch.bfloat16, enabled=self._autocast),
-        ):
-            features: Tensor = self._module(torch.from_numpy(batch).to(self._device))
-            return features.float().cpu().numpy()
-
-
 def _forward(
     loaded: LoadedBackbone, device: str, precision: Precision, threads: int | None, runtime: Runtime
 ) -> Callable[[np.ndarray], np.ndarray]:
+    """A batch of inputs -> features float32."""
     if runtime == "torch":
-        return _TorchForward(loaded, torch_device(device), precision)
+        place = torch_device(device)
+        module = _prepared(loaded.module, precision).to(place)
+        autocast = precision == "bf16" and loaded.module.autocasts
+
+        def forward(batch: np.ndarray) -> np.ndarray:
+            with torch.inference_mode(), torch.autocast(place.type, torch.bfloat16, enabled=autocast):
+                return module(torch.from_numpy(batch).to(place)).float().cpu().numpy()
+
+        return forward
     if runtime != "openvino":
         raise UsageError(f"unknown runtime '{runtime}'; use torch or openvino")
     if device not in ("auto", "cpu"):

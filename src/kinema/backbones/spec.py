@@ -1,16 +1,14 @@
 """What a backbone is, as plain data: its input, its features, its published weights. Imports no torch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 from ..errors import UsageError
 from ..weights.files import WeightFile
 
 InputKind = Literal["frame", "clip", "flow_clip", "flow_stack", "logmel"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
-
-LOGMEL_SHAPE = (96, 64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ class InputSpec:
     `center` cuts the largest centred square, then resizes; `stretch` resizes both sides on their own.
     `length` is L where the backbone prefers one, and where `fixed` takes no other; `least` and `multiple` are
     what others keep to. Normalisation is the backbone's own work. `preprocessing` is a library's own way to
-    `size`, which a recipe's `crop` replaces.
+    `size`; `own_crop` says that a recipe's `crop` replaces it.
     """
 
     kind: InputKind
@@ -58,6 +56,14 @@ class InputSpec:
     least: int = 1
     multiple: int = 1
     preprocessing: Preprocessing | None = None
+    own_crop: bool = False
+
+    def describe(self) -> dict[str, Any]:
+        """What becomes of a frame, as plain data, for the fingerprint."""
+        plain: dict[str, Any] = {"kind": self.kind, "size": self.size, "crop": self.crop}
+        if self.preprocessing is not None:
+            plain |= {"preprocessing": asdict(self.preprocessing), "own_crop": self.own_crop}
+        return plain
 
     def lengths(self) -> str:
         """The lengths that it takes, in words; empty where it takes any."""
@@ -78,20 +84,6 @@ class InputSpec:
         """`uint8` for frames and clips, `float32` for flow and log-mel examples."""
         return "uint8" if self.kind in ("frame", "clip") else "float32"
 
-    def shape(self, length: int | None = None) -> tuple[int, ...]:
-        """Shape of one step's array; `length` (L) counts where the kind has a length."""
-        if self.kind == "logmel":
-            return LOGMEL_SHAPE
-        if self.size is None:
-            raise ValueError(f"a {self.kind} of any size has no fixed shape")
-        steps = length or self.length or 1
-        return {
-            "frame": (*self.size, 3),
-            "clip": (steps, *self.size, 3),
-            "flow_clip": (steps, *self.size, 2),
-            "flow_stack": (*self.size, 2 * steps),
-        }[self.kind]
-
 
 @dataclass(frozen=True, slots=True)
 class BackboneSpec:
@@ -110,11 +102,6 @@ class BackboneSpec:
     classifier: tuple[str, ...] = ()
     second_files: Mapping[str, WeightFile] = field(default_factory=dict)
     summary: str = ""
-
-    @property
-    def dim(self) -> int:
-        """Dimension of the default features."""
-        return next(iter(self.features.values()))
 
     def features_name(self, features: str | None) -> str:
         """`features` checked, or the default's name. Raises `UsageError` with the allowed names."""

@@ -5,16 +5,11 @@ order, which a trained layer on top does not see. The values are torchvision's, 
 and normalised by ImageNet's mean and deviation; Keras' VGG16 comes from Caffe and wants BGR less its mean.
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ..weights.files import torchvision_file
 from .spec import BackboneSpec, InputSpec
-
-if TYPE_CHECKING:
-    from .module import Backbone
 
 SPEC = BackboneSpec(
     name="vgg16",
@@ -26,13 +21,13 @@ SPEC = BackboneSpec(
 )
 
 
-def build(features: str | None = None) -> Backbone:
+def build(features: str | None = None) -> Any:
     """VGG16's convolutions with random values: 25088-d (`flatten`) or 512-d (`pool`)."""
     import torch
     from torch import nn
     from torchvision.models import vgg16
 
-    from .image import ImageBackbone, parts
+    from .image import ImageBackbone
 
     with torch.device("meta"):  # the classifier's 124 million values are never made
         net = vgg16(weights=None, init_weights=False)
@@ -42,6 +37,6 @@ def build(features: str | None = None) -> Backbone:
     for layer in layers:
         if isinstance(layer, nn.Conv2d):
             layer.reset_parameters()
-    net.avgpool = nn.AdaptiveAvgPool2d(1 if SPEC.features_name(features) == "pool" else 7)
+    net.avgpool = nn.AdaptiveAvgPool2d(1 if features == "pool" else 7)
     ends = [0, *(i + 1 for i, layer in enumerate(layers) if isinstance(layer, nn.MaxPool2d))]
-    return ImageBackbone(net, [parts(*layers[start:stop]) for start, stop in pairwise(ends)])
+    return ImageBackbone(net, [nn.Sequential(*layers[start:stop]) for start, stop in pairwise(ends)])

@@ -2,25 +2,15 @@
 
 Six 3x3 convolutions with four poolings, then 4096, 4096 and 128 fully connected, each with a ReLU. The last
 ReLU is part of the PyTorch port whose checkpoints are in use. `features: quantised` adds the principal
-components and 8 bits of the published AudioSet features (`vggish_pca`).
+components and 8 bits of the published AudioSet features.
 """
 
-from __future__ import annotations
+from pathlib import Path
+from typing import Any
 
-from typing import TYPE_CHECKING
-
-from ..audio.logmel import VGGISH
 from ..weights.files import WeightFile
 from .spec import BackboneSpec, InputSpec
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from torch import Tensor
-
-    from .module import Backbone
-
-FRONT_END = VGGISH
 PCA_FILE = WeightFile(
     files=("vggish_pca_params-970ea276.pth",),
     url="https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish_pca_params-970ea276.pth",
@@ -45,15 +35,15 @@ SPEC = BackboneSpec(
 )
 
 
-def build(features: str | None = None) -> Backbone:
+def build(features: str | None = None) -> Any:
     """VGGish with random values; its PCA not loaded yet."""
     from .vggish_net import Vggish
 
-    return Vggish(quantised=SPEC.features_name(features) == "quantised")
+    return Vggish(quantised=features == "quantised")
 
 
-def second_state(path: Path) -> dict[str, Tensor]:
+def second_state(path: Path) -> dict[str, Any]:
     """The principal components of `features: quantised`, by the names of the module's values."""
-    from .vggish_pca import load_pca
+    from .vggish_net import load_pca
 
     return {f"quantise.{key}": value for key, value in load_pca(path).items()}

@@ -38,7 +38,6 @@ class Yamnet(Backbone):
         return {re.sub(r"^blocks\.", "body.", key): value for key, value in state.items()}
 
     def forward(self, x: Tensor) -> Tensor:
-        """float32 [N, 96, 64] -> float32 [N, 1024]."""
         maps = F.relu6(self.stem["conv"](_pad_even(self.cast(x).unsqueeze(1))))
         for block in self.body:
             maps = block(maps)

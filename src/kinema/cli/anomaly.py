@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import MediaError, UsageError, WorkError
 from ..resources import Resources
+from . import options
 from .console import ConsoleEvents, print_json
-from .options import (
-    COMPUTING,
-    STORING,
-    DataArgument,
-    JsonOption,
-    LayoutOption,
-    RunArgument,
-    SplitOption,
-    with_resources,
-)
+from .options import COMPUTING, STORING, with_resources
+from .videos import check_files, each_video
 
 if TYPE_CHECKING:
     from ..anomaly.detector import Verdict
-    from ..inference.anomaly import LoadedDetector
 
-NAME = "anomaly"
-HELP = "Find videos that are not like the normal ones, by the embedding of a run."
-app = typer.Typer(name=NAME, help=HELP, no_args_is_help=True)
+app = typer.Typer(
+    name="anomaly",
+    help="Find videos that are not like the normal ones, by the embedding of a run.",
+    no_args_is_help=True,
+)
 
 
 @app.command()
 @with_resources(*STORING)
 def fit(
-    run: RunArgument,
-    data: DataArgument,
+    resources: Resources,
+    run: options.RunArgument,
+    data: options.DataArgument,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the detector to write.")],
     normal: Annotated[
         list[str] | None,
@@ -48,20 +43,17 @@ def fit(
     ] = 0.3,
     bottleneck: Annotated[int, typer.Option(help="Width of the autoencoder's narrowest layer.", min=1)] = 16,
     seed: Annotated[int, typer.Option(help="Seed of the fit and of the choice of held-out videos.")] = 0,
-    layout: LayoutOption = "auto",
-    split: SplitOption = 1,
-    json: JsonOption = False,
-    *,
-    resources: Resources,
+    layout: options.LayoutOption = "auto",
+    split: options.SplitOption = 1,
+    json: options.JsonOption = False,
 ) -> None:
     """Fit a detector on normal videos, all or those of the classes --normal; other classes give a ROC curve.
 
     Example: kinema anomaly fit run normal_videos --out detector --false-alarms 0.05
     """
-    from ..workflows.anomaly import fit_anomaly
-    from ..workflows.anomaly_fit import AnomalyOptions
+    from ..workflows.anomaly import AnomalyOptions, fit_anomaly
 
-    options = AnomalyOptions(
+    chosen = AnomalyOptions(
         normal=tuple(normal or ()),
         false_alarms=false_alarms,
         held_out=held_out,
@@ -71,7 +63,7 @@ def fit(
         split=split,
     )
     with ConsoleEvents() as events:
-        metrics = fit_anomaly(run, data, out, options=options, resources=resources, events=events)
+        metrics = fit_anomaly(run, data, out, options=chosen, resources=resources, events=events)
     if json:
         print_json({"detector": str(out), **metrics})
         return
@@ -88,6 +80,7 @@ def fit(
 @app.command()
 @with_resources(*COMPUTING)
 def score(
+    resources: Resources,
     detector: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of `kinema anomaly fit`.")],
     videos: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="Video files.")],
     run: Annotated[
@@ -102,9 +95,7 @@ def score(
     stride: Annotated[
         float | None, typer.Option(help="Seconds between windows [default: half a window].", min=0.05)
     ] = None,
-    json: JsonOption = False,
-    *,
-    resources: Resources,
+    json: options.JsonOption = False,
 ) -> None:
     """Error, threshold, percentile among normal videos and verdict of each file, or of windows along it.
 
@@ -112,55 +103,27 @@ def score(
     """
     from ..inference.anomaly import load_anomaly
 
-    missing = [v for v in videos if not v.exists()]
-    if missing:
-        raise UsageError(f"no file {missing[0]}; check the path")
-    results: list[dict[str, Any]] = []
-    with ConsoleEvents() as events:
-        loaded = load_anomaly(detector, run=run, resources=resources)
-        for video in videos:
-            try:
-                result = _scored(loaded, video, timeline, window, stride)
-            except MediaError as error:
-                events.warn(f"{video}: {error}")
-                result = {"video": str(video), "error_reading": str(error)}
-            results.append(result)
-            if not json:
-                _show(result)
-    if json:
-        print_json(results)
-    failed = sum("error_reading" in r for r in results)
-    if failed:
-        raise WorkError(
-            f"{failed} of {len(videos)} files could not be read; `kinema scan` says more about a folder"
-        )
+    check_files(*videos)
+    loaded = load_anomaly(detector, run=run, resources=resources)
 
+    def work(video: Path) -> dict[str, Any]:
+        if not timeline:
+            return _facts(loaded.score(video))
+        found = loaded.timeline(video, window_seconds=window, stride_seconds=stride)
+        return {
+            "timeline": [{"start": start, "end": end, **_facts(verdict)} for start, end, verdict in found]
+        }
 
-def _scored(
-    loaded: LoadedDetector, video: Path, timeline: bool, window: float | None, stride: float | None
-) -> dict[str, Any]:
-    if not timeline:
-        return {"video": str(video), **_facts(loaded.score(video))}
-    found = loaded.timeline(video, window_seconds=window, stride_seconds=stride)
-    windows = [{"start": start, "end": end, **_facts(verdict)} for start, end, verdict in found]
-    return {"video": str(video), "timeline": windows}
+    each_video(videos, work, _line, json=json, failed="error_reading")
 
 
 def _facts(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "error": verdict.error,
-        "threshold": verdict.threshold,
-        "percentile": verdict.percentile,
-        "anomalous": verdict.anomalous,
-    }
+    return asdict(verdict) | {"anomalous": verdict.anomalous}
 
 
-def _show(result: dict[str, Any]) -> None:
-    typer.echo(result["video"])
-    for row in result.get("timeline", [result] if "error" in result else []):
-        when = f"{row['start']:7.2f} – {row['end']:7.2f} s   " if "start" in row else ""
-        said = "ANOMALOUS" if row["anomalous"] else "normal"
-        typer.echo(
-            f"  {when}{said:<9}  error {row['error']:.4g}, threshold {row['threshold']:.4g}, "
-            f"larger than {row['percentile']:.0f} % of normal videos"
-        )
+def _line(row: dict[str, Any]) -> str:
+    said = "ANOMALOUS" if row["anomalous"] else "normal"
+    return (
+        f"{said:<9}  error {row['error']:.4g}, threshold {row['threshold']:.4g}, "
+        f"larger than {row['percentile']:.0f} % of normal videos"
+    )

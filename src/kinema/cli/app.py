@@ -35,7 +35,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 for verb in (demo, scan, recipes, backbones, extract, train, evaluate, predict, flow, embed, search, doctor):
-    app.command(name=verb.NAME, help=verb.HELP)(verb.command)
+    app.command(name=verb.__name__.rpartition(".")[2])(verb.command)
 app.add_typer(anomaly.app)
 
 

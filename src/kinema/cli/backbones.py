@@ -13,13 +13,6 @@ from ..resources import Resources
 from .console import ConsoleEvents, print_json
 from .options import JsonOption, with_resources
 
-NAME = "backbones"
-HELP = """List the backbones that a recipe can name, with parameters, GFLOPs a step, accuracy and licence.
-
-A step is a frame, a clip, a stack of optical flow or a second of sound. Kinema's own come first, then those
-of timm, torchvision and transformers; NAME keeps those whose name holds it.
-
-Example: kinema backbones timm/mobilenetv4 --input frame --measure"""
 SHOWN = 60
 MEASURED = 12
 # Where the list goes into a file or a pipe: nothing is folded.
@@ -35,7 +28,13 @@ def command(
     *,
     resources: Resources,
 ) -> None:
-    """See HELP."""
+    """List the backbones that a recipe can name, with parameters, GFLOPs a step, accuracy and licence.
+
+    A step is a frame, a clip, a stack of optical flow or a second of sound. Kinema's own come first, then
+    those of timm, torchvision and transformers; NAME keeps those whose name holds it.
+
+    Example: kinema backbones timm/mobilenetv4 --input frame --measure
+    """
     from ..workflows.backbones import backbones, measured
 
     found = backbones(name, input)

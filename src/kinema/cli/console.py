@@ -1,11 +1,9 @@
 """What the command line shows while a workflow runs: steps, a progress bar, epochs. All on stderr."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -39,7 +37,7 @@ class ConsoleEvents(Events):
         )
         self.task: Any = None
 
-    def __enter__(self) -> ConsoleEvents:
+    def __enter__(self) -> Self:
         if self.console.is_interactive:  # elsewhere closing it would print an empty line
             self.bar.start()
         return self
@@ -49,12 +47,10 @@ class ConsoleEvents(Events):
             self.bar.stop()
 
     def step(self, text: str) -> None:
-        """A line per step; the bar starts anew."""
         self._clear()
         self.console.print(f"[bold cyan]▸[/] {escape(text)}", soft_wrap=True, highlight=False)
 
     def progress(self, done: int, total: int) -> None:
-        """Move the bar."""
         if self.task is None:
             self.task = self.bar.add_task("", total=total)
         self.bar.update(self.task, completed=done, total=total)
@@ -69,11 +65,9 @@ class ConsoleEvents(Events):
             self._clear()
 
     def note(self, text: str) -> None:
-        """A line in plain type."""
         self.console.print(f"  {escape(text)}", soft_wrap=True, highlight=False)
 
     def warn(self, text: str) -> None:
-        """A highlighted line."""
         self.console.print(f"[yellow]![/] {escape(text)}", soft_wrap=True, highlight=False)
 
     def _clear(self) -> None:

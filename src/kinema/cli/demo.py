@@ -9,11 +9,6 @@ from .console import ConsoleEvents, print_json
 from .options import JsonOption
 from .train import show_metrics
 
-NAME = "demo"
-HELP = """Make a small synthetic video set, train on it, evaluate, write report.html. No network.
-
-Example: kinema demo --out demo"""
-
 
 def command(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for videos, features and the run.")] = Path(
@@ -22,7 +17,10 @@ def command(
     seed: Annotated[int, typer.Option(help="Seed of the set and of the training.")] = 0,
     json: JsonOption = False,
 ) -> None:
-    """See HELP."""
+    """Make a small synthetic video set, train on it, evaluate, write report.html. No network.
+
+    Example: kinema demo --out demo
+    """
     from ..workflows.demo import demo
 
     with ConsoleEvents() as events:

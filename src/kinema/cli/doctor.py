@@ -7,15 +7,13 @@ from ..resources import Resources
 from .console import print_json
 from .options import JsonOption, with_resources
 
-NAME = "doctor"
-HELP = """Check the installation: packages, extras, codecs, processor, weights, folders.
-
-Example: kinema doctor"""
-
 
 @with_resources("weights")
-def command(json: JsonOption = False, *, resources: Resources) -> None:
-    """See HELP."""
+def command(resources: Resources, json: JsonOption = False) -> None:
+    """Check the installation: packages, extras, codecs, processor, weights, folders.
+
+    Example: kinema doctor
+    """
     from ..workflows.doctor import diagnose
 
     checks = diagnose(resources)

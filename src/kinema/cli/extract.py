@@ -1,36 +1,25 @@
 """`kinema extract`: fill the feature store."""
 
 from ..resources import Resources
+from . import options
 from .console import ConsoleEvents, print_json
-from .options import (
-    STORING,
-    DataArgument,
-    JsonOption,
-    LayoutOption,
-    RecipeOption,
-    SetOption,
-    SplitOption,
-    with_resources,
-)
-
-NAME = "extract"
-HELP = """Fill the feature store. Safe to stop at any moment and to start again; several may share a store.
-
-Example: kinema extract videos --recipe lite --features features"""
+from .options import STORING, with_resources
 
 
 @with_resources(*STORING)
 def command(
-    data: DataArgument,
-    recipe: RecipeOption = "lite",
-    layout: LayoutOption = "auto",
-    split: SplitOption = 1,
-    set_: SetOption = None,
-    json: JsonOption = False,
-    *,
     resources: Resources,
+    data: options.DataArgument,
+    recipe: options.RecipeOption = "lite",
+    layout: options.LayoutOption = "auto",
+    split: options.SplitOption = 1,
+    set_: options.SetOption = None,
+    json: options.JsonOption = False,
 ) -> None:
-    """See HELP."""
+    """Fill the feature store. Safe to stop at any moment and to start again; several may share a store.
+
+    Example: kinema extract videos --recipe lite --features features
+    """
     from ..workflows.extract import extract_dataset
 
     with ConsoleEvents() as events:

@@ -1,23 +1,20 @@
 """`kinema flow`: the optical flow of a video, as colours or as raw fields."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..errors import UsageError
 from ..resources import Resources
 from .console import ConsoleEvents, print_json
 from .options import JsonOption, with_resources
-
-NAME = "flow"
-HELP = """Write the optical flow of a video: .mp4 in colour-wheel colours, .npy or .safetensors as raw fields.
-
-Example: kinema flow clip.mp4 --out flow.mp4"""
+from .videos import check_files
 
 
 @with_resources("weights", "device", "offline")
 def command(
+    resources: Resources,
     video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video file.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help=".mp4, .npy or .safetensors.")],
     method: Annotated[str, typer.Option(help="tvl1, raft_small, raft_large or flownet2.")] = "tvl1",
@@ -28,15 +25,15 @@ def command(
         int | None, typer.Option(help="Resize the shorter side to this first.", min=16)
     ] = None,
     json: JsonOption = False,
-    *,
-    resources: Resources,
 ) -> None:
-    """See HELP."""
+    """Write the optical flow of a video: .mp4 in colour-wheel colours, .npy or .safetensors as raw fields.
+
+    Example: kinema flow clip.mp4 --out flow.mp4
+    """
     from ..media.reader import VideoReader
     from ..workflows.flow import write_flow
 
-    if not video.exists():
-        raise UsageError(f"no file {video}; check the path")
+    check_files(video)
     with ConsoleEvents() as events:
         events.step(f"optical flow of {video.name} by {method}")
         with VideoReader(video) as reader:
@@ -51,8 +48,7 @@ def command(
             progress=lambda done: events.progress(done, max(done, claimed - 1)),
         )
     if json:
-        facts = {"path": str(summary.path), "fields": summary.fields, "height": summary.height}
-        print_json(facts | {"width": summary.width, "note": summary.note})
+        print_json(asdict(summary) | {"path": str(summary.path)})
     else:
         note = f" ({summary.note})" if summary.note else ""
         typer.echo(f"{summary.fields} fields of {summary.width}x{summary.height} in {summary.path}{note}")

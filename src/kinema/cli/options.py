@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..datasets.layouts import LAYOUTS
+from ..datasets import LAYOUTS
 from ..resources import Resources
 from ..weights.hub import look_in
 

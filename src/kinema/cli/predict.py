@@ -1,28 +1,19 @@
 """`kinema predict`: class scores of video files."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from ..errors import MediaError, UsageError, WorkError
 from ..resources import Resources
-from .console import ConsoleEvents, print_json
+from ..types import Prediction
 from .options import COMPUTING, JsonOption, RunArgument, with_resources
-
-if TYPE_CHECKING:
-    from ..types import Prediction
-
-NAME = "predict"
-HELP = """Name the action in video files, or, with --timeline, in sliding windows along each.
-
-Example: kinema predict run clip.mp4 --top 3"""
+from .videos import check_files, each_video
 
 
 @with_resources(*COMPUTING)
 def command(
+    resources: Resources,
     run: RunArgument,
     videos: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="Video files.")],
     top: Annotated[int, typer.Option(help="How many classes to show.", min=1)] = 3,
@@ -32,57 +23,30 @@ def command(
     window: Annotated[float, typer.Option(help="Seconds per window.", min=0.05)] = 2.0,
     stride: Annotated[float, typer.Option(help="Seconds between windows.", min=0.05)] = 1.0,
     json: JsonOption = False,
-    *,
-    resources: Resources,
 ) -> None:
-    """See HELP."""
+    """Name the action in video files, or, with --timeline, in sliding windows along each.
+
+    Example: kinema predict run clip.mp4 --top 3
+    """
     from ..inference.predictor import load
 
-    missing = [v for v in videos if not v.exists()]
-    if missing:
-        raise UsageError(f"no file {missing[0]}; check the path")
-    with ConsoleEvents() as events:
-        loaded = load(run, resources)
-        results: list[dict[str, Any]] = []
-        for video in videos:
-            try:
-                if timeline:
-                    found = loaded.timeline(video, window_seconds=window, stride_seconds=stride)
-                else:
-                    found = [loaded.predict(video)]
-            except MediaError as error:
-                events.warn(f"{video}: {error}")
-                results.append({"video": str(video), "error": str(error)})
-                continue
-            results.append(_result(video, found, top, timeline))
-            if not json:
-                _show(video, found, top)
-    if json:
-        print_json(results)
-    failed = sum("error" in r for r in results)
-    if failed:
-        raise WorkError(
-            f"{failed} of {len(videos)} files could not be read; `kinema scan` says more about a folder"
-        )
+    check_files(*videos)
+    loaded = load(run, resources)
+
+    def work(video: Path) -> dict[str, Any]:
+        if not timeline:
+            return _facts(loaded.predict(video), top)
+        found = loaded.timeline(video, window_seconds=window, stride_seconds=stride)
+        return {
+            "timeline": [{"start": p.start_seconds, "end": p.end_seconds, **_facts(p, top)} for p in found]
+        }
+
+    def line(row: dict[str, Any]) -> str:
+        return "   ".join(f"{best['label']} {best['score']:.3f}" for best in row["top"])
+
+    each_video(videos, work, line, json=json)
 
 
-def _result(video: Path, found: list[Prediction], top: int, timeline: bool) -> dict[str, Any]:
-    def scores(prediction: Prediction) -> list[dict[str, Any]]:
-        return [{"label": label, "score": score} for label, score in prediction.top(top)]
-
-    if not timeline:
-        return {"video": str(video), "label": found[0].label, "top": scores(found[0])}
-    windows = [
-        {"start": p.start_seconds, "end": p.end_seconds, "label": p.label, "top": scores(p)} for p in found
-    ]
-    return {"video": str(video), "timeline": windows}
-
-
-def _show(video: Path, found: list[Prediction], top: int) -> None:
-    typer.echo(str(video))
-    for prediction in found:
-        best = "   ".join(f"{label} {score:.3f}" for label, score in prediction.top(top))
-        if prediction.start_seconds is None or prediction.end_seconds is None:
-            typer.echo(f"  {best}")
-        else:
-            typer.echo(f"  {prediction.start_seconds:7.2f} – {prediction.end_seconds:7.2f} s   {best}")
+def _facts(prediction: Prediction, top: int) -> dict[str, Any]:
+    best = [{"label": label, "score": score} for label, score in prediction.top(top)]
+    return {"label": prediction.label, "top": best}

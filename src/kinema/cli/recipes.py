@@ -1,19 +1,14 @@
 """`kinema recipes`: the list, or one recipe resolved."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from ..recipe import Recipe, load_recipe, paper_count, recipe_names
+from ..recipe import load_recipe, paper_count, recipe_names
 from .console import print_json
 from .options import JsonOption, SetOption
-
-NAME = "recipes"
-HELP = """List the recipes, or show one resolved, with its trainable parameters and the paper's.
-
-Example: kinema recipes vgg16-lstm --set data.classes=6 --set temporal.units=360 --json"""
 
 
 def command(
@@ -21,12 +16,20 @@ def command(
     set_: SetOption = None,
     json: JsonOption = False,
 ) -> None:
-    """See HELP."""
+    """List the recipes, or show one resolved, with its trainable parameters and the paper's.
+
+    Example: kinema recipes vgg16-lstm --set data.classes=6 --set temporal.units=360 --json
+    """
     if name is None:
         _list(json)
         return
     recipe = load_recipe(name, set_ or ())
-    facts = _facts(recipe)
+    from ..model.build import count_parameters
+
+    facts = recipe.model_dump(mode="json") | {
+        "trainable_parameters": count_parameters(recipe),
+        "paper_trainable_parameters": paper_count(recipe),
+    }
     if json:
         print_json(facts)
         return
@@ -35,15 +38,6 @@ def command(
     typer.echo(f"# trainable parameters: {facts['trainable_parameters']:,}")
     if facts["paper_trainable_parameters"]:
         typer.echo(f"# the paper's count:    {facts['paper_trainable_parameters']:,}")
-
-
-def _facts(recipe: Recipe) -> dict[str, Any]:
-    from ..model.build import count_parameters
-
-    return recipe.model_dump(mode="json") | {
-        "trainable_parameters": count_parameters(recipe),
-        "paper_trainable_parameters": paper_count(recipe),
-    }
 
 
 def _list(json: bool) -> None:

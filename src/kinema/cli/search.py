@@ -1,23 +1,20 @@
 """`kinema search`: the videos most like one video."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..errors import UsageError
 from ..resources import Resources
 from .console import ConsoleEvents, print_json
 from .options import COMPUTING, JsonOption, with_resources
-
-NAME = "search"
-HELP = """Find the videos in a file of embeddings that are most like one video, by cosine similarity.
-
-Example: kinema search videos.parquet clip.mp4 --top 5"""
+from .videos import check_files
 
 
 @with_resources(*COMPUTING)
 def command(
+    resources: Resources,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Parquet file made by `kinema embed`.")],
     video: Annotated[Path, typer.Argument(metavar="VIDEO", help="The video to look for.")],
     run: Annotated[
@@ -25,18 +22,18 @@ def command(
     ] = None,
     top: Annotated[int, typer.Option(help="How many videos to show.", min=1)] = 10,
     json: JsonOption = False,
-    *,
-    resources: Resources,
 ) -> None:
-    """See HELP."""
+    """Find the videos in a file of embeddings that are most like one video, by cosine similarity.
+
+    Example: kinema search videos.parquet clip.mp4 --top 5
+    """
     from ..workflows.embed import search_videos
 
-    if not video.exists():
-        raise UsageError(f"no file {video}; check the path")
+    check_files(video)
     with ConsoleEvents():
         hits = search_videos(file, video, run=run, top=top, resources=resources)
     if json:
-        print_json([{"path": hit.path, "label": hit.label, "score": hit.score} for hit in hits])
+        print_json([asdict(hit) for hit in hits])
         return
     for hit in hits:
         typer.echo(f"{hit.score:7.3f}  {hit.label or '-'}  {hit.path}")

@@ -5,51 +5,42 @@ from typing import Annotated
 
 import typer
 
+from ..report.headline import TOO_FEW_GROUPS
 from ..resources import Resources
+from . import options
 from .console import ConsoleEvents, print_json
-from .options import (
-    STORING,
-    DataArgument,
-    JsonOption,
-    LayoutOption,
-    RecipeOption,
-    SetOption,
-    SplitOption,
-    with_resources,
-)
-
-NAME = "train"
-HELP = """Train a recogniser on a folder of videos: scan, extract, fit, evaluate, report.
-
-Example: kinema train videos --recipe lite --out run"""
+from .options import STORING, with_resources
 
 
 @with_resources(*STORING)
 def command(
-    data: DataArgument,
-    out: Annotated[Path, typer.Option(metavar="RUN", help="Folder of the run to write.")],
-    recipe: RecipeOption = "lite",
-    layout: LayoutOption = "auto",
-    split: SplitOption = 1,
-    set_: SetOption = None,
-    seed: Annotated[int | None, typer.Option(help="Short for --set training.seed=N.")] = None,
-    fresh: Annotated[bool, typer.Option(help="Do not go on with an interrupted training.")] = False,
-    json: JsonOption = False,
-    *,
     resources: Resources,
+    data: options.DataArgument,
+    out: Annotated[Path, typer.Option(metavar="RUN", help="Folder of the run to write.")],
+    recipe: options.RecipeOption = "lite",
+    layout: options.LayoutOption = "auto",
+    split: options.SplitOption = 1,
+    set_: options.SetOption = None,
+    seed: Annotated[int | None, typer.Option(help="Short for --set training.seed=N.")] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a finished or interrupted run in RUN.")
+    ] = False,
+    json: options.JsonOption = False,
 ) -> None:
-    """See HELP."""
+    """Train a recogniser on a folder of videos: scan, extract, fit, evaluate, report.
+
+    Example: kinema train videos --recipe lite --out run
+    """
     from ..workflows.train import TrainOptions, train
 
     overrides = [*(set_ or []), *([f"training.seed={seed}"] if seed is not None else [])]
-    options = TrainOptions(layout, split, fresh)
     with ConsoleEvents() as events:
         result = train(
             data,
             recipe=recipe,
             out=out,
             overrides=overrides,
-            options=options,
+            options=TrainOptions(layout, split, overwrite),
             resources=resources,
             events=events,
         )
@@ -62,12 +53,12 @@ def command(
 
 def show_metrics(metrics: dict) -> None:
     """The headline of a run on stdout."""
-    low, high = metrics["ci95"]
-    typer.echo(
-        f"accuracy {metrics['accuracy']:.1%} of {metrics['n_test']} test videos "
-        f"(95 % interval {low:.1%} to {high:.1%}; largest class alone: {metrics['majority_baseline']:.1%}; "
-        f"split: {metrics['split']})"
-    )
+    interval = metrics["ci95"]
+    known = [f"95 % interval {interval[0]:.1%} to {interval[1]:.1%}" if interval else TOO_FEW_GROUPS]
+    if metrics["majority_baseline"]:
+        known.append(f"largest class alone: {metrics['majority_baseline']:.1%}")
+    known.append(f"split: {metrics['split']}")
+    typer.echo(f"accuracy {metrics['accuracy']:.1%} of {metrics['n_test']} test videos ({'; '.join(known)})")
     protocol = metrics.get("protocol", {})
     if protocol.get("std", {}).get("accuracy") is not None:
         mean, std = protocol["mean"]["accuracy"], protocol["std"]["accuracy"]

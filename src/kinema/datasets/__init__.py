@@ -1,8 +1,20 @@
-"""Layouts on disk -> labelled records, their splits, and checks that keep a score honest."""
+"""Layouts on disk -> labelled records, their splits, and checks that keep a score honest.
 
+Here are the table of layouts and the one function that reads any of them. A new layout is one line here;
+another package's is a `Layout` behind an entry point of the group `kinema.layouts`.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from ..errors import UsageError
+from ..plugins import load_plugins
+from . import csv_file, folder, hmdb51, kth, ucf11, ucf101
 from .checks import check_trainable, find_duplicates, find_leaks
 from .dataset import Dataset
-from .layouts import LAYOUTS, load_dataset
 from .splits import carve_validation, ensure_split
 
 __all__ = [
@@ -15,3 +27,58 @@ __all__ = [
     "find_leaks",
     "load_dataset",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How one layout is recognised and read; `splits` is its number of official splits.
+
+    `scan(root, split=number)` reads it with that official split, or without one where the number is None.
+    """
+
+    scan: Callable[..., Dataset]
+    detect: Callable[[Path], bool]
+    splits: int = 0
+
+
+# In the order of detection: the most specific first, any folder last.
+LAYOUTS: dict[str, Layout] = {
+    "csv": Layout(csv_file.scan, Path.is_file),
+    "ucf101": Layout(ucf101.scan, ucf101.detect, splits=ucf101.SPLITS),
+    "hmdb51": Layout(hmdb51.scan, hmdb51.detect, splits=hmdb51.SPLITS),
+    "kth": Layout(kth.scan, kth.detect, splits=1),
+    "kth_files": Layout(partial(kth.scan, whole_files=True), lambda path: False, splits=1),
+    "ucf11": Layout(ucf11.scan, ucf11.detect),
+    **load_plugins("layouts"),
+    "folder": Layout(folder.scan, Path.is_dir),
+}
+
+
+def load_dataset(data: str | Path, *, layout: str = "auto", split: int | None = 1) -> Dataset:
+    """The videos of a folder or CSV, with their labels, groups and, where there is one, their split.
+
+    `layout` is a key of `LAYOUTS` or "auto". `split` is the number of an official split, None for no split.
+    Raises `UsageError`.
+    """
+    root = Path(os.path.abspath(Path(data).expanduser()))
+    _check_path(root, layout)
+    detected = (name for name, known in LAYOUTS.items() if known.detect(root))
+    name = next(detected) if layout == "auto" else layout
+    chosen = LAYOUTS[name]
+    if split is not None and not 1 <= split <= max(1, chosen.splits):
+        cure = f"choose 1 to {chosen.splits}" if chosen.splits > 1 else "leave --split out"
+        raise UsageError(f"layout {name} has no split {split}; {cure}")
+    return chosen.scan(root, split=split)
+
+
+def _check_path(root: Path, layout: str) -> None:
+    if layout not in ("auto", *LAYOUTS):
+        raise UsageError(f"unknown layout '{layout}'; choose auto, {', '.join(LAYOUTS)}")
+    if not root.exists():
+        raise UsageError(f"{root} does not exist; give a folder of videos or a CSV file")
+    if root.is_dir() and not os.access(root, os.R_OK | os.X_OK):
+        raise UsageError(f"{root} cannot be read; check the rights of the folder")
+    if root.is_file() and (root.suffix.lower() != ".csv" or layout not in ("auto", "csv")):
+        raise UsageError(f"{root} is a file; give a folder of videos, or a .csv file with layout csv")
+    if root.is_dir() and layout == "csv":
+        raise UsageError(f"{root} is a folder; layout csv needs the path of the .csv file")

@@ -22,7 +22,10 @@ def choose_units(units: Sequence[str], labels: Sequence[str], fraction: float, s
     best, best_cost = np.zeros(len(counts), bool), np.inf
     starts = max(1, min(_RESTARTS, _RESTART_UNITS // len(counts))) if fraction else 0
     for attempt in range(starts):
-        start = _any_start(counts, rng) if attempt else _fair_start(counts, fraction, rng)
+        if attempt:  # units at random, for data whose units do not fit the shares
+            start = rng.random(len(counts)) < rng.random()
+        else:
+            start = _fair_start(counts, fraction, rng)
         chosen, cost = _descend(counts, start, fraction)
         if cost < best_cost - 1e-12:
             best, best_cost = chosen, cost
@@ -67,11 +70,6 @@ def _fair_start(counts: np.ndarray, fraction: float, rng: np.random.Generator) -
             chosen[unit] = True
             inside += counts[unit]
     return chosen
-
-
-def _any_start(counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Units at random, for data whose units do not fit the shares."""
-    return rng.random(len(counts)) < rng.random()
 
 
 def _descend(counts: np.ndarray, chosen: np.ndarray, fraction: float) -> tuple[np.ndarray, float]:

@@ -2,12 +2,12 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..errors import UsageError
 from ..types import VideoRecord
-from .dataset import Dataset, counted, natural, some
+from .dataset import Dataset, counted, natural, remark, some
 
 # UCF's group numbers start again in every class: g01 of two classes are two groups.
 _PER_CLASS = re.compile(r"g\d+")
@@ -50,8 +50,7 @@ class Duplicate:
 def check_trainable(dataset: Dataset) -> list[str]:
     """Raises `UsageError` where training or its evaluation would be meaningless; returns warnings.
 
-    Refused: no videos, no labels, one class only, an empty train or test split, a label in validation
-    or test that train does not have. Warned about: classes without test videos.
+    One content under two labels is refused in a folder or CSV of the user's own; published lists are kept.
     """
     records = dataset.records
     if not records:
@@ -68,20 +67,24 @@ def check_trainable(dataset: Dataset) -> list[str]:
             f"there is one class only, '{labels.pop()}'; add a folder with videos of another class,"
             " or use `kinema anomaly fit` for one-class data"
         )
-    _refuse_empty(dataset)
-    _refuse_unknown(dataset, "val")
-    _refuse_unknown(dataset, "test")
-    untested = [label for label in dataset.labels if label not in {r.label for r in dataset.part("test")}]
-    return [f"{counted(len(untested), 'class')} without test videos: {some(untested)}"] if untested else []
-
-
-def _refuse_empty(dataset: Dataset) -> None:
+    contradictions = find_contradictions(records) if dataset.layout in ("folder", "csv") else []
+    if contradictions:
+        first, other = contradictions[0]
+        more = f" (and {counted(len(contradictions) - 1, 'more pair')})" if len(contradictions) > 1 else ""
+        raise UsageError(
+            f"{first.id} and {other.id} have the same content but different labels, '{first.label}' and"
+            f" '{other.label}'{more}; remove one of them or give both one label"
+        )
     for split in ("train", "test"):
         if not dataset.part(split):
             raise UsageError(
                 f"the {split} split of {dataset.root} is empty; add {split} videos,"
                 " or give no split at all and one is made"
             )
+    _refuse_unknown(dataset, "val")
+    _refuse_unknown(dataset, "test")
+    tested = {r.label for r in dataset.part("test")}
+    return remark([label for label in dataset.labels if label not in tested], "class", "without test videos")
 
 
 def _refuse_unknown(dataset: Dataset, split: str) -> None:
@@ -112,15 +115,24 @@ def find_leaks(records: Iterable[VideoRecord]) -> list[Leak]:
     return sorted(leaks, key=lambda leak: (natural(leak.group), natural(leak.label or "")))
 
 
-def find_duplicates(records: Sequence[VideoRecord], digests: Mapping[str, str]) -> list[Duplicate]:
-    """Files of identical content; `digests` maps a record's `name` to the digest of its file.
+def find_contradictions(records: Iterable[VideoRecord]) -> list[tuple[VideoRecord, VideoRecord]]:
+    """Pairs of one content and the same part of it under different labels, a video with its first such."""
+    first: dict[tuple[str, str], VideoRecord] = {}
+    pairs = []
+    for record in records:
+        if record.content is not None:
+            known = first.setdefault((record.content, record.part), record)
+            if known.label != record.label:
+                pairs.append((known, record))
+    return pairs
 
-    Parts of one file are not duplicates of each other. Files without a digest are skipped.
-    """
+
+def find_duplicates(records: Iterable[VideoRecord]) -> list[Duplicate]:
+    """Files of identical content. Parts of one file are not duplicates of each other."""
     same: dict[str, list[VideoRecord]] = {}
     for record in records:
-        if record.name in digests:
-            same.setdefault(digests[record.name], []).append(record)
+        if record.content is not None:
+            same.setdefault(record.content, []).append(record)
     return [
         Duplicate(
             names=names,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..types import VideoRecord
-from .dataset import Dataset, counted, present_labels, shown_name, some
+from .dataset import Dataset, counted, present_labels, remark, shown_name, some
 from .folder import SPLIT_FOLDERS
 from .splits import infer_group
 
@@ -20,11 +20,9 @@ COLUMNS = (*REQUIRED, "split", "group", "start", "end")
 def scan(root: Path, *, split: int | None = None) -> Dataset:
     """Reads the CSV file `root`; `split` has no meaning here.
 
-    `file_name` is relative to the CSV's folder, or absolute. `split` is train, val or test; a row
-    without one, where others have one, is left out. A blank `group` is taken from the file
-    name. `start` and `end` are seconds of video time; either may be blank. UTF-8, with or without a
-    byte order mark; quoted fields may hold commas and newlines. Raises `UsageError` that names the
-    column or the line. Rows whose file is not there are counted in `absent`.
+    `file_name` is relative to the CSV's folder, or absolute. A row without a split, where others have one, is
+    left out. A blank `group` is taken from the file name. `start` and `end` are seconds of video time; either
+    may be blank. UTF-8, with or without a byte order mark. Raises `UsageError` that names the column or line.
     """
     folder = root.parent
     records: dict[tuple[str, str], tuple[int, VideoRecord]] = {}
@@ -50,8 +48,7 @@ def scan(root: Path, *, split: int | None = None) -> Dataset:
         kept = [r for r in kept if r.split is not None]
     if repeated:
         warnings.append(f"{counted(repeated, 'repeated row')} left out")
-    if absent:
-        warnings.append(f"{counted(len(absent), 'listed video')} not on disk: {some(absent)}")
+    warnings += remark(absent, "listed video", "not on disk")
     if not kept:
         raise UsageError(f"{root} names no video that exists; names are relative to {folder}, or absolute")
     return Dataset(
@@ -98,10 +95,8 @@ def _read(path: Path) -> str:
 def _check_header(path: Path, header: list[str], warnings: list[str]) -> None:
     for column in REQUIRED:
         if column not in header:
-            raise UsageError(
-                f"{path.name} has no column '{column}'; its first line must be"
-                " file_name,label[,split,group,start,end]"
-            )
+            first = "file_name,label[,split,group,start,end]"
+            raise UsageError(f"{path.name} has no column '{column}'; its first line must be {first}")
     twice = sorted({c for c in header if header.count(c) > 1})
     if twice:
         raise UsageError(f"{path.name} has column '{twice[0]}' twice; keep one of them")
@@ -122,22 +117,18 @@ def _record(path: Path, folder: Path, line: int, row: dict[str, str]) -> VideoRe
         raise UsageError(
             f"{where}: end {end:g} is not after start {start or 0:g}; give seconds, start before end"
         )
+    split = row.get("split", "").strip().lower()
+    if split and split not in SPLIT_FOLDERS:
+        raise UsageError(f"{where}: unknown split '{row['split'].strip()}'; use train, val or test")
     return VideoRecord(
         path=video,
         label=row["label"].strip(),
         group=row.get("group", "").strip() or infer_group(name),
-        split=_split(where, row.get("split", "")),
+        split=SPLIT_FOLDERS[split] if split else None,
         start_seconds=start,
         end_seconds=end,
         name=name,
     )
-
-
-def _split(where: str, text: str) -> str | None:
-    word = text.strip().lower()
-    if word and word not in SPLIT_FOLDERS:
-        raise UsageError(f"{where}: unknown split '{text.strip()}'; use train, val or test")
-    return SPLIT_FOLDERS[word] if word else None
 
 
 def _seconds(where: str, column: str, text: str) -> float | None:

@@ -1,10 +1,9 @@
 """The result of reading a layout: labelled records, and remarks on what was unusual."""
 
-from __future__ import annotations
-
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,12 +12,11 @@ from ..types import SPLITS, VideoRecord
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """The videos of one data folder or CSV, with the facts that a list of records cannot hold.
+    """The videos of one data folder or CSV.
 
     `labels` is in the dataset's official order where there is one, else sorted, and holds only classes
-    with at least one record. `absent` names the videos that a list, a CSV or a sequence file mentions
-    and that are not on disk. `warnings` are one-line remarks for the report. `split_source` says in
-    words where the split comes from; it is empty while no record has a split.
+    with at least one record. `absent` names the videos that a list mentions and that are not on disk.
+    `split_source` says in words where the split comes from; it is empty while no record has a split.
     """
 
     layout: str
@@ -51,19 +49,18 @@ class Dataset:
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Records per class and split, `{label: {"train": n, "val": n, "test": n, "unsplit": n}}`."""
-        table = {label: dict.fromkeys((*SPLITS, "unsplit"), 0) for label in self.labels}
-        for record in self.records:
-            row = table.setdefault(record.label or "", dict.fromkeys((*SPLITS, "unsplit"), 0))
-            row[record.split or "unsplit"] += 1
-        return table
+        found = Counter((r.label or "", r.split or "unsplit") for r in self.records)
+        labels = dict.fromkeys((*self.labels, *(label for label, _ in found)))
+        return {label: {s: found[label, s] for s in (*SPLITS, "unsplit")} for label in labels}
 
-    def with_split(
-        self, records: Sequence[VideoRecord], source: str, warnings: Iterable[str] = ()
-    ) -> Dataset:
+    def with_contents(self, digests: Mapping[Path, str]) -> "Dataset":
+        """The same dataset whose records carry the content of their files, where it is known."""
+        return replace(self, records=tuple(replace(r, content=digests.get(r.path)) for r in self.records))
+
+    def with_split(self, records: Iterable[VideoRecord], source: str, *warnings: str) -> "Dataset":
         """The same dataset with its records split anew; `warnings` are added to those it has."""
-        return replace(
-            self, records=tuple(records), split_source=source, warnings=(*self.warnings, *warnings)
-        )
+        added = (*self.warnings, *warnings)
+        return replace(self, records=tuple(records), split_source=source, warnings=added)
 
 
 def present_labels(records: Iterable[VideoRecord], order: Iterable[str] = ()) -> tuple[str, ...]:
@@ -94,6 +91,11 @@ def counted(number: int, noun: str) -> str:
     """`1 video`, `2 videos`, `2 classes`."""
     plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
     return f"{number} {noun if number == 1 else plural}"
+
+
+def remark(names: Collection[str], noun: str, what: str) -> list[str]:
+    """`["2 videos WHAT: a, b"]`, or nothing where there are no names."""
+    return [f"{counted(len(names), noun)} {what}: {some(names)}"] if names else []
 
 
 def some(names: Iterable[str], at_most: int = 3) -> str:

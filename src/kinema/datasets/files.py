@@ -1,7 +1,5 @@
 """Finding video files on disk: which names count as videos, and where a dataset keeps its folders."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -28,8 +26,9 @@ class Listing:
     others: Counter[str] = field(default_factory=Counter)
     unreadable: list[str] = field(default_factory=list)
 
-    def add(self, other: Listing) -> None:
-        """Takes over the counts of another listing, not its videos."""
+    def add(self, other: "Listing") -> None:
+        """Takes over what another listing holds."""
+        self.videos += other.videos
         self.others += other.others
         self.unreadable += other.unreadable
 
@@ -129,12 +128,13 @@ def _holds_video(folder: Path) -> bool:
     )
 
 
-def read_lines(path: Path) -> list[tuple[int, str]]:
-    """The non-blank lines of a list file as (1-based line number, stripped text)."""
+def read_lines(path: Path) -> list[tuple[str, str]]:
+    """The non-blank lines of a list file as ("NAME line NUMBER", stripped text)."""
     try:
         text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
     except OSError as error:
         raise UsageError(
             f"cannot read {path} ({error.strerror}); restore the dataset's official lists"
         ) from None
-    return [(i, line.strip()) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
+    lines = enumerate(text.splitlines(), 1)
+    return [(f"{path.name} line {i}", line.strip()) for i, line in lines if line.strip()]

@@ -8,24 +8,16 @@ from .dataset import Dataset, present_labels, shown_name, some
 from .files import VIDEO_SUFFIXES, Listing, folders_in, list_videos, visible
 from .splits import infer_group
 
-SPLIT_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
+_NAMES = {"train": "train training", "val": "val valid validation", "test": "test testing"}
+SPLIT_FOLDERS = {name: split for split, names in _NAMES.items() for name in names.split()}
 
 
 def scan(root: Path, *, split: int | None = None) -> Dataset:
     """Reads a folder of class folders; `split` has no meaning here.
 
-    A class is the name of a folder directly below `root` (or below its split folders); videos may lie
-    in deeper folders. Files whose suffix is not a video's, and hidden files, are counted and
-    skipped. Groups are taken from file names (`_g07_`, `person03_`). A folder that holds videos
-    and no class folders gives unlabelled records. Raises `UsageError` where there is nothing to read.
+    A class is the name of a folder directly below `root` (or below its split folders); videos may lie in
+    deeper folders. Groups are taken from file names (`_g07_`, `person03_`). A folder that holds videos and
+    no class folders gives unlabelled records. Raises `UsageError` where there is nothing to read.
     """
     warnings: list[str] = []
     records: list[VideoRecord] = []
@@ -40,7 +32,8 @@ def scan(root: Path, *, split: int | None = None) -> Dataset:
                 empty.append(shown_name(class_folder, root))
         if empty:
             warnings.append(f"class folders without videos, left out: {some(empty)}")
-        warnings += _strays(root, folder)
+        if strays := [shown_name(path, root) for path in _loose_videos(folder)]:
+            warnings.append(f"videos outside any class folder are left out: {some(strays)}")
     if not records:
         records = [_record(root, path, None, None) for path in _loose_videos(root)]
         warnings = ["the videos lie in no class folders: they have no labels"]
@@ -73,17 +66,9 @@ def _split_folders(root: Path, warnings: list[str]) -> list[tuple[str | None, Pa
     return list(named)
 
 
-def _strays(root: Path, folder: Path) -> list[str]:
-    strays = [shown_name(path, root) for path in _loose_videos(folder)]
-    return [f"videos outside any class folder are left out: {some(strays)}"] if strays else []
-
-
 def _loose_videos(folder: Path) -> list[Path]:
-    return sorted(
-        p
-        for p in folder.iterdir()
-        if visible(p.name) and p.suffix.lower() in VIDEO_SUFFIXES and not p.is_dir()
-    )
+    videos = (p for p in folder.iterdir() if visible(p.name) and p.suffix.lower() in VIDEO_SUFFIXES)
+    return sorted(p for p in videos if not p.is_dir())
 
 
 def _record(root: Path, path: Path, label: str | None, split: str | None) -> VideoRecord:

@@ -1,6 +1,6 @@
 """What the layouts with official lists share: finding listed clips on disk, accounting for the rest."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,16 +28,13 @@ class ClassFolders:
     """
 
     def __init__(self, root: Path, classes: Sequence[str]):
-        self.root = root
         self.folders = find_class_folders(root, classes)
         self.listing = Listing()
         self._paths: dict[tuple[str, str], Path] = {}
-        self.videos: dict[Path, str] = {}
         for label, folder in self.folders.items():
             found = list_videos(folder)
             self.listing.add(found)
             for path in found.videos:
-                self.videos[path] = label
                 self._paths.setdefault((label, path.stem.casefold()), path)
             for path in found.videos:
                 self._paths[label, path.name.casefold()] = path
@@ -49,27 +46,24 @@ class ClassFolders:
 
     def unknown_classes(self) -> list[str]:
         """Folders beside the class folders that hold videos and that no list knows."""
-        parents = {folder.parent for folder in self.folders.values()}
         known = set(self.folders.values())
-        beside = [f for parent in parents for f in folders_in(parent) if f not in known]
+        beside = {f for folder in known for f in folders_in(folder.parent)} - known
         return sorted(f.name for f in beside if list_videos(f).videos)
 
 
 def match_lists(
-    layout: str, root: Path, classes: Sequence[str], listed: Iterable[Listed], split: int | None
+    layout: str, root: Path, classes: Sequence[str], listed: Sequence[Listed], split: int | None
 ) -> Dataset:
     """The dataset of the listed clips that are on disk; the lists' classes give the order of labels.
 
-    With `split=None` every listed clip is a record, without a split. Clips that are listed and absent,
-    present and not listed, unused in this split, and folders of unknown classes are counted in warnings.
+    With `split=None` every listed clip is a record, without a split. What is left out is counted in warnings.
     """
     disk = ClassFolders(root, classes)
     records: list[VideoRecord] = []
     absent: list[str] = []
     seen: set[Path] = set()
-    unused = total = 0
+    unused = 0
     for clip in listed:
-        total += 1
         path = disk.find(clip.label, clip.file_name)
         if path is None:
             absent.append(f"{clip.label}/{clip.file_name}")
@@ -78,15 +72,14 @@ def match_lists(
         if clip.split is None and split is not None:
             unused += 1
             continue
-        part = clip.split if split is not None else None
-        name = shown_name(path, root)
+        part, name = clip.split if split is not None else None, shown_name(path, root)
         records.append(VideoRecord(path=path, label=clip.label, group=clip.group, split=part, name=name))
     if not records:
         raise UsageError(
-            f"none of the {total} listed clips is in {root};"
+            f"none of the {len(listed)} listed clips is in {root};"
             f" put them in one folder per class, {root}/videos/{classes[0]}/..."
         )
-    unlisted = [shown_name(p, root) for p in disk.videos if p not in seen]
+    unlisted = [shown_name(p, root) for p in disk.listing.videos if p not in seen]
     labels = present_labels(records, classes)
     return Dataset(
         layout=layout,
@@ -95,7 +88,7 @@ def match_lists(
         records=tuple(records),
         absent=tuple(absent),
         warnings=(
-            *_account(total, absent, len(classes), len(labels)),
+            *_account(len(listed), absent, len(classes), len(labels)),
             *([f"{counted(unused, 'clip')} unused in split {split}"] if unused else []),
             *_left_out("videos in no list", unlisted),
             *_left_out("class folders that the lists do not know", disk.unknown_classes()),

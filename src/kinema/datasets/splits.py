@@ -1,7 +1,7 @@
 """Splits as pure functions on records: by group, at random, leave one group out, k folds, by people.
 
-Clips of one group (an actor, a source video, a camera session) must not be in train and in test. A random
-split does not heed this, so a split is made by group wherever groups are known.
+Clips of one group (an actor, a source video, a camera session) must not be in train and in test, nor must
+copies of one file, where records carry their content.
 """
 
 import re
@@ -12,6 +12,7 @@ from ..errors import UsageError
 from ..types import VideoRecord
 from .balance import assign_folds, choose_units
 from .dataset import Dataset, counted, natural, some
+from .units import file_units, group_units
 
 _GROUP = re.compile(r"(?:^|[_\W])(g\d{2,3}|person_?\d{1,3})(?=[_\W]|$)", re.IGNORECASE)
 
@@ -30,28 +31,21 @@ def infer_group(name: str) -> str | None:
 
 
 def split_by_group(
-    records: Sequence[VideoRecord], test_fraction: float = 0.25, val_fraction: float = 0.0, seed: int = 0
+    records: Sequence[VideoRecord], test_fraction: float = 0.25, seed: int = 0
 ) -> list[VideoRecord]:
-    """Train, test and, if asked, validation without a common group; fractions are of all records.
+    """Train and test without a common group, every class in both and as near to the fraction as groups allow.
 
-    The groups are chosen so that every class comes as near to its fraction as whole groups allow, and
-    is in train and in test. Records without a group count as groups of their own. Raises `UsageError`
-    for a class with a single group, which cannot be on both sides.
+    Records without a group count as groups of their own. Raises `UsageError` for a class with a single group.
     """
     _refuse_single_groups(records)
-    chosen = choose_units(_groups(records), _labels(records), test_fraction, seed)
-    return carve_validation(_tested(records, chosen), val_fraction / (1 - test_fraction), seed)
+    return _tested(records, choose_units(group_units(records), _labels(records), test_fraction, seed))
 
 
 def split_randomly(
     records: Sequence[VideoRecord], test_fraction: float = 0.25, seed: int = 0
 ) -> list[VideoRecord]:
-    """A random split, stratified by class, that ignores groups; parts of one file stay together.
-
-    Where clips share actors or scenes its score is too high: use it beside `split_by_group`, to see
-    by how much, or where no groups are known.
-    """
-    chosen = choose_units([str(r.path) for r in records], _labels(records), test_fraction, seed)
+    """A random split, stratified by class, that ignores groups; parts of one file stay together."""
+    chosen = choose_units(file_units(records), _labels(records), test_fraction, seed)
     return _tested(records, chosen)
 
 
@@ -61,22 +55,20 @@ def carve_validation(records: Sequence[VideoRecord], fraction: float, seed: int 
     Returns the records unchanged if the fraction is 0 or if there are validation records already.
     """
     train = [i for i, r in enumerate(records) if r.split == "train"]
-    out = list(records)
     if fraction <= 0 or not train or any(r.split == "val" for r in records):
-        return out
+        return list(records)
     part = [records[i] for i in train]
-    for i, chosen in zip(train, choose_units(_groups(part), _labels(part), fraction, seed), strict=True):
-        if chosen:
-            out[i] = replace(records[i], split="val")
-    return out
+    chosen = choose_units(group_units(part), _labels(part), fraction, seed)
+    moved = {i for i, c in zip(train, chosen, strict=True) if c}
+    return [replace(r, split="val") if i in moved else r for i, r in enumerate(records)]
 
 
 def leave_one_group_out(records: Sequence[VideoRecord]) -> Iterator[tuple[str, list[VideoRecord]]]:
     """One (group, records) per group in natural order: that group is "test", all others are "train"."""
     _refuse_ungrouped(records, "leave-one-group-out")
-    _refuse_single_groups(records)
-    for group in sorted({r.group for r in records if r.group}, key=natural):
-        yield group, _tested(records, [r.group == group for r in records])
+    units = group_units(records)
+    for group in sorted(set(units), key=natural):
+        yield group, _tested(records, [unit == group for unit in units])
 
 
 def group_folds(
@@ -84,8 +76,7 @@ def group_folds(
 ) -> Iterator[tuple[str, list[VideoRecord]]]:
     """K folds of whole groups, balanced by class: ("fold 1 of k", records), each fold once as "test"."""
     _refuse_ungrouped(records, "cross-validation by group")
-    _refuse_single_groups(records)
-    groups = _groups(records)
+    groups = group_units(records)
     if not 2 <= folds <= len(set(groups)):
         raise UsageError(
             f"{folds} folds cannot be made of {len(set(groups))} groups; choose from 2 to {len(set(groups))}"
@@ -96,11 +87,7 @@ def group_folds(
 
 
 def split_people(records: Sequence[VideoRecord], *, validation: bool = True) -> list[VideoRecord]:
-    """The KTH people split, by groups `person01` to `person25`.
-
-    With `validation=False` the validation people train as well: 16 people against 9, the protocol of
-    papers that need no validation set.
-    """
+    """The KTH split by people, `person01` to `person25`; without `validation` those people train as well."""
     of_person = {f"person{n:02d}": split for split, people in KTH_PEOPLE.items() for n in people}
     strange = sorted({r.group or r.name for r in records} - of_person.keys())
     if strange:
@@ -127,30 +114,24 @@ def ensure_split(dataset: Dataset, seed: int = 0, test_fraction: float = 0.25) -
     if splits == {"train", "val"}:
         moved = [replace(r, split="test") if r.split == "val" else r for r in dataset.records]
         warning = "there is a validation split and no test split: the validation videos are the test set"
-        return dataset.with_split(moved, f"{dataset.split_source}, validation as test", [warning])
+        return dataset.with_split(moved, f"{dataset.split_source}, validation as test", warning)
     if splits or not dataset.records:
         return dataset
     share = f"{test_fraction:.0%} test, seed {seed}"
     if not dataset.groups:
         warning = "no groups are known, so the split is random: near-identical clips may be on both sides"
         records = split_randomly(dataset.records, test_fraction, seed)
-        return dataset.with_split(records, f"made at random ({share})", [warning])
-    lone = sum(r.group is None for r in dataset.records)
-    warnings = (
-        [f"{counted(lone, 'video')} of no known group: each is taken as a group of its own"] if lone else []
-    )
+        return dataset.with_split(records, f"made at random ({share})", warning)
     records = split_by_group(dataset.records, test_fraction, seed=seed)
-    return dataset.with_split(records, f"made by group ({len(dataset.groups)} groups, {share})", warnings)
+    lone = sum(r.group is None for r in records)
+    warning = f"{counted(lone, 'video')} of no known group: each is taken as a group of its own"
+    source = f"made by group ({len(dataset.groups)} groups, {share})"
+    return dataset.with_split(records, source, *([warning] if lone else []))
 
 
 def _tested(records: Sequence[VideoRecord], chosen: Iterable[bool]) -> list[VideoRecord]:
     """The chosen records as test, the others as train."""
     return [replace(r, split="test" if c else "train") for r, c in zip(records, chosen, strict=True)]
-
-
-def _groups(records: Sequence[VideoRecord]) -> list[str]:
-    """The unit that must not be cut: the group or, without one, the file."""
-    return [f"group {r.group}" if r.group is not None else f"file {r.path}" for r in records]
 
 
 def _labels(records: Sequence[VideoRecord]) -> list[str]:
@@ -164,11 +145,12 @@ def _refuse_ungrouped(records: Sequence[VideoRecord], what: str) -> None:
             f"{what} needs a group for every video, {len(lone)} have none ({some(lone)});"
             " name them like x_g01_c01.avi, or give a CSV with a group column"
         )
+    _refuse_single_groups(records)
 
 
 def _refuse_single_groups(records: Sequence[VideoRecord]) -> None:
     groups: dict[str, set[str]] = {}
-    for label, group in zip(_labels(records), _groups(records), strict=True):
+    for label, group in zip(_labels(records), group_units(records), strict=True):
         groups.setdefault(label, set()).add(group)
     single = [f"'{label}'" for label, found in groups.items() if len(found) == 1]
     if single:

@@ -20,32 +20,32 @@ def detect(root: Path) -> bool:
 def scan(root: Path, *, split: int | None = 1) -> Dataset:
     """Reads `classInd.txt`, `trainlist0N.txt` and `testlist0N.txt`, in `root` or a folder of it.
 
-    Videos lie in one folder per class in `root`, `root/videos`, `root/UCF-101` or any other sub-folder.
-    Labels are the classes that have videos here, in the order of `classInd.txt`. Groups are g01 to g25
-    from the file names. Raises `UsageError` naming the line where the lists contradict each other.
+    Labels are the classes that have videos here, in the order of `classInd.txt`; groups are g01 to g25 from
+    the file names. Raises `UsageError` naming the line where the lists contradict each other.
     """
     lists = find_beside(root, "classInd.txt")
     if lists is None:
         raise UsageError(f"no classInd.txt in {root}; put the official lists in {root}/ucfTrainTestlist")
     classes = _read_classes(lists / "classInd.txt")
     number = split or 1
-    listed = [
-        *_read_list(lists / f"trainlist{number:02d}.txt", "train", classes),
-        *_read_list(lists / f"testlist{number:02d}.txt", "test", classes),
-    ]
-    _refuse_both(listed, number)
-    return match_lists("ucf101", root, list(classes), listed, split)
+    train, test = (_read_list(lists / f"{s}list{number:02d}.txt", s, classes) for s in ("train", "test"))
+    trained = {(c.label, c.file_name) for c in train}
+    twice = [f"{c.label}/{c.file_name}" for c in test if (c.label, c.file_name) in trained]
+    if twice:
+        raise UsageError(
+            f"{twice[0]} is in trainlist{number:02d}.txt and in testlist{number:02d}.txt;"
+            " restore the official lists"
+        )
+    return match_lists("ucf101", root, list(classes), [*train, *test], split)
 
 
 def _read_classes(path: Path) -> dict[str, int]:
     """Class name to its 1-based number, in file order."""
     classes: dict[str, int] = {}
-    for line, text in read_lines(path):
+    for where, text in read_lines(path):
         number, _, name = text.partition(" ")
         if not number.isdigit() or not name.strip():
-            raise UsageError(
-                f"{path.name} line {line}: expected 'NUMBER CLASS', got '{text}'; restore the list"
-            )
+            raise UsageError(f"{where}: expected 'NUMBER CLASS', got '{text}'; restore the list")
         classes[name.strip()] = int(number)
     if not classes:
         raise UsageError(f"{path} is empty; restore the official list")
@@ -55,28 +55,16 @@ def _read_classes(path: Path) -> dict[str, int]:
 def _read_list(path: Path, split: str, classes: dict[str, int]) -> list[Listed]:
     """Lines `Class/clip.avi` or `Class/clip.avi NUMBER`, read from the right: names may hold spaces."""
     clips = []
-    for line, text in read_lines(path):
+    for where, text in read_lines(path):
         found = re.fullmatch(r"(.*\S)\s+(\d+)", text)
         clip, number = (found[1], int(found[2])) if found else (text, None)
         label, _, file_name = clip.rpartition("/")
         if label not in classes:
-            raise UsageError(
-                f"{path.name} line {line}: class '{label}' is not in classInd.txt; make the lists agree"
-            )
+            raise UsageError(f"{where}: class '{label}' is not in classInd.txt; make the lists agree")
         if number is not None and number != classes[label]:
             raise UsageError(
-                f"{path.name} line {line}: '{label}' is class {classes[label]} in classInd.txt,"
+                f"{where}: '{label}' is class {classes[label]} in classInd.txt,"
                 f" not {number}; make the lists agree"
             )
         clips.append(Listed(label, file_name, split, infer_group(file_name)))
     return clips
-
-
-def _refuse_both(listed: list[Listed], number: int) -> None:
-    train = {(c.label, c.file_name) for c in listed if c.split == "train"}
-    for clip in listed:
-        if clip.split == "test" and (clip.label, clip.file_name) in train:
-            raise UsageError(
-                f"{clip.label}/{clip.file_name} is in trainlist{number:02d}.txt and in"
-                f" testlist{number:02d}.txt; restore the official lists"
-            )

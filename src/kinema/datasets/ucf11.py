@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..types import VideoRecord
-from .dataset import Dataset, counted, natural, present_labels, shown_name, some
+from .dataset import Dataset, natural, present_labels, remark, shown_name
 from .files import Listing, folders_in, list_videos
 
 _GROUP_FOLDER = re.compile(r"v_.+_(\d{2})")
@@ -19,9 +19,8 @@ def detect(root: Path) -> bool:
 def scan(root: Path, *, split: int | None = None) -> Dataset:
     """Reads `CLASS/v_NAME_NN/v_NAME_NN_MM.mpg` (or .avi), in `root` or a folder of it.
 
-    The class is the name of the outer folder, the group g01 to g25 is the number of the inner one; the
-    `Annotation` folders are skipped. There is no official split: the protocol is
-    leave-one-group-out, so records have none.
+    The class is the name of the outer folder, the group g01 to g25 is the number of the inner one. There is
+    no official split, since the protocol is leave-one-group-out.
     """
     records: list[VideoRecord] = []
     strays: list[str] = []
@@ -40,16 +39,8 @@ def scan(root: Path, *, split: int | None = None) -> Dataset:
         raise UsageError(
             f"no UCF-11 videos in {root}; they lie like basketball/v_shooting_01/v_shooting_01_01.mpg"
         )
-    warnings = listing.warnings()
-    if strays:
-        warnings.append(f"{counted(len(strays), 'video')} outside group folders left out: {some(strays)}")
-    return Dataset(
-        layout="ucf11",
-        root=root,
-        labels=present_labels(records),
-        records=tuple(records),
-        warnings=tuple(warnings),
-    )
+    warnings = (*listing.warnings(), *remark(strays, "video", "outside group folders left out"))
+    return Dataset("ucf11", root, present_labels(records), tuple(records), warnings=warnings)
 
 
 def _class_folders(root: Path) -> list[Path]:

@@ -1,27 +1,16 @@
-"""Protocols: the rounds of training and testing behind an accuracy, and how they are averaged.
-
-Pure functions on datasets and on the metrics of finished rounds.
-"""
+"""Protocols: the rounds of training and testing behind an accuracy, and how they are averaged."""
 
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from statistics import NormalDist, fmean, stdev
 from typing import Any
 
 import numpy as np
 
-from ..datasets.dataset import Dataset
-from ..datasets.layouts import LAYOUTS
-from ..datasets.splits import (
-    ensure_split,
-    group_folds,
-    leave_one_group_out,
-    split_by_group,
-    split_people,
-    split_randomly,
-)
+from ..datasets import LAYOUTS, Dataset, splits
 from ..errors import UsageError
 from ..recipe import Protocol
 from .metrics import confidence_interval, per_class
@@ -51,11 +40,10 @@ class Round:
 def rounds(
     load: Load, protocol: Protocol, seed: int, *, split: int = 1, validation: bool = False
 ) -> list[Round]:
-    """The rounds of a protocol, all those of the first seed first.
+    """The rounds of a protocol, all those of the first seed first; seeds run from `seed` upwards.
 
-    Seeds run from `seed` upwards; splits that are made, and not official, change with them. `split` is the
-    official split of `kind: split`. `validation` keeps the validation people of the people split apart
-    from the training people. Raises `UsageError` where the data does not fit the protocol.
+    `split` is the official split of `kind: split`. `validation` keeps the validation people of the people
+    split apart from the training people. Raises `UsageError` where the data does not fit the protocol.
     """
     return [
         Round(part, dataset, number)
@@ -69,13 +57,16 @@ def _parts(
 ) -> Iterable[tuple[str, Dataset]]:
     match protocol.kind:
         case "split":
-            return [(f"split {split}", ensure_split(load(split), seed, protocol.test_fraction))]
+            return [(f"split {split}", splits.ensure_split(load(split), seed, protocol.test_fraction))]
         case "official_splits":
             return _official(load)
         case "leave_one_group_out":
             return _groups_out(load(None), protocol.folds, seed)
         case "people":
-            return [("people", _people(load(None), validation))]
+            dataset = load(None)
+            records = splits.split_people(dataset.records, validation=validation)
+            people = "8 train, 8 validation, 9 test" if validation else "16 train, 9 test"
+            return [("people", dataset.with_split(records, f"KTH people ({people})"))]
         case "random_and_group":
             return _random_and_group(load(None), protocol.test_fraction, seed)
 
@@ -93,21 +84,15 @@ def _official(load: Load) -> list[tuple[str, Dataset]]:
 
 def _groups_out(dataset: Dataset, folds: int | None, seed: int) -> list[tuple[str, Dataset]]:
     if folds is not None:
-        parts = list(group_folds(dataset.records, folds, seed))
+        parts = list(splits.group_folds(dataset.records, folds, seed))
         return [(name, dataset.with_split(r, f"{name}, whole groups, seed {seed}")) for name, r in parts]
-    parts = list(leave_one_group_out(dataset.records))
+    parts = list(splits.leave_one_group_out(dataset.records))
     if len(parts) < 2:
         raise UsageError(
             f"leave-one-group-out needs two groups or more, {dataset.root} has {len(parts)};"
             " choose another protocol, for example --set protocol.kind=split"
         )
     return [(f"without {name}", dataset.with_split(r, f"tested on group {name} alone")) for name, r in parts]
-
-
-def _people(dataset: Dataset, validation: bool) -> Dataset:
-    records = split_people(dataset.records, validation=validation)
-    people = "8 train, 8 validation, 9 test" if validation else "16 train, 9 test"
-    return dataset.with_split(records, f"KTH people ({people})")
 
 
 def _random_and_group(dataset: Dataset, fraction: float, seed: int) -> list[tuple[str, Dataset]]:
@@ -117,8 +102,8 @@ def _random_and_group(dataset: Dataset, fraction: float, seed: int) -> list[tupl
             " give a CSV with a group column, or --set protocol.kind=split"
         )
     share = f"{fraction:.0%} test, seed {seed}"
-    at_random = split_randomly(dataset.records, fraction, seed)
-    by_group = split_by_group(dataset.records, fraction, seed=seed)
+    at_random = splits.split_randomly(dataset.records, fraction, seed)
+    by_group = splits.split_by_group(dataset.records, fraction, seed=seed)
     return [
         (RANDOM, dataset.with_split(at_random, f"made at random ({share})")),
         (BY_GROUP, dataset.with_split(by_group, f"made by group ({len(dataset.groups)} groups, {share})")),
@@ -139,39 +124,38 @@ def summarise(
     `n_test` is the number of tests per seed. Under leave-one-group-out every video is tested once, so
     `mean_class_accuracy` is the mean recall of the pooled matrix (a single group may lack a class) and
     `ci95` is drawn over the rounds. Elsewhere `ci95` is the mean of the rounds' bounds: right where rounds
-    share their test videos, wider than needed where they do not.
-
-    `protocol` holds `kind`, `seeds`, one entry a round in `rounds`, `mean` and `std` (over the counted
-    rounds; None for a single one), with several seeds also `per_seed` and `seed_std`, and for
-    `random_and_group` the comparison of the two.
+    share their test videos, wider than needed where they do not. `std` is None for a single round.
     """
-    chosen = counted_rounds(protocol.kind, made)
-    counted = [metrics[i] for i in chosen]
-    seeds = [made[i].seed for i in chosen]
+    of_seed: dict[int, list[Mapping[str, Any]]] = {}
+    for i in counted_rounds(protocol.kind, made):
+        of_seed.setdefault(made[i].seed, []).append(metrics[i])
+    counted = list(chain(*of_seed.values()))
     means: dict[str, Any] = {key: fmean(m[key] for m in counted) for key in _MEANS if key in counted[0]}
     labels, confusion = pooled_confusion(counted)
     classes = per_class(confusion, labels)
+    bounds = [m["ci95"] for m in counted]
     if protocol.kind == "leave_one_group_out":
         means["mean_class_accuracy"] = fmean(c["recall"] for c in classes if c["support"])
+        bounds = [_over_rounds(own) for own in of_seed.values()]
     kept = ("accuracy", "mean_class_accuracy")
-    spread = {key: _std([m[key] for m in counted]) for key in kept}
     report: dict[str, Any] = {
         "kind": protocol.kind,
         "seeds": protocol.seeds,
         "rounds": [_row(r, m) for r, m in zip(made, metrics, strict=True)],
         "mean": {key: means[key] for key in kept},
-        "std": spread,
+        "std": {key: _std([m[key] for m in counted]) for key in kept},
     }
     if protocol.seeds > 1:
-        report |= _over_seeds(seeds, counted, kept)
+        rows = [{"seed": s} | {k: fmean(m[k] for m in own) for k in kept} for s, own in of_seed.items()]
+        report |= {"per_seed": rows, "seed_std": {key: _std([row[key] for row in rows]) for key in kept}}
     if protocol.kind == "random_and_group":
         report |= _compare(made, metrics)
     return means | {
         "majority_class": Counter(m["majority_class"] for m in counted).most_common(1)[0][0],
-        "ci95": _interval(protocol.kind, seeds, counted),
+        "ci95": _mean_bounds(bounds),
         "ci95_over": "rounds" if protocol.kind == "leave_one_group_out" else counted[0]["ci95_over"],
         "n_test": round(sum(m["n_test"] for m in counted) / protocol.seeds),
-        "split": _words(protocol, chosen, counted),
+        "split": _words(protocol, counted),
         "confusion": confusion.tolist(),
         "per_class": classes,
         "subsets": _subsets(counted, protocol.seeds),
@@ -189,11 +173,14 @@ def pooled_confusion(metrics: Sequence[Mapping[str, Any]]) -> tuple[list[str], n
     return labels, pooled
 
 
-def differ(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+def differ(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool | None:
     """Whether two accuracies lie further apart than their 95 % intervals explain.
 
     The standard error of each is its interval's width over 2 * 1.96; the two are taken as independent.
+    None where an interval is not known.
     """
+    if a["ci95"] is None or b["ci95"] is None:
+        return None
     quantile = NormalDist().inv_cdf(0.975)
     errors = [(m["ci95"][1] - m["ci95"][0]) / (2 * quantile) for m in (a, b)]
     return abs(a["accuracy"] - b["accuracy"]) > quantile * math.hypot(*errors)
@@ -201,38 +188,25 @@ def differ(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
 
 def _row(made: Round, metrics: Mapping[str, Any]) -> dict[str, Any]:
     keys = ("accuracy", "mean_class_accuracy", "ci95", "n_test", "split")
-    return {"name": made.part, "seed": made.seed, "run": f"rounds/{made.folder}"} | {
-        k: metrics[k] for k in keys
-    }
+    row = {"name": made.part, "seed": made.seed, "run": f"rounds/{made.folder}"}
+    return row | {k: metrics[k] for k in keys}
 
 
 def _std(values: Sequence[float]) -> float | None:
     return stdev(values) if len(values) > 1 else None
 
 
-def _over_seeds(
-    seeds: Sequence[int], metrics: Sequence[Mapping[str, Any]], keys: Sequence[str]
-) -> dict[str, Any]:
-    """The mean over the rounds of each seed, and the standard deviation of these means."""
-    rows = [
-        {"seed": seed}
-        | {k: fmean(m[k] for s, m in zip(seeds, metrics, strict=True) if s == seed) for k in keys}
-        for seed in dict.fromkeys(seeds)
-    ]
-    return {"per_seed": rows, "seed_std": {key: _std([row[key] for row in rows]) for key in keys}}
+def _over_rounds(metrics: Sequence[Mapping[str, Any]]) -> list[float] | None:
+    """The interval of an accuracy whose groups are the rounds."""
+    hits = [np.arange(m["n_test"]) < round(m["accuracy"] * m["n_test"]) for m in metrics]
+    return confidence_interval(np.concatenate(hits), [str(i) for i, h in enumerate(hits) for _ in h])
 
 
-def _interval(kind: str, seeds: Sequence[int], metrics: Sequence[Mapping[str, Any]]) -> list[float]:
-    if kind != "leave_one_group_out":
-        return [fmean(m["ci95"][side] for m in metrics) for side in (0, 1)]
-    bounds = []
-    for seed in dict.fromkeys(seeds):
-        own = [m for s, m in zip(seeds, metrics, strict=True) if s == seed]
-        hits = [round(m["accuracy"] * m["n_test"]) for m in own]
-        flags = np.concatenate([np.arange(m["n_test"]) < h for m, h in zip(own, hits, strict=True)])
-        groups = [str(i) for i, m in enumerate(own) for _ in range(m["n_test"])]
-        bounds.append(confidence_interval(flags, groups))
-    return [fmean(b[side] for b in bounds) for side in (0, 1)]
+def _mean_bounds(bounds: Iterable[Sequence[float] | None]) -> list[float] | None:
+    """The mean of intervals; None where one of them is not known."""
+    known = list(bounds)
+    whole = [b for b in known if b is not None]
+    return [fmean(side) for side in zip(*whole, strict=True)] if len(whole) == len(known) else None
 
 
 def _compare(made: Sequence[Round], metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -243,7 +217,7 @@ def _compare(made: Sequence[Round], metrics: Sequence[Mapping[str, Any]]) -> dic
         sides[part] = {
             "accuracy": fmean(m["accuracy"] for m in own),
             "std": _std([m["accuracy"] for m in own]),
-            "ci95": [fmean(m["ci95"][side] for m in own) for side in (0, 1)],
+            "ci95": _mean_bounds(m["ci95"] for m in own),
         }
     return {"compared": sides, "differ": differ(sides[RANDOM], sides[BY_GROUP])}
 
@@ -260,8 +234,8 @@ def _subsets(metrics: Sequence[Mapping[str, Any]], seeds: int) -> dict[str, Any]
     return out
 
 
-def _words(protocol: Protocol, chosen: Sequence[int], metrics: Sequence[Mapping[str, Any]]) -> str:
-    each = len(chosen) // protocol.seeds
+def _words(protocol: Protocol, metrics: Sequence[Mapping[str, Any]]) -> str:
+    each = len(metrics) // protocol.seeds
     words = {
         "official_splits": f"mean over {each} official splits",
         "leave_one_group_out": f"leave-one-group-out, {each} rounds",

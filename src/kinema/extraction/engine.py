@@ -25,7 +25,6 @@ class Compute(Protocol):
 
     def __call__(self, inputs: Sequence[tuple[np.ndarray, ...]]) -> np.ndarray:
         """Inputs of n steps, one array per backbone -> float32 [n, dim]; raises `WorkError` for NaN."""
-        ...
 
 
 class Sink(Protocol):
@@ -33,11 +32,9 @@ class Sink(Protocol):
 
     def append(self, features: np.ndarray, pts_seconds: list[float]) -> None:
         """Add steps: `features` float32 [n, dim] and one time each."""
-        ...
 
     def discard(self) -> None:
         """Drop what was taken."""
-        ...
 
 
 class SequenceBuffer:
@@ -87,7 +84,8 @@ def sequences(
             yield from run.take(number, message)
         yield from run.flush()
     finally:
-        run.discard()
+        for video in run.open.values():
+            video.sink.discard()
 
 
 @dataclass(slots=True, eq=False)
@@ -107,15 +105,18 @@ class _Run(Generic[S]):
 
     def take(self, number: int, message: Message) -> Iterator[Done[S]]:
         if isinstance(message, Clip):
-            video = self._opened(number)
-            video.waiting += 1
-            self.batch.append((video, message))
+            taken = self._opened(number)
+            taken.waiting += 1
+            self.batch.append((taken, message))
             if len(self.batch) == self.compute.batch_size:
                 yield from self.flush()
         elif message.fatal:
             raise OSError(message.error)
         elif message.error or message.skipped:
-            self._drop(number)
+            video = self.open.pop(number, None)
+            if video is not None:
+                self.batch = [(v, clip) for v, clip in self.batch if v is not video]
+                video.sink.discard()
             yield Done(number, None, message)
         else:
             self._opened(number).end = message
@@ -133,20 +134,10 @@ class _Run(Generic[S]):
                 video.waiting -= 1
         yield from self._ended()
 
-    def discard(self) -> None:
-        for video in self.open.values():
-            video.sink.discard()
-
     def _opened(self, number: int) -> _Open[S]:
         if number not in self.open:
             self.open[number] = _Open(self.open_sink(number))
         return self.open[number]
-
-    def _drop(self, number: int) -> None:
-        video = self.open.pop(number, None)
-        if video is not None:
-            self.batch = [(v, clip) for v, clip in self.batch if v is not video]
-            video.sink.discard()
 
     def _ended(self) -> Iterator[Done[S]]:
         for number, video in list(self.open.items()):

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import KinemaError, WorkError
+from ..features.sequence_file import SequenceWriter
 from ..features.store import FeatureStore, Shelf
 from ..keys import video_key
-from ..media.digest import content_digest
+from ..media.container import content_digest
 from ..resources import Resources
 from ..streams.base import StreamSettings, Task
 from ..types import VideoRecord
@@ -56,8 +57,6 @@ def digest_files(paths: Iterable[Path]) -> tuple[dict[Path, str], dict[Path, str
             digests[path] = content_digest(path)
         except KinemaError as error:
             unreadable[path] = str(error)
-        except OSError as error:
-            unreadable[path] = error.strerror or type(error).__name__
 
     with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
         list(pool.map(work, sorted(set(paths))))
@@ -104,25 +103,23 @@ def extract(
     jobs = [Job(i.record, Task(i.key, i.variant, store.root)) for i in todo]
     messages = pool.results(jobs, lambda n: todo[n].key not in shelf_of(todo[n].variant))
     failed: dict[str, str] = {}
-    ended = 0
+
+    def open_writer(number: int) -> SequenceWriter:
+        return shelf_of(todo[number].variant).writer(todo[number].key, compute.dim)
+
     try:
-        with (
-            closing(messages),
-            closing(
-                sequences(
-                    messages, compute, lambda n: shelf_of(todo[n].variant).writer(todo[n].key, compute.dim)
-                )
-            ) as done_videos,
-        ):
-            for done in done_videos:
-                ended += 1
+        with closing(messages), closing(sequences(messages, compute, open_writer)) as done_videos:
+            for ended, done in enumerate(done_videos, start=1):
                 if done.end.skipped:
                     report.reused += 1
                 elif done.sink is None:
                     failed[todo[done.number].key] = done.end.error or ""
                 else:
                     done.sink.commit()
-                    _count(report, done.sink.steps, done.end.notes)
+                    report.extracted += 1
+                    report.steps += done.sink.steps
+                    for note in done.end.notes:
+                        report.notes[note] = report.notes.get(note, 0) + 1
                 if progress:
                     progress(ended, len(todo))
     except OSError as error:
@@ -133,13 +130,6 @@ def extract(
     report.failed = list(dict.fromkeys(_failures(items, missing, failed)))
     report.seconds = time.monotonic() - started
     return report
-
-
-def _count(report: ExtractReport, steps: int, notes: tuple[str, ...]) -> None:
-    report.extracted += 1
-    report.steps += steps
-    for note in notes:
-        report.notes[note] = report.notes.get(note, 0) + 1
 
 
 def _failures(

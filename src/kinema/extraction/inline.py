@@ -5,8 +5,7 @@ from collections.abc import Iterator
 
 from ..errors import KinemaError, MediaError
 from ..media.video import Video
-from ..streams.base import StreamSettings, Task
-from ..streams.tools import Tools
+from ..streams.base import StreamSettings, Task, Tools
 from .messages import Finished, Message
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
@@ -18,26 +17,22 @@ def messages_of(stream: StreamSettings, video: Video, task: Task, tools: Tools) 
     Raises `MediaError` where the video cannot be read or is damaged, `OSError` where the disk is full.
     """
     try:
-        yield from _messages(stream, video, task, tools)
+        maker = stream.open(task, tools, video.times() if stream.needs_times else None)
+        if not maker.done:
+            items = maker.items(video)
+            for item in items:
+                yield from maker.push(item)
+                if maker.done:
+                    break
+            close = getattr(items, "close", None)
+            if close is not None:
+                close()  # then the video can tell what damage was met this far
+        video.check()
+        yield from maker.finish()
+        yield Finished((*video.notes(), *maker.notes))
     except KinemaError:
         raise
     except (ValueError, ArithmeticError, MemoryError, OSError) as error:
         if getattr(error, "errno", None) in _DISK:
             raise
         raise MediaError(f"{video.name}: {type(error).__name__}: {error}; replace the file") from error
-
-
-def _messages(stream: StreamSettings, video: Video, task: Task, tools: Tools) -> Iterator[Message]:
-    maker = stream.open(task, tools, video.times() if stream.needs_times else None)
-    if not maker.done:
-        items = maker.items(video)
-        for item in items:
-            yield from maker.push(item)
-            if maker.done:
-                break
-        close = getattr(items, "close", None)
-        if close is not None:
-            close()  # then the video can tell what damage was met this far
-    video.check()
-    yield from maker.finish()
-    yield Finished((*video.notes(), *maker.notes))

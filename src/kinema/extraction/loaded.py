@@ -1,12 +1,11 @@
 """A stream with its backbones: the half that turns clips into features."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -32,7 +31,7 @@ TRAINED = "trained in this run"
 NO_WEIGHTS = "train with --weights none (random values) or --recipe tiny"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LoadedStream:
     """A stream's settings, its loaded backbones, and what computes them."""
 
@@ -41,7 +40,6 @@ class LoadedStream:
     backbones: tuple[LoadedBackbone, ...]
     resources: Resources
     tools: Tools
-    made: dict[str, Compute] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def dim(self) -> int:
@@ -62,12 +60,10 @@ class LoadedStream:
         """This stream's part of a store."""
         return store.shelf(self.name, self.settings(variant))
 
-    @property
-    def compute(self) -> Compute:
+    @cached_property
+    def compute(self) -> "Compute":
         """The backbones at work; made when first asked for."""
-        if "compute" not in self.made:
-            self.made["compute"] = Compute(self)
-        return self.made["compute"]
+        return Compute(self)
 
     @property
     def workers(self) -> int:
@@ -82,14 +78,14 @@ class LoadedStream:
         assert done.sink is not None, "a video that fails raises"
         return done.sink.sequence()
 
-    def with_backbones(self, modules: Sequence[Backbone]) -> LoadedStream:
+    def with_backbones(self, modules: Sequence[Backbone]) -> Self:
         """The stream with trained backbones; their digest follows, and with it the shelf of the store."""
         loaded = []
         for old, module in zip(self.backbones, modules, strict=True):
             module.requires_grad_(False).eval()
             digest = state_digest(module.state_dict())
             loaded.append(replace(old, module=module, digest=digest, source=TRAINED))
-        return replace(self, backbones=tuple(loaded), made={})
+        return replace(self, backbones=tuple(loaded))
 
 
 class Compute:
@@ -152,21 +148,18 @@ def load_streams(
 def _load(
     name: str, spec: StreamSettings, resources: Resources, hint: Path | None, advice: str
 ) -> LoadedBackbone:
-    def load(folder: Path | None, download: bool) -> LoadedBackbone:
-        return load_backbone(
-            name,
-            features=spec.features,
-            weights=spec.weights,
-            folder=folder,
-            download=download,
-            advice=advice,
-            stack=spec.stack_length if isinstance(spec, FlowStream) else None,
-        )
-
+    load = partial(
+        load_backbone,
+        name,
+        features=spec.features,
+        weights=spec.weights,
+        advice=advice,
+        stack=spec.stack_length if isinstance(spec, FlowStream) else None,
+    )
     download = not resources.offline
     if spec.weights == "none" or hint is None or not hint.is_dir():
-        return load(resources.folder, download)
+        return load(folder=resources.folder, download=download)
     try:
-        return load(resources.folder, False)
+        return load(folder=resources.folder, download=False)
     except WeightsError:
-        return load(hint, download)
+        return load(folder=hint, download=download)

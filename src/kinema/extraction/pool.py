@@ -36,12 +36,11 @@ class DecodingPool:
         resources: Resources,
         *,
         workers: int,
-        threads: int = 1,
         ahead: int = 64,
         hang_seconds: float = HANG_SECONDS,
     ):
         self.workers = workers
-        self._setting = (stream, resources, threads)
+        self._setting = (stream, resources)
         self.hang_seconds = hang_seconds
         self._results: queue.Queue[tuple[int, Message] | BaseException | None] = queue.Queue(maxsize=ahead)
         self._stop = threading.Event()
@@ -85,22 +84,17 @@ class DecodingPool:
                 thread.join()
 
     def _drive(self, todo: queue.SimpleQueue[tuple[int, Job]], needed: Callable[[int], bool]) -> None:
-        """One thread per worker process; whatever goes wrong in it is raised in the consumer."""
-        try:
-            self._hand_out(todo, needed)
-            self._put(None)
-        except BaseException as error:
-            self._put(error)
+        """Give one worker jobs, pass on what it sends, replace it when it dies.
 
-    def _hand_out(self, todo: queue.SimpleQueue[tuple[int, Job]], needed: Callable[[int], bool]) -> None:
-        """Give one worker jobs, pass on what it sends, replace it when it dies."""
+        A thread per worker process; whatever goes wrong in it is raised in the consumer.
+        """
         worker: _Worker | None = None
         try:
             while not self._stop.is_set():
                 try:
                     number, job = todo.get_nowait()
                 except queue.Empty:
-                    return
+                    break
                 if not needed(number):
                     self._put((number, Finished(skipped=True)))
                     continue
@@ -112,6 +106,9 @@ class DecodingPool:
                 if not worker.alive:
                     worker.close()
                     worker = None
+            self._put(None)
+        except BaseException as error:
+            self._put(error)
         finally:
             if worker:
                 worker.close()
@@ -128,14 +125,12 @@ class DecodingPool:
 class _Worker:
     """One child process and our end of its pipe. Waiting for it ends when `stop` is set."""
 
-    def __init__(
-        self, setting: tuple[StreamSettings, Resources, int], hang_seconds: float, stop: threading.Event
-    ):
+    def __init__(self, setting: tuple[StreamSettings, Resources], hang_seconds: float, stop: threading.Event):
         self.hang_seconds, self.stop = hang_seconds, stop
         self.alive = True
         self.connection, theirs = Pipe()
         try:
-            self.process = _start(theirs, setting[2])
+            self.process = _start(theirs)
         except OSError as error:
             self.connection.close()
             raise WorkError(
@@ -216,12 +211,12 @@ class _Worker:
         self.process.wait()
 
 
-def _start(pipe: Connection, threads: int) -> subprocess.Popen[bytes]:
+def _start(pipe: Connection) -> subprocess.Popen[bytes]:
     # BLAS pools of the workers would only fight the backbone's threads.
     environment = {
         **os.environ,
-        "OMP_NUM_THREADS": str(threads),
-        "NUMBA_NUM_THREADS": str(threads),
+        "OMP_NUM_THREADS": "1",
+        "NUMBA_NUM_THREADS": "1",
         "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
     }
     # -P: modules are found where we find them, and never in a working folder that happens to hold an av.py.

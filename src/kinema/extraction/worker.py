@@ -11,8 +11,7 @@ from multiprocessing.connection import Connection
 
 from ..errors import KinemaError
 from ..media.video import VideoFile
-from ..streams.base import StreamSettings
-from ..streams.tools import Tools
+from ..streams.base import Tools
 from .inline import messages_of
 from .messages import Finished, Job, Ready
 
@@ -20,26 +19,24 @@ _PIPE_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
 
 
 def serve(connection: Connection) -> None:
-    """Answer jobs until the pipe closes. The first message is the stream, resources and threads."""
-    stream, resources, threads = connection.recv()
-    tools = Tools(resources, threads=threads)
+    """Answer jobs until the pipe closes. The first message is the stream and the resources.
+
+    Errors but those of a file, or of the disk, are bugs and end the process.
+    """
+    stream, resources = connection.recv()
+    tools = Tools(resources)
     connection.send(Ready())
     while True:
-        _work(connection, stream, tools, connection.recv())
-
-
-def _work(connection: Connection, stream: StreamSettings, tools: Tools, job: Job) -> None:
-    """Send the clips of one job and how it ended. Any other error is a bug and ends the process."""
-    try:
-        video = VideoFile.of(job.record)
-        for message in messages_of(stream, video, job.task, tools):
-            connection.send(message)
-    except _PIPE_GONE:
-        raise
-    except KinemaError as error:
-        connection.send(Finished(error=str(error)))
-    except OSError as error:
-        connection.send(Finished(error=f"{type(error).__name__}: {error}", fatal=True))
+        job: Job = connection.recv()
+        try:
+            for message in messages_of(stream, VideoFile.of(job.record), job.task, tools):
+                connection.send(message)
+        except _PIPE_GONE:
+            raise
+        except KinemaError as error:
+            connection.send(Finished(error=str(error)))
+        except OSError as error:
+            connection.send(Finished(error=f"{type(error).__name__}: {error}", fatal=True))
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ class SequenceWriter:
         self.path, self.dim = path, dim
         path.parent.mkdir(parents=True, exist_ok=True)
         self.temporary = temporary_name(path)
-        self._file: IO[bytes] | None = open(self.temporary, "wb")  # noqa: SIM115
+        self._file: IO[bytes] = open(self.temporary, "wb")  # noqa: SIM115
         self._file.write(b"\0" * (8 + HEADER_BYTES))
         self._pts = array("d")
 
@@ -50,14 +50,12 @@ class SequenceWriter:
         """Add steps: `features` float32 [n, dim] and one time each."""
         if features.shape != (len(pts_seconds), self.dim) or features.dtype != np.float32:
             raise ValueError(f"expected float32 [{len(pts_seconds)}, {self.dim}], got {features.shape}")
-        if self._file is None:
-            raise ValueError("the sequence is already finished")
         self._file.write(np.ascontiguousarray(features).data)
         self._pts.extend(pts_seconds)
 
     def commit(self) -> None:
         """Write times and header, flush to disk and rename into place."""
-        if self._file is None:
+        if self._file.closed:
             raise ValueError("the sequence is already finished")
         self._file.write(self._pts.tobytes())
         self._file.seek(0)
@@ -67,15 +65,12 @@ class SequenceWriter:
         os.fsync(self._file.fileno())
         self._file.close()
         os.replace(self.temporary, self.path)
-        self._file = None
 
     def discard(self) -> None:
         """Drop what was written; nothing remains on disk."""
-        if self._file is not None:
-            with suppress(OSError):  # what the buffer still holds need not fit on the disk
-                self._file.close()
-            self._file = None
-            self.temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what the buffer still holds need not fit on the disk
+            self._file.close()
+        self.temporary.unlink(missing_ok=True)
 
 
 def safetensors_header(metadata: dict[str, str], **tensors: tuple[str, list[int]]) -> bytes:
@@ -91,7 +86,11 @@ def safetensors_header(metadata: dict[str, str], **tensors: tuple[str, list[int]
 def read_sequence(path: Path) -> FeatureSequence:
     """Read one file whole. Raises `WorkError` where it is damaged or of another version."""
     with _opened(path) as file:
-        _check_version(path, file.metadata() or {})
+        metadata = file.metadata() or {}
+        if metadata.get("magic") != MAGIC:
+            raise WorkError(f"{path} is not a Kinema feature file; point --features at another folder")
+        if (version := metadata.get("version")) != str(FORMAT_VERSION):
+            raise WorkError(f"{path} has format version {version}; update Kinema or extract again")
         data, pts = file.get_tensor("data"), file.get_tensor("pts_seconds")
     return FeatureSequence(data, pts, present=len(data) > 0)
 
@@ -112,12 +111,3 @@ def _opened(path: Path) -> Iterator[Any]:
         raise WorkError(
             f"feature file {path} cannot be read ({error}); delete it and extract again"
         ) from None
-
-
-def _check_version(path: Path, metadata: dict[str, str]) -> None:
-    if metadata.get("magic") != MAGIC:
-        raise WorkError(f"{path} is not a Kinema feature file; point --features at another folder")
-    if metadata.get("version") != str(FORMAT_VERSION):
-        raise WorkError(
-            f"{path} has format version {metadata.get('version')}; update Kinema or extract again"
-        )

@@ -8,8 +8,6 @@ Files appear whole or not at all, so any number of processes may fill one store,
 killed at any moment. What a file holds depends on the video and the settings alone.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import os
@@ -25,8 +23,7 @@ import psutil
 from ..atomic import atomic_open, host_name, temporary_name, write_text
 from ..errors import UsageError, WorkError
 from ..keys import fingerprint
-from ..types import FeatureSequence
-from .sequence_file import SequenceWriter, read_sequence
+from .sequence_file import SequenceWriter
 
 Row = tuple[str, str, str, str]
 QUARANTINE_FIELDS = ("path", "part", "stream", "reason")
@@ -36,18 +33,13 @@ _TEMPORARY = re.compile(r"\..+\.([^.]+)\.(\d+)\.tmp", re.DOTALL)
 
 def default_features() -> Path:
     """Where features go unless told otherwise: `KINEMA_FEATURES`, else the user's cache folder."""
-    chosen = os.environ.get("KINEMA_FEATURES")
-    if chosen:
+    if chosen := os.environ.get("KINEMA_FEATURES"):
         return Path(chosen)
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "kinema" / "features"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "kinema", "features")
 
 
 class FeatureStore:
-    """A folder of feature sequences. Creating the object creates the folder.
-
-    Raises `UsageError` where the folder cannot be written to.
-    """
+    """A folder of feature sequences, made if absent. Raises `UsageError` where it cannot be written to."""
 
     def __init__(self, root: str | Path):
         self.root = Path(root)
@@ -62,7 +54,7 @@ class FeatureStore:
             ) from None
         self._sweep()
 
-    def shelf(self, stream: str, settings: Mapping[str, Any]) -> Shelf:
+    def shelf(self, stream: str, settings: Mapping[str, Any]) -> "Shelf":
         """The part of the store for one stream with exactly these settings."""
         return Shelf(self.root, stream, settings)
 
@@ -103,7 +95,7 @@ class FeatureStore:
                 # What another process sweeps at the same time, or another user owns, is not ours to mind.
                 with suppress(OSError):
                     if _abandoned(path):
-                        path.unlink()
+                        path.unlink(missing_ok=True)
 
 
 def _abandoned(path: Path) -> bool:
@@ -134,7 +126,14 @@ class Shelf:
         self.fingerprint = fingerprint(settings)
         self.stream = stream
         self.folder = root / f"{stream}-{self.fingerprint[:16]}"
-        self._describe(settings)
+        note = self.folder / "stream.json"
+        if note.exists():
+            return
+        text = json.dumps({"fingerprint": self.fingerprint, **settings}, indent=2, sort_keys=True)
+        try:
+            write_text(note, text + "\n")
+        except OSError as error:
+            raise _cannot_write(note, error) from None
 
     def path(self, key: str) -> Path:
         """Where the sequence of this key is, or will be."""
@@ -146,17 +145,3 @@ class Shelf:
     def writer(self, key: str, dim: int) -> SequenceWriter:
         """A writer whose `commit` puts the sequence into the store."""
         return SequenceWriter(self.path(key), dim)
-
-    def read(self, key: str) -> FeatureSequence:
-        """The sequence of this key. Raises `WorkError` where the file is damaged."""
-        return read_sequence(self.path(key))
-
-    def _describe(self, settings: Mapping[str, Any]) -> None:
-        path = self.folder / "stream.json"
-        if path.exists():
-            return
-        text = json.dumps({"fingerprint": self.fingerprint, **settings}, indent=2, sort_keys=True)
-        try:
-            write_text(path, text + "\n")
-        except OSError as error:
-            raise _cannot_write(path, error) from None

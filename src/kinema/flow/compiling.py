@@ -1,6 +1,7 @@
 """How numba compiles this package's kernels: without the GIL, vectorised, cached where that is possible."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from numba import njit
@@ -23,18 +24,13 @@ class NoAlias(Compiler):
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": True}
 
 
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(function: Callable[..., Any], **extra: Any) -> Callable[..., Any]:
     """`numba.njit` whose cache is used where there is a writable place for it (`NUMBA_CACHE_DIR`)."""
-    return _njit(function, {})
-
-
-def compiled_row(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same for the innermost loops: no two array arguments may overlap in what is written."""
-    return _njit(function, {"pipeline_class": NoAlias})
-
-
-def _njit(function: Callable[..., Any], extra: dict[str, Any]) -> Callable[..., Any]:
     try:
         return njit(cache=True, **OPTIONS, **extra)(function)
     except RuntimeError:  # no writable place for the cache: compile in every process
         return njit(**OPTIONS, **extra)(function)
+
+
+# For the innermost loops: no two array arguments may overlap in what is written.
+compiled_row = partial(compiled, pipeline_class=NoAlias)

@@ -1,22 +1,30 @@
-"""A learned flow method, loaded: frames in, network on pairs, fields out."""
+"""The learned flow methods, loaded: frames in, network on pairs, fields out.
+
+RAFT (Teed and Deng 2020, arXiv:2003.12039), small and large, is torchvision's; FlowNet 2.0 (Ilg et al. 2017,
+arXiv:1612.01925) comes through ptlflow, an extra because of its pins.
+"""
 
 import argparse
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ..backbones.device import torch_device
+from ..errors import UsageError
 from ..weights.find import find_weights
 from ..weights.read import fill, read_state
-from .networks import NETWORKS
+from .methods import NETWORKS
 from .pairs import Compute
 
 BATCH = 4
+# RAFT's correlation pyramid needs 16 positions at an eighth of the resolution.
+_MULTIPLE, _LEAST = 8, 128
 
 
 def load_network(
@@ -35,10 +43,10 @@ def load_network(
     Raises `UsageError` where a package is missing, `WeightsError` for an absent or unfitting file.
     """
     network = NETWORKS[name]
-    module = import_module(f".{network.module}", __package__)
+    build, pair_fields = _FAMILIES[network.family]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        net = module.build(name)
+        net = build(name)
     if weights != "none":
         path, _ = find_weights(name, (network.weights,), folder, download=download)
         # FlowNet 2.0's published file carries its training arguments beside its values.
@@ -46,8 +54,9 @@ def load_network(
             fill(net, read_state(path), f"{name} from {path}")
     chosen = torch_device(device)
     net = net.to(chosen).eval()
-    given = {**network.parameters, **parameters}
-    return partial(network_fields, partial(module.pair_fields, net, **given), device=chosen)
+    return partial(
+        network_fields, partial(pair_fields, net, **{**network.parameters, **parameters}), device=chosen
+    )
 
 
 def network_fields(
@@ -64,3 +73,49 @@ def network_fields(
 def _image(frame: np.ndarray) -> Tensor:
     image = torch.from_numpy(np.ascontiguousarray(frame)).float()
     return image.expand(3, -1, -1) if image.ndim == 2 else image.permute(2, 0, 1)
+
+
+def _raft(name: str) -> nn.Module:
+    from torchvision.models import optical_flow
+
+    return getattr(optical_flow, name)(weights=None)
+
+
+def _raft_fields(net: Any, first: Tensor, second: Tensor, *, updates: int) -> Tensor:
+    first, cut = padded(first / 127.5 - 1)
+    second, _ = padded(second / 127.5 - 1)
+    return net(first, second, num_flow_updates=updates)[-1][..., cut[0], cut[1]]
+
+
+def padded(images: Tensor) -> tuple[Tensor, tuple[slice, slice]]:
+    """Images [N, 3, H, W] with edges repeated to at least 128 pixels and a multiple of 8 a side, evenly on
+    both sides, and the slices that cut the original out again."""
+    height, width = images.shape[-2:]
+    down, right = (max(-(-size // _MULTIPLE) * _MULTIPLE, _LEAST) - size for size in (height, width))
+    top, left = down // 2, right // 2
+    grown = F.pad(images, (left, right - left, top, down - top), mode="replicate")
+    return grown, (slice(top, top + height), slice(left, left + width))
+
+
+def _flownet2(name: str) -> nn.Module:
+    try:
+        import ptlflow
+    except ImportError:
+        raise UsageError(
+            f"method {name} needs ptlflow, which is not installed; run: pip install 'kinema[flownet2]'"
+        ) from None
+    return ptlflow.get_model(name)
+
+
+def _flownet2_fields(net: Any, first: Tensor, second: Tensor) -> Tensor:
+    # ptlflow takes pairs [N, 2, 3, H, W] in 0..1, blue first, and resizes them to multiples of 64.
+    images = torch.stack([first, second], dim=1).flip(2) / 255
+    return net({"images": images})["flows"][:, 0]
+
+
+# What builds a network of random values, and its fields [N, 2, H, W] in pixels of two batches of images,
+# RGB float32 [N, 3, H, W] in 0..255.
+_FAMILIES: dict[str, tuple[Callable[[str], nn.Module], Callable[..., Tensor]]] = {
+    "raft": (_raft, _raft_fields),
+    "flownet2": (_flownet2, _flownet2_fields),
+}

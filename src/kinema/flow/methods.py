@@ -4,9 +4,9 @@ Another package's method is a module behind an entry point of the group `kinema.
 (the pairs of frames at once) and build(device, threads), which gives a `kinema.flow.pairs.Compute`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -17,9 +17,42 @@ import numpy as np
 from ..errors import UsageError
 from ..plugins import load_plugin, plugin_names
 from ..resources import has_cuda
-from .networks import NETWORKS
+from ..weights.files import WeightFile, torchvision_file
 from .pairs import BatchedPairs, Pairs
-from .tvl1_options import Tvl1Options, luma
+from .tvl1_options import Tvl1Options
+
+_RAFT = "BSD-3-Clause; trained on FlyingChairs, FlyingThings3D and others"
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A learned method: its published file, its family (see `learned`), its parameters and their defaults."""
+
+    weights: WeightFile
+    family: str
+    parameters: Mapping[str, int] = field(default_factory=dict)
+
+
+NETWORKS = {
+    "raft_small": Network(
+        torchvision_file("raft_small_C_T_V2-01064c6d.pth", licence=_RAFT), "raft", {"updates": 12}
+    ),
+    "raft_large": Network(
+        torchvision_file(
+            "raft_large_C_T_SKHT_V2-ff5fadd5.pth", "raft_large_C_T_V2-1bb1363a.pth", licence=_RAFT
+        ),
+        "raft",
+        {"updates": 12},
+    ),
+    "flownet2": Network(
+        WeightFile(
+            files=("flownet2-things-d63b53a7.ckpt",),
+            url="https://github.com/hmorimitsu/ptlflow/releases/download/weights1/flownet2-things-d63b53a7.ckpt",
+            licence="research only; trained on FlyingChairs and FlyingThings3D by the authors of FlowNet 2.0",
+        ),
+        "flownet2",
+    ),
+}
 
 OWN = ("tvl1", *NETWORKS)
 METHODS = (*OWN, *plugin_names("flow"))
@@ -81,7 +114,7 @@ def describe_method(name: str, *, weights: str = "published", **parameters: Any)
         return {"method": name, "version": load_plugin("flow", name).VERSION}
     described = {"method": name, "version": _VERSION[name]}
     if name == "tvl1":
-        return {**described, **Tvl1Options(**parameters).describe()}
+        return {**described, **asdict(Tvl1Options(**parameters))}
     network = NETWORKS[name]
     chosen = "none" if weights == "none" else network.weights.files[0]
     return {**described, "weights": chosen, **network.parameters, **parameters}
@@ -95,7 +128,7 @@ def _check(name: str, parameters: dict[str, Any]) -> None:
     if name not in OWN:
         allowed: dict[str, Any] = {}
     else:
-        allowed = Tvl1Options().describe() if name == "tvl1" else {**NETWORKS[name].parameters, "seed": 0}
+        allowed = asdict(Tvl1Options()) if name == "tvl1" else {**NETWORKS[name].parameters, "seed": 0}
     if unknown := parameters.keys() - allowed.keys():
         title = "TV-L1" if name == "tvl1" else name
         raise UsageError(f"{title} has no parameter '{min(unknown)}'; choose among: {', '.join(allowed)}")
@@ -120,10 +153,5 @@ def _tvl1(options: Tvl1Options, device: str, threads: int) -> Callable[[], Pairs
     from ..backbones.device import torch_device
     from .tvl1_torch import BATCH, tvl1_torch
 
-    chosen = torch_device(device)
-
-    def compute(frames: list[np.ndarray]) -> np.ndarray:
-        grey = np.stack([luma(frame) for frame in frames])
-        return tvl1_torch(grey, options, device=chosen).cpu().numpy()
-
+    compute = partial(tvl1_torch, options=options, device=torch_device(device))
     return partial(BatchedPairs, "tvl1", compute, BATCH)

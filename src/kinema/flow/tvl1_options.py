@@ -1,6 +1,6 @@
 """The parameters of TV-L1 optical flow, shared by its implementations. Imports neither numba nor torch."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -31,20 +31,16 @@ class Tvl1Options:
     median_filtering: int = 5
 
     def __post_init__(self) -> None:
-        for name in ("tau", "lambda_", "theta"):
-            if not getattr(self, name) > 0:
-                raise UsageError(f"TV-L1 {name}={getattr(self, name)} makes no sense; give a number above 0")
-        for name in ("nscales", "warps", "inner_iterations", "outer_iterations"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"TV-L1 {name}={getattr(self, name)} makes no sense; give 1 or more")
-        if not 0 < self.scale_step < 1:
-            raise UsageError(f"TV-L1 scale_step={self.scale_step} makes no sense; give one between 0 and 1")
-        if self.epsilon < 0:
-            raise UsageError(f"TV-L1 epsilon={self.epsilon} makes no sense; give 0 or more")
-        if self.median_filtering not in (1, 3, 5):
-            raise UsageError(
-                f"TV-L1 median_filtering={self.median_filtering} is not offered; give 1 (off), 3 or 5"
-            )
+        for fits, cure, *names in (
+            (lambda v: v > 0, "a number above 0", "tau", "lambda_", "theta"),
+            (lambda v: v >= 1, "1 or more", "nscales", "warps", "inner_iterations", "outer_iterations"),
+            (lambda v: 0 < v < 1, "one between 0 and 1", "scale_step"),
+            (lambda v: v >= 0, "0 or more", "epsilon"),
+            (lambda v: v in (1, 3, 5), "1 (off), 3 or 5", "median_filtering"),
+        ):
+            for name in names:
+                if not fits(getattr(self, name)):
+                    raise UsageError(f"TV-L1 {name}={getattr(self, name)} makes no sense; give {cure}")
 
     def sizes(self, height: int, width: int) -> list[tuple[int, int]]:
         """(height, width) of the pyramid's levels, finest first; levels under 16 pixels are left out."""
@@ -55,22 +51,6 @@ class Tvl1Options:
                 break
             sizes.append((height, width))
         return sizes
-
-    def describe(self) -> dict[str, float | int]:
-        """Every parameter by name, for fingerprints."""
-        return asdict(self)
-
-
-def check_frames(frames: np.ndarray) -> np.ndarray:
-    """Frames as uint8 [T, H, W]; RGB is made grey. Raises `UsageError` for any other shape or dtype."""
-    frames = np.asarray(frames)
-    if frames.dtype != np.uint8:
-        raise UsageError(f"optical flow takes uint8 frames, got {frames.dtype}; convert them to 0..255 first")
-    if frames.ndim == 4 and frames.shape[-1] == 3:
-        return np.stack([grey(frame) for frame in frames]) if len(frames) else frames[..., 0]
-    if frames.ndim != 3:
-        raise UsageError(f"optical flow takes frames [T, H, W] or [T, H, W, 3], got {list(frames.shape)}")
-    return frames
 
 
 def luma(frame: np.ndarray) -> np.ndarray:

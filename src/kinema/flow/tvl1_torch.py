@@ -3,16 +3,15 @@
 The same algorithm as `tvl1_numba`, which is the faster one on processors.
 """
 
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..errors import UsageError
-from .tvl1_options import Tvl1Options, check_frames
+from .tvl1_options import Tvl1Options, luma
 
 BATCH = 16
 # Asking the device whether all pairs are done costs a wait; in between, done pairs merely stand still.
@@ -20,34 +19,16 @@ _ASK_EVERY = 5
 _EPSILON = 1.1920929e-07
 
 
-def tvl1_torch(
-    frames: Tensor | np.ndarray,
-    options: Tvl1Options | None = None,
-    *,
-    device: str | torch.device | None = None,
-    batch: int = BATCH,
-    **changes: Any,
-) -> Tensor:
-    """Displacement between consecutive frames, by TV-L1, computed on `device` (default: where `frames` are).
+def tvl1_torch(frames: Sequence[np.ndarray], options: Tvl1Options, device: torch.device | str) -> np.ndarray:
+    """Frames uint8 [H, W] or RGB [H, W, 3], n + 1 of them -> fields float32 [n, 2, H, W] in pixels.
 
-    frames: uint8 [T, H, W] (grey) or [T, H, W, 3] (RGB). Returns float32 [T - 1, 2, H, W] in pixels on that
-    device, as `kinema.flow.tvl1` does. batch: pairs at once; a pair takes about 200 bytes a pixel.
-    options and changes: see `Tvl1Options`. Raises `UsageError`.
+    All pairs are computed at once, at about 200 bytes a pixel of each.
     """
-    options = replace(options or Tvl1Options(), **changes)
-    if isinstance(frames, Tensor):
-        device = device or frames.device
-        frames = frames.cpu().numpy()
-    grey = torch.from_numpy(np.ascontiguousarray(check_frames(frames)))
-    if len(grey) == 0:
-        raise UsageError("optical flow needs frames, got none; give at least one")
-    images = grey.to(device or "cpu").float()
-    firsts, seconds = images[:-1].split(batch), images[1:].split(batch)
-    fields = [_fields_of_pairs(a, b, options) for a, b in zip(firsts, seconds, strict=True) if len(a)]
-    return torch.cat(fields) if fields else images.new_empty((0, 2, *images.shape[1:]))
+    images = torch.from_numpy(np.stack([luma(frame) for frame in frames])).to(device).float()
+    return _pair_fields(images[:-1], images[1:], options).cpu().numpy()
 
 
-def _fields_of_pairs(first: Tensor, second: Tensor, options: Tvl1Options) -> Tensor:
+def _pair_fields(first: Tensor, second: Tensor, options: Tvl1Options) -> Tensor:
     """Images float32 [B, H, W], 0..255 -> fields [B, 2, H, W], coarse to fine."""
     sizes = options.sizes(*first.shape[1:])
     pyramid = [torch.stack([first, second], dim=1)]

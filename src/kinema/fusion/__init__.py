@@ -1,13 +1,11 @@
-"""Fusions: the streams' embeddings -> one. A kind is one file of settings, and one line here."""
+"""Fusions: the streams' embeddings -> one. A kind is a class of settings, named in this union."""
 
 from typing import Annotated
 
 from pydantic import Field
 
-from .average import Average
-from .concat import Concat
-from .concat_svm import ConcatSvm
-from .weighted_average import WeightedAverage
+from .average import Average, WeightedAverage
+from .concat import Concat, ConcatSvm
 
 Fusion = Annotated[WeightedAverage | Average | Concat | ConcatSvm, Field(discriminator="kind")]
 

@@ -1,7 +1,9 @@
-"""Embeddings side by side, ahead of one head."""
+"""Embeddings side by side, ahead of one head, or of a linear SVM (the three-stream paper's fusion model)."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
 
 from .settings import FusionSettings
 
@@ -15,3 +17,19 @@ class Concat(FusionSettings):
         from .concat_net import ConcatNet
 
         return ConcatNet(sizes)
+
+
+class ConcatSvm(FusionSettings):
+    """An SVM on the embeddings of separately trained streams; what is built is the SVM's input.
+
+    `svm_l2` weighs the SVM's penalty, see `kinema.model.svm`.
+    """
+
+    kind: Literal["concat_svm"] = "concat_svm"
+    stages: ClassVar[Literal["joint", "separate"]] = "separate"
+    svm_l2: Annotated[float, Field(gt=0)] = 1.0e-2
+
+    def build(self, sizes: Sequence[int]) -> Any:
+        from .concat_net import ConcatNet
+
+        return ConcatNet(sizes, presence=True)

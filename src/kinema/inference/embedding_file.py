@@ -6,14 +6,12 @@ that it is ours, in which version, repeats the fingerprint and names the run's f
 cannot be compared, so one file holds one fingerprint.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -65,8 +63,15 @@ class EmbeddingWriter:
         if len(self._rows) == len(self._vectors):
             self._flush()
 
-    def close(self) -> None:
-        """Write what is left and put the file in its place."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is not None:
+            with suppress(OSError):  # the disk may be full: the reason to give up
+                self._writer.close()
+            self._partial.unlink(missing_ok=True)
+            return
         self._flush()
         try:
             self._writer.close()
@@ -74,36 +79,15 @@ class EmbeddingWriter:
         except OSError as error:
             raise self._failed(error) from None
 
-    def discard(self) -> None:
-        """Give up: leave no file behind."""
-        with suppress(OSError):  # the disk may be full: the reason to give up
-            self._writer.close()
-        self._partial.unlink(missing_ok=True)
-
-    def __enter__(self) -> EmbeddingWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is not None:
-            self.discard()
-        else:
-            self.close()
-
     def _flush(self) -> None:
         if not self._rows:
             return
+        columns: dict[str, Any] = {name: [row[name] for row in self._rows] for name in self._rows[0]}
         vectors = pa.array(self._vectors[: len(self._rows)].reshape(-1))
-        columns = {name: [row[name] for row in self._rows] for name in ("path", "label", "group", "presence")}
-        arrays = {
-            **columns,
-            "vector": pa.FixedSizeListArray.from_arrays(vectors, self.dim),
-            "fingerprint": [self.fingerprint] * len(self._rows),
-        }
-        ordered = [pa.array(arrays[field.name], field.type) for field in self._schema]
+        columns["vector"] = pa.FixedSizeListArray.from_arrays(vectors, self.dim)
+        columns["fingerprint"] = [self.fingerprint] * len(self._rows)
         try:
-            self._writer.write_table(pa.Table.from_arrays(ordered, schema=self._schema))
+            self._writer.write_table(pa.Table.from_pydict(columns, self._schema))
         except OSError as error:
             raise self._failed(error) from None
         self._rows = []

@@ -7,34 +7,63 @@ A ladder that can be entered at any rung, each built on the one before:
     run.predict("clip.mp4")                 a file -> frames -> features -> class scores
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
-from ..errors import UsageError
+from ..errors import MediaError, UsageError
+from ..evaluation.score import score_batch
 from ..extraction.engine import Done, SequenceBuffer, sequences
 from ..extraction.loaded import TRAINED, LoadedStream, load_streams
 from ..keys import fingerprint
 from ..media.video import Video, VideoFile
+from ..model.batch import SequenceBatch, pad
 from ..model.build import build_recognizer
+from ..model.recognizer import Recognizer
 from ..recipe import changed
 from ..resources import Resources
 from ..run import RunConfig, check_backbones, load_run, weight_hints
 from ..types import FeatureSequence, Prediction, VideoRecord
 from ..weights.hub import look_in
 from ..weights.read import state_digest
-from .sequences import SequencePredictor
-from .windows import Window, check_timeline, window_messages, windows_of
+from .windows import Window, window_messages, windows_of
+
+# A path, a record (a part of a file), or any other supplier of frames and sound.
+Source = str | Path | VideoRecord | Video
+
+
+@dataclass(frozen=True, slots=True)
+class SequencePredictor:
+    """A trained recogniser with the names of its classes, in the order of the scores. Needs no backbone."""
+
+    labels: tuple[str, ...]
+    model: Recognizer
+
+    def predict(self, features: Mapping[str, FeatureSequence], path: Path = Path()) -> Prediction:
+        """Class scores from the feature sequence of every stream; `path` is where they come from."""
+        return Prediction(path, self.labels, score_batch(self.model, _batch(features))[0])
+
+    def embed(self, features: Mapping[str, FeatureSequence]) -> np.ndarray:
+        """The embedding float32 [E] of feature sequences."""
+        return self.embed_batch(_batch(features))[0]
+
+    def embed_batch(self, batch: Mapping[str, SequenceBatch]) -> np.ndarray:
+        """Embeddings float32 [B, E] of a batch of feature sequences."""
+        with torch.inference_mode():
+            return self.model.embed(batch).float().cpu().numpy()
+
+
+def _batch(features: Mapping[str, FeatureSequence]) -> dict[str, SequenceBatch]:
+    return {name: pad([sequence]) for name, sequence in features.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedRun:
-    """A trained recogniser with its streams. A `video` is a path, a record (a part of a file), or any
-    `kinema.media.video.Video`."""
+    """A trained recogniser with its streams."""
 
     folder: Path
     config: RunConfig
@@ -52,25 +81,28 @@ class LoadedRun:
         streams = {name: stream.settings() for name, stream in self.streams.items()}
         return fingerprint({"streams": streams, "recognizer": state_digest(self.sequences.model.tensors())})
 
-    def features(self, video: str | Path | VideoRecord | Video) -> dict[str, FeatureSequence]:
+    def features(self, video: Source) -> dict[str, FeatureSequence]:
         """The feature sequences of one video, as extraction stores them. Raises `MediaError`."""
         supplier = _video(video)
         return {name: stream.features(supplier) for name, stream in self.streams.items()}
 
-    def predict(self, video: str | Path | VideoRecord | Video) -> Prediction:
+    def predict(self, video: Source) -> Prediction:
         """Class scores of one video. Raises `MediaError` where it cannot be read."""
         return self.sequences.predict(self.features(video), _path(video))
 
-    def embed(self, video: str | Path | VideoRecord | Video) -> np.ndarray:
+    def embed(self, video: Source) -> np.ndarray:
         """The video embedding, float32 [E]."""
         return self.sequences.embed(self.features(video))
 
     def windows(
-        self, video: str | Path | VideoRecord | Video, window_seconds: float, stride_seconds: float
+        self, video: Source, window_seconds: float, stride_seconds: float
     ) -> Iterator[tuple[Window, dict[str, FeatureSequence]]]:
         """The features of sliding windows, in order: those that the same stretches would have as files."""
         supplier = _video(video)
-        windows = windows_of(check_timeline(supplier), window_seconds, stride_seconds)
+        times = supplier.times()
+        if times is None:
+            raise MediaError(f"{supplier.name}: windows need a file, or frames that can be read twice")
+        windows = windows_of(times, window_seconds, stride_seconds)
         of_streams = [
             _in_order(
                 sequences(
@@ -86,7 +118,7 @@ class LoadedRun:
 
     def timeline(
         self,
-        video: str | Path | VideoRecord | Video,
+        video: Source,
         *,
         window_seconds: float = 2.0,
         stride_seconds: float = 1.0,
@@ -114,25 +146,22 @@ def load(run: str | Path, resources: Resources | None = None) -> LoadedRun:
     streams = load_streams(recipe.streams, resources, weight_hints(config))
     for name in trained:
         for i, backbone in enumerate(streams[name].backbones):
-            _fill(backbone.module, state, f"backbone-{name}-{i}", run)
+            _fill(backbone.module.load_state_dict, state, f"backbone-{name}-{i}", run)
         streams[name] = streams[name].with_backbones([b.module for b in streams[name].backbones])
     check_backbones(config, {name: [b.digest for b in s.backbones] for name, s in streams.items()})
     model = build_recognizer(config.recipe, {n: s.dim for n, s in streams.items()}, len(config.labels))
-    try:
-        model.load_tensors(_part(state, "recognizer"))
-    except ValueError:
-        raise _unfit(run, "recognizer") from None
+    _fill(model.load_tensors, state, "recognizer", run)
     model.eval().requires_grad_(False)
     return LoadedRun(Path(run), config, streams, SequencePredictor(config.labels, model))
 
 
-def _video(video: str | Path | VideoRecord | Video) -> Video:
+def _video(video: Source) -> Video:
     if isinstance(video, VideoRecord):
         return VideoFile.of(video)
     return VideoFile(Path(video).absolute()) if isinstance(video, str | Path) else video
 
 
-def _path(video: str | Path | VideoRecord | Video) -> Path:
+def _path(video: Source) -> Path:
     if isinstance(video, VideoRecord):
         return video.path
     return Path(video).absolute() if isinstance(video, str | Path) else Path(video.name)
@@ -159,16 +188,15 @@ def _check_weights(run: str | Path, config: RunConfig, resources: Resources) -> 
         )
 
 
-def _fill(module: nn.Module, state: Mapping[str, torch.Tensor], prefix: str, run: str | Path) -> None:
+def _fill(
+    load: Callable[[dict[str, torch.Tensor]], Any],
+    state: Mapping[str, torch.Tensor],
+    part: str,
+    run: str | Path,
+) -> None:
     try:
-        module.load_state_dict(_part(state, prefix))
-    except RuntimeError:
-        raise _unfit(run, prefix) from None
-
-
-def _part(state: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    return {k.removeprefix(f"{prefix}."): v for k, v in state.items() if k.startswith(f"{prefix}.")}
-
-
-def _unfit(run: str | Path, part: str) -> UsageError:
-    return UsageError(f"{run}/model.safetensors does not fit the run's config.yaml ({part}); train it again")
+        load({k.removeprefix(f"{part}."): v for k, v in state.items() if k.startswith(f"{part}.")})
+    except (RuntimeError, ValueError):
+        raise UsageError(
+            f"{run}/model.safetensors does not fit the run's config.yaml ({part}); train it again"
+        ) from None

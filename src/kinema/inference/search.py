@@ -1,6 +1,7 @@
 """The embeddings of a file that are most like one vector, by cosine similarity, read as a stream."""
 
 from dataclasses import dataclass
+from heapq import nlargest
 from pathlib import Path
 
 import numpy as np
@@ -30,20 +31,17 @@ def search(
     stored = open_embeddings(file)
     _check(stored.dim, stored.fingerprint, file, vector, top, fingerprint)
     unit = _unit(vector[None].astype(np.float64))[0]
-    best: list[tuple[float, str, str | None]] = []
-    for batch in read_embeddings(file):
-        scores = _unit(batch.vectors.astype(np.float64)) @ unit
-        rows = _highest(scores, top)
-        best += [(float(scores[row]), batch.paths[row], batch.labels[row]) for row in rows]
-        best = sorted(best, key=lambda found: -found[0])[:top]  # stable: earlier rows stay in front
-    return [Hit(path, label, min(max(score, -1.0), 1.0)) for score, path, label in best]
+    rows = (
+        row
+        for batch in read_embeddings(file)
+        for row in zip(batch.paths, batch.labels, _cosines(batch.vectors, unit), strict=True)
+    )
+    best = nlargest(top, rows, key=lambda row: row[2])  # stable: earlier rows stay in front
+    return [Hit(path, label, min(max(score, -1.0), 1.0)) for path, label, score in best]
 
 
-def _highest(scores: np.ndarray, top: int) -> np.ndarray:
-    """Rows of the `top` highest scores and of those equal to the last of them, in the order of rows."""
-    if len(scores) <= top:
-        return np.arange(len(scores))
-    return np.flatnonzero(scores >= np.partition(scores, -top)[-top])
+def _cosines(vectors: np.ndarray, unit: np.ndarray) -> list[float]:
+    return (_unit(vectors.astype(np.float64)) @ unit).tolist()
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

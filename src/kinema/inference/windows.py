@@ -8,20 +8,17 @@ memory depends on how many windows overlap, not on the video's length.
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import MediaError, UsageError
+from ..errors import UsageError
 from ..extraction.messages import Finished, Message
+from ..media.reader import SLACK_SECONDS
 from ..media.video import Video
 from ..streams import AudioStream, Maker, StreamSettings, Task, Tools
 from ..streams.audio import AudioMaker
-from ..streams.base import FrameMaker
-
-# Containers round stamps (Matroska to milliseconds), so a bound in seconds is not taken to the digit.
-SLACK_SECONDS = 5e-4
+from ..streams.frames import FrameMaker
 
 
 class Window(NamedTuple):
@@ -57,8 +54,8 @@ def window_messages(
 
     Raises `MediaError` where the video is damaged.
     """
-    run = _SoundRun(stream, windows, tools) if isinstance(stream, AudioStream) else None
-    yield from (run or _FrameRun(stream, windows, tools, video)).messages(video)
+    run = (_SoundRun if isinstance(stream, AudioStream) else _FrameRun)(stream, windows, tools)
+    yield from run.messages(video)
     video.check()
 
 
@@ -69,34 +66,36 @@ class _Run:
         self.stream, self.tools = stream, tools
         self.todo = deque(enumerate(windows))
         self.open: deque[tuple[int, Window, Maker, int]] = deque()
+        self.closed: list[tuple[int, Maker]] = []
 
     def _start(self, position: int, times: np.ndarray | None) -> None:
         """Open the next window, whose first item has this number."""
         number, window = self.todo.popleft()
         self.open.append((number, window, self.stream.open(Task(), self.tools, times), position))
 
-    def _close(self) -> Iterator[tuple[int, Message]]:
-        """Close the oldest window at once; its last clips come as they are asked for."""
+    def _close(self) -> None:
+        """Close the oldest window; its last clips come when they are asked for."""
         number, _, maker, _ = self.open.popleft()
-        return _last_of(number, maker)
+        self.closed.append((number, maker))
 
-    def _close_all(self) -> Iterator[tuple[int, Message]]:
+    def _said(self) -> Iterator[tuple[int, Message]]:
+        """The last clips, and the ends, of the windows that were closed."""
+        closed, self.closed = self.closed, []
+        for number, maker in closed:
+            yield from ((number, clip) for clip in maker.finish())
+            yield number, Finished(tuple(maker.notes))
+
+    def _rest(self) -> Iterator[tuple[int, Message]]:
         while self.open:
-            yield from self._close()
-
-
-def _last_of(number: int, maker: Maker) -> Iterator[tuple[int, Message]]:
-    yield from ((number, clip) for clip in maker.finish())
-    yield number, Finished(tuple(maker.notes))
+            self._close()
+        yield from self._said()
 
 
 class _FrameRun(_Run):
-    def __init__(self, stream: StreamSettings, windows: list[Window], tools: Tools, video: Video):
-        super().__init__(stream, windows, tools)
-        self.times = video.times()
-        self.ended: list[Iterator[tuple[int, Message]]] = []
+    times: np.ndarray | None = None
 
     def messages(self, video: Video) -> Iterator[tuple[int, Message]]:
+        self.times = video.times() if self.stream.needs_times else None
         for frame in video.frames(self._wants):
             yield from self._said()
             for number, window, maker, first in self.open:
@@ -104,14 +103,13 @@ class _FrameRun(_Run):
                 if not maker.done and isinstance(maker, FrameMaker) and maker.wants(index, seconds):
                     item = replace(frame, index=index, pts_seconds=seconds)
                     yield from ((number, clip) for clip in maker.push(item))
-        yield from self._said()
-        yield from self._close_all()
+        yield from self._rest()
 
     def _wants(self, index: int, pts_seconds: float) -> bool:
         """Open and close windows as time goes on; asked for every frame, in order."""
         now = pts_seconds + SLACK_SECONDS
         while self.open and self.open[0][1].end <= now:
-            self.ended.append(self._close())
+            self._close()
         while self.todo and self.todo[0][1].start <= now:
             self._start(index, self._times_in(self.todo[0][1]))
         return any(
@@ -122,15 +120,11 @@ class _FrameRun(_Run):
         )
 
     def _times_in(self, window: Window) -> np.ndarray | None:
-        if self.times is None or not self.stream.needs_times:
+        if self.times is None:
             return None
         bounds = np.array([window.start, window.end]) - SLACK_SECONDS
         first, stop = np.searchsorted(self.times, bounds)
         return np.maximum(self.times[first:stop] - window.start, 0.0)
-
-    def _said(self) -> Iterator[tuple[int, Message]]:
-        ended, self.ended = self.ended, []
-        yield from chain.from_iterable(ended)
 
 
 class _SoundRun(_Run):
@@ -150,19 +144,12 @@ class _SoundRun(_Run):
                 if len(part) and not maker.done:
                     yield from ((number, clip) for clip in maker.push(part))
             while self.open and self.open[0][1].end * rate <= stop:
-                yield from self._close()
+                self._close()
+            yield from self._said()
             position = stop
         self._start_due(float("inf"))
-        yield from self._close_all()
+        yield from self._rest()
 
     def _start_due(self, seconds: float) -> None:
         while self.todo and (self.todo[0][1].start <= seconds):
             self._start(0, None)
-
-
-def check_timeline(video: Video) -> np.ndarray:
-    """Times of all frames. Raises `MediaError` where they cannot be known before the end."""
-    times = video.times()
-    if times is None:
-        raise MediaError(f"{video.name}: windows need a file, or frames that can be read twice")
-    return times

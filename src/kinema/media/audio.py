@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -32,9 +31,7 @@ class AudioReader:
     gap and no content: it is left out, and `note` says so. Packets that cannot be decoded are skipped and
     counted in `skipped_packets`; more than half of `packets` is `damage`, and so is a rate outside 1 kHz to
     1 MHz, which ends the track. Samples that are not finite become 0.
-
-    Raises:
-        MediaError: the file cannot be opened.
+    Raises `MediaError` where the file cannot be opened.
     """
 
     def __init__(
@@ -57,9 +54,7 @@ class AudioReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -3,7 +3,8 @@
 import heapq
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Protocol, TypeVar
+
+from av.video.frame import VideoFrame
 
 # A step back by more than this is a new start of the clock (joined recordings), by less it is disorder.
 DISCONTINUITY_SECONDS = 1.0
@@ -12,23 +13,15 @@ GAP_SECONDS = 10.0
 GAP_NOTE = "time stamps jump: a gap is left out"
 
 
-class Stamped(Protocol):
-    """Anything with a time stamp in units of its stream, or None."""
-
-    @property
-    def pts(self) -> int | None: ...
-
-
-T = TypeVar("T", bound=Stamped)
-
-
-def with_sorted_stamps(frames: Iterable[T], lookahead: int) -> Iterator[tuple[T, int | None]]:
+def with_sorted_stamps(
+    frames: Iterable[VideoFrame], lookahead: int
+) -> Iterator[tuple[VideoFrame, int | None]]:
     """Pair frames with their stamps, the stamps put in rising order within `lookahead` frames.
 
     AVI stores no presentation times. With packed B-frames (a tenth of UCF101) the stamps that FFmpeg
     makes up come out as 1 2 4 3 5 7 6, although the frames themselves are in the right order.
     """
-    waiting: deque[T] = deque()
+    waiting: deque[VideoFrame] = deque()
     stamps: list[int] = []
     for frame in frames:
         waiting.append(frame)

@@ -1,5 +1,6 @@
-"""From a path to an open container: the one place that knows how PyAV is asked for a file."""
+"""From a path to an open container, or to a digest of its content: how a file is asked for."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -22,10 +23,7 @@ def open_container(path: str | Path) -> InputContainer:
 
     The file is named to FFmpeg by absolute path under the `file:` protocol, so that no character of
     its name (percent signs, colons, a leading dash, newlines) has a meaning, and nothing but that file
-    is opened.
-
-    Raises:
-        MediaError: absent, a folder, empty, not permitted, or in no known format.
+    is opened. Raises `MediaError`: absent, a folder, empty, not permitted, or in no known format.
     """
     path = Path(path)
     _check_file(path)
@@ -41,7 +39,21 @@ def open_container(path: str | Path) -> InputContainer:
     return container
 
 
-def check_regular(path: Path) -> None:
+def content_digest(path: str | Path) -> str:
+    """SHA-256 of the file's bytes as 64 hexadecimal digits, read in blocks.
+
+    Raises `MediaError` where the file cannot be read or is not a regular one.
+    """
+    try:
+        _check_regular(Path(path))
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        message = f"{shown(path)} cannot be read ({reason(error)}); check path and permissions"
+        raise MediaError(message) from error
+
+
+def _check_regular(path: Path) -> None:
     """Raise `MediaError` for a folder, and for a pipe or device, whose reader could wait for ever."""
     if path.exists() and not path.is_file():
         raise MediaError(f"{shown(path)} is not a file; give a video file")
@@ -52,30 +64,24 @@ def _check_file(path: Path) -> None:
     try:
         if not path.exists():
             raise MediaError(f"{shown(path)} does not exist; check the path")
-        check_regular(path)
+        _check_regular(path)
         with path.open("rb") as file:
             if not file.read(1):
                 raise MediaError(f"{shown(path)} is empty (0 bytes); replace it")
     except (OSError, ValueError) as error:
-        raise MediaError(
-            f"{shown(path)} cannot be opened ({reason(error)}); check its permissions"
-        ) from error
+        message = f"{shown(path)} cannot be opened ({reason(error)}); check its permissions"
+        raise MediaError(message) from error
 
 
 def video_stream(container: InputContainer) -> VideoStream | None:
     """The first video stream that is moving pictures, not cover art; None where there is none."""
-    for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            return stream
-    return None
+    streams = container.streams.video
+    return next((s for s in streams if not s.disposition & Disposition.attached_pic), None)
 
 
 def audio_stream(container: InputContainer) -> AudioStream | None:
     """The first sound stream that this FFmpeg can decode; None where there is none."""
-    for stream in container.streams.audio:
-        if stream.codec_context is not None:
-            return stream
-    return None
+    return next((s for s in container.streams.audio if s.codec_context is not None), None)
 
 
 def reason(error: BaseException) -> str:

@@ -45,8 +45,8 @@ class FrameConverter:
         """The frame as a contiguous array of its own memory."""
         picture = self._luma(frame) if self.pixel_format == "gray8" else None
         if picture is None:
-            picture = self._reformatted(frame)
-        return np.ascontiguousarray(np.rot90(picture, self.quarter_turns))
+            picture = self._reformatted(frame).to_ndarray()
+        return np.array(np.rot90(picture, self.quarter_turns), order="C")
 
     def _luma(self, frame: VideoFrame) -> np.ndarray | None:
         """The luma plane in full range, or None where it cannot be had without FFmpeg's converter."""
@@ -54,13 +54,13 @@ class FrameConverter:
         if (frame.width, frame.height) != (self.width, self.height) or plane.line_size <= 0:
             return None
         if name in _FULL_RANGE or (name in _BY_FRAME and frame.color_range == ColorRange.JPEG):
-            return _pixels(plane, 1).copy()
+            return _pixels(plane)
         if name in _BY_FRAME:
-            return _LIMITED_TO_FULL.take(_pixels(plane, 1), mode="clip")
+            return _LIMITED_TO_FULL.take(_pixels(plane), mode="clip")
         return None
 
-    def _reformatted(self, frame: VideoFrame) -> np.ndarray:
-        converted = self._reformatter.reformat(
+    def _reformatted(self, frame: VideoFrame) -> VideoFrame:
+        return self._reformatter.reformat(
             frame,
             width=self.width,
             height=self.height,
@@ -68,12 +68,9 @@ class FrameConverter:
             dst_color_range=ColorRange.JPEG,
             threads=1,
         )
-        if self.pixel_format == "gray8":
-            return _pixels(converted.planes[0], 1).copy()
-        return _pixels(converted.planes[0], 3).reshape(self.height, self.width, 3).copy()
 
 
-def _pixels(plane: VideoPlane, channels: int) -> np.ndarray:
-    """The bytes of a plane that are picture: [H, W * channels], rows without their alignment padding."""
+def _pixels(plane: VideoPlane) -> np.ndarray:
+    """The bytes of a luma plane that are picture: [H, W], rows without their alignment padding."""
     rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
-    return rows[:, : plane.width * channels]
+    return rows[:, : plane.width]

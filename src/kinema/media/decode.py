@@ -26,14 +26,12 @@ class DecodePass:
 
     A packet that cannot be decoded is skipped and a read error ends the pass; both are told in
     `damage`, as is a file that ends well before its header says. `note` tells that time stamps jump.
-    Decoding stays on `threads` threads.
-
-    Raises:
-        MediaError: the file cannot be opened, has no video stream with a known codec, or pictures of more
-            than `MAX_PIXELS`.
+    Decoding stays on one thread: the processor is left to whoever runs several readers.
+    Raises `MediaError` where the file cannot be opened, has no video stream with a known codec, or pictures
+    of more than `MAX_PIXELS`.
     """
 
-    def __init__(self, path: str | Path, threads: int = 1):
+    def __init__(self, path: str | Path):
         self.container: InputContainer = open_container(path)
         stream = video_stream(self.container)
         if stream is None or stream.codec_context is None:
@@ -47,9 +45,7 @@ class DecodePass:
             most = f"{MAX_PIXELS:,} pixels"
             raise MediaError(f"{shown(path)} has pictures of {size[0]}x{size[1]}; scale it to at most {most}")
         stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-        self.stream.thread_count = threads
-        if threads != 1:
-            self.stream.thread_type = "AUTO"  # type: ignore[assignment]
+        self.stream.thread_count = 1
         self.fps = average_fps(stream)
         self.frames_decoded = 0
         self._clock = Clock(1 / (self.fps or _USUAL_FPS))

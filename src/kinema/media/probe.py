@@ -1,77 +1,52 @@
 """The facts about a video file that `kinema scan` tells."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from .audio import AudioReader
-from .digest import content_digest
-from .reader import VideoReader
+from .container import content_digest
+from .reader import VideoInfo, VideoReader
 
 # -50 dB of full scale: below it a track is the noise of a coder or of an unused microphone input.
 SILENT_PEAK = 10 ** (-50 / 20)
 
 
 @dataclass(frozen=True, slots=True)
-class VideoFacts:
-    """What a file holds. Sizes in pixels after display rotation, times in seconds.
+class VideoFacts(VideoInfo):
+    """What a file holds. `num_frames` and `duration_seconds` are counted where `probe` was to be exact.
 
-    `num_frames` and `duration_seconds` are counted where `exact`, else the header's claim (None
-    where it makes none). `audio_silent` is None without a sound track. `damage` is None for a file
-    that decodes cleanly, or was not decoded.
+    `audio_silent` is None without a sound track. `damage` is None for a file that decodes cleanly, or was not
+    decoded.
     """
 
-    width: int
-    height: int
-    fps: float | None
-    num_frames: int | None
-    duration_seconds: float | None
-    codec: str
-    pixel_format: str
-    rotation: int
-    has_audio: bool
     audio_silent: bool | None
     damage: str | None
-    exact: bool
     digest: str
 
 
 def probe(path: str | Path, *, exact: bool = True) -> VideoFacts:
     """Look at one file; `exact` decodes all of it to count frames and to find damage.
 
-    Raises:
-        MediaError: the file cannot be opened or has no decodable picture.
+    Raises `MediaError` where the file cannot be opened or has no decodable picture.
     """
     with VideoReader(path) as reader:
         info = reader.info
-        count, duration = info.num_frames, info.duration_seconds
         if exact:
             times = reader.timestamps()
-            count, duration = len(times), _duration(times, info.average_fps)
+            duration = _duration(times, info.average_fps)
+            info = replace(info, num_frames=len(times), duration_seconds=duration)
         return VideoFacts(
-            width=info.width,
-            height=info.height,
-            fps=info.average_fps,
-            num_frames=count,
-            duration_seconds=duration,
-            codec=info.codec,
-            pixel_format=info.pixel_format,
-            rotation=info.rotation,
-            has_audio=info.has_audio,
+            **asdict(info),
             audio_silent=is_silent(path) if info.has_audio else None,
             damage=reader.damage,
-            exact=exact,
             digest=content_digest(path),
         )
 
 
 def is_silent(path: str | Path) -> bool:
-    """Whether no sample of the sound track exceeds -50 dB of full scale; stops at the first that does.
-
-    Raises:
-        MediaError: the file cannot be opened.
-    """
+    """Whether no sample of the sound track exceeds -50 dB of full scale; stops at the first that does."""
     with AudioReader(path) as reader:
         return all(np.abs(block).max() < SILENT_PEAK for block in reader.blocks(block_seconds=1.0))
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import av
@@ -19,7 +18,7 @@ from .convert import FrameConverter, PixelFormat
 from .decode import DecodePass, duration_seconds
 
 # Containers round stamps (Matroska to milliseconds), so a bound in seconds is not taken to the digit.
-_SLACK_SECONDS = 5e-4
+SLACK_SECONDS = 5e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +51,8 @@ class VideoReader:
 
     Frames come upright (display rotation applied) and in the size of the file's first frame. A file
     that is damaged after its first frame delivers what can be decoded and says so in `damage`; `note` says
-    that its time stamps jump.
-
-    Args:
-        path: the file.
-        threads: decoder threads. The default leaves the processor to whoever runs several readers.
-
-    Raises:
-        MediaError: the file is absent, empty, not permitted, not media, or has no decodable picture.
+    that its time stamps jump. Raises `MediaError` where the file is absent, empty, not permitted, not media,
+    or has no decodable picture.
     """
 
     def __init__(
@@ -69,7 +62,6 @@ class VideoReader:
         start_seconds: float | None = None,
         end_seconds: float | None = None,
         frames: tuple[int, int] | None = None,
-        threads: int = 1,
     ):
         if frames is not None and (start_seconds is not None or end_seconds is not None):
             raise ValueError("a part is given in seconds or in frames, not both")
@@ -77,8 +69,7 @@ class VideoReader:
         self._past: tuple[str | None, str | None] = None, None
         self._start, self._end = start_seconds or 0.0, end_seconds
         self._frames = frames
-        self._threads = threads
-        self._run = DecodePass(self.path, threads)
+        self._run = DecodePass(self.path)
         pictures = self._run.frames()
         first = next(pictures, None)
         if first is None:
@@ -94,9 +85,7 @@ class VideoReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     @property
@@ -129,9 +118,8 @@ class VideoReader:
             wanted: called with index and `pts_seconds` of each frame, in order; None wants all.
             pixel_format: `rgb24` for uint8 [H, W, 3], `gray8` for full-range luma uint8 [H, W].
 
-        Raises:
-            MediaError: the part has no frame (raised when its end is reached), or its pixel format is
-                one that FFmpeg cannot convert.
+        Raises `MediaError` where the part has no frame (when its end is reached), or FFmpeg cannot convert
+        its pixel format.
         """
         convert = FrameConverter(*self._stored_size, self._quarter_turns, pixel_format)
         return self._convert_wanted(convert, wanted)
@@ -139,8 +127,7 @@ class VideoReader:
     def timestamps(self) -> np.ndarray:
         """Times of all frames of the part by decoding it without conversion: float64 [N], seconds.
 
-        Raises:
-            MediaError: the part has no frame.
+        Raises `MediaError` where the part has no frame.
         """
         times = array("d", (seconds for _, seconds, _ in self._part()))
         return np.frombuffer(times, np.float64)
@@ -163,16 +150,16 @@ class VideoReader:
         if self._pictures is None:
             self._run.close()
             self._past = self.damage, self.note
-            self._run = DecodePass(self.path, self._threads)
+            self._run = DecodePass(self.path)
             self._pictures = self._run.frames()
         run, pictures, self._pictures = self._run, self._pictures, None
         first, stop = self._frames or (0, None)
         index, origin = 0, 0.0
         try:
             for number, (picture, seconds) in enumerate(pictures):
-                if self._end is not None and seconds + _SLACK_SECONDS >= self._end:
+                if self._end is not None and seconds + SLACK_SECONDS >= self._end:
                     break
-                if number >= first and seconds + _SLACK_SECONDS >= self._start:
+                if number >= first and seconds + SLACK_SECONDS >= self._start:
                     if index == 0:
                         origin = seconds if self._frames else self._start
                     yield index, max(0.0, seconds - origin), picture

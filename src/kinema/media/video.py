@@ -27,30 +27,24 @@ class Video(Protocol):
     @property
     def name(self) -> str:
         """What messages call it."""
-        ...
 
     def frames(self, wanted: Wanted | None = None) -> Iterator[Frame]:
         """The frames, RGB uint8 [H, W, 3]; `wanted` is asked by index and time, None wants all.
 
         Raises `MediaError` where there is none, at the end.
         """
-        ...
 
     def sound(self, sample_rate: int) -> Iterator[np.ndarray]:
         """Mono blocks float32 [n] in [-1, 1] from time 0 on, of 10 s but the last; none without sound."""
-        ...
 
     def times(self) -> np.ndarray | None:
         """Times of all frames, float64 [N] in seconds; None where that would use the frames up."""
-        ...
 
     def check(self) -> None:
         """Raise `MediaError` where damage was met in what was read so far."""
-        ...
 
     def notes(self) -> tuple[str, ...]:
         """Facts worth counting about what was read so far."""
-        ...
 
 
 class VideoFile:
@@ -107,13 +101,11 @@ class VideoFile:
         return self._times
 
     def check(self) -> None:
-        """See `Video`."""
         for reader in self._readers:
             if reader.damage:
                 raise MediaError(f"{self.name} is damaged: {reader.damage}; replace it")
 
     def notes(self) -> tuple[str, ...]:
-        """See `Video`."""
         return tuple(dict.fromkeys(reader.note for reader in self._readers if reader.note))
 
     def _reader(self) -> VideoReader:
@@ -142,9 +134,8 @@ class GivenFrames:
         sound: samples per second, and mono samples from time 0 on, float [n], whole or in blocks.
         name: what messages call it.
 
-    Raises:
-        ValueError: while reading, where a frame or the sound has another form, times decrease, or an iterator
-            is read again.
+    Raises `ValueError` while reading, where a frame or the sound has another form, times decrease, or an
+    iterator is read again.
     """
 
     def __init__(
@@ -166,7 +157,6 @@ class GivenFrames:
         self._clock = Clock(_USUAL_INTERVAL)
 
     def frames(self, wanted: Wanted | None = None) -> Iterator[Frame]:
-        """See `Video`."""
         index = -1
         for index, (seconds, picture) in enumerate(self._timed()):
             if wanted is None or wanted(index, seconds):
@@ -189,7 +179,6 @@ class GivenFrames:
         """See `Video`; what is given is never damaged."""
 
     def notes(self) -> tuple[str, ...]:
-        """See `Video`."""
         return (self._clock.note,) if self._clock.note else ()
 
     def _timed(self) -> Iterator[tuple[float, np.ndarray]]:

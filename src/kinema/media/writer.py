@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import av
@@ -18,8 +17,6 @@ from av.video.stream import VideoStream
 from ..errors import KinemaError, UsageError, WorkError
 from .container import reason, shown
 
-# AAC codes 1024 samples a packet.
-_AUDIO_FRAME = 1024
 _BITEXACT = {"fflags": "+bitexact"}
 
 
@@ -61,7 +58,6 @@ class VideoWriter:
         self.sample_rate = sample_rate
         self._temporary = self.path.with_name(f".{os.getpid()}-{id(self):x}.partial{self.path.suffix}")
         self._frames_written = self._samples_written = 0
-        self._pending = np.zeros(0, np.float32)
         try:
             with self._told_as(UsageError):
                 self._container = av.open("file:" + os.path.abspath(self._temporary), "w", options=_BITEXACT)
@@ -95,9 +91,7 @@ class VideoWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         try:
             if kind is None:
                 self._finish()
@@ -122,26 +116,20 @@ class VideoWriter:
             raise ValueError("this writer was made without sound; give sample_rate")
         if samples.ndim != 1:
             raise ValueError(f"sound must be mono [n], got shape {samples.shape}")
-        self._pending = np.concatenate([self._pending, samples.astype(np.float32)])
-        whole = len(self._pending) // _AUDIO_FRAME * _AUDIO_FRAME
-        for start in range(0, whole, _AUDIO_FRAME):
-            self._encode_audio(self._audio, self._pending[start : start + _AUDIO_FRAME])
-        self._pending = self._pending[whole:]
-
-    def _encode_audio(self, stream: AudioStream, samples: np.ndarray) -> None:
-        frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), format="fltp", layout="mono")
-        frame.sample_rate = stream.rate
-        frame.pts, frame.time_base = self._samples_written, Fraction(1, stream.rate)
+        if not len(samples):
+            return
+        whole = np.ascontiguousarray(samples[None], np.float32)
+        frame = AudioFrame.from_ndarray(whole, format="fltp", layout="mono")
+        frame.sample_rate = self._audio.rate
+        frame.pts, frame.time_base = self._samples_written, Fraction(1, self._audio.rate)
         with self._told_as(WorkError):
-            self._container.mux(stream.encode(frame))
+            self._container.mux(self._audio.encode(frame))
         self._samples_written += len(samples)
 
     def _finish(self) -> None:
         """Write what the encoders still hold, close the file and put it in its place."""
         if not self._frames_written:
             raise WorkError(f"{shown(self.path)}: no frame was written; give at least one")
-        if self._audio is not None and len(self._pending):
-            self._encode_audio(self._audio, self._pending)
         with self._told_as(WorkError):
             self._container.mux(self._video.encode(None))
             if self._audio is not None and self._samples_written:
@@ -161,12 +149,7 @@ class VideoWriter:
         try:
             yield
         except (av.FFmpegError, OSError, ValueError) as error:
+            what, cure = "encoded", "check ending, codec and settings"
             if isinstance(error, OSError):
-                message = (
-                    f"{shown(self.path)} cannot be written ({reason(error)}); check the folder and its space"
-                )
-                raise WorkError(message) from error
-            message = (
-                f"{shown(self.path)} cannot be encoded ({reason(error)}); check ending, codec and settings"
-            )
-            raise kind(message) from error
+                kind, what, cure = WorkError, "written", "check the folder and its space"
+            raise kind(f"{shown(self.path)} cannot be {what} ({reason(error)}); {cure}") from error

@@ -1,9 +1,8 @@
 """Feature sequences as padded batches with their lengths."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -20,9 +19,9 @@ class SequenceBatch:
     data: Tensor
     lengths: Tensor
 
-    def to(self, device: torch.device | str) -> SequenceBatch:
+    def to(self, device: torch.device | str) -> Self:
         """The batch on another device."""
-        return SequenceBatch(self.data.to(device), self.lengths.to(device))
+        return type(self)(self.data.to(device), self.lengths.to(device))
 
 
 @dataclass(slots=True)

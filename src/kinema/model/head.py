@@ -1,7 +1,9 @@
 """From embeddings to class scores: the dense head, its loss, and the scores of videos."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -65,3 +67,24 @@ def scores(output: Output, classifier: Classifier) -> Tensor:
     if classifier.vote == "mean":
         return mean_steps(activated, output.lengths)
     return vote(activated, output.lengths)
+
+
+class ClassObjective:
+    """Loss and hits of a batch: `output(module, batch)` are its class scores, `weights` [C] its classes'."""
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        weights: Tensor | None,
+        output: Callable[[nn.Module, Any], Output] = lambda module, batch: module(batch),
+    ):
+        self.classifier, self.weights, self.output = classifier, weights, output
+
+    def __call__(self, module: nn.Module, batch: Any) -> tuple[Tensor, int, int]:
+        """(loss, number of items scored right, number of items)."""
+        output, labels = self.output(module, batch), batch.labels
+        weights = None if self.weights is None else self.weights.to(labels.device)
+        value = loss(output, labels, self.classifier.activation, weights)
+        with torch.no_grad():
+            best = scores(output, self.classifier).argmax(1)
+        return value, int((best == labels).sum()), len(labels)

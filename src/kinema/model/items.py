@@ -1,7 +1,7 @@
 """Training and test items by their feature files; read when wanted, never all at once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +22,7 @@ class FeatureItem:
 
 
 class FeatureDataset(Dataset[tuple[int, dict[str, FeatureSequence], int]]):
-    """Reads one item's sequences per access. `shuffle_steps` permutes the steps of each sequence (seeded).
-
-    Memory does not grow with the set: a 26 GB feature set is read file by file.
-    """
+    """Reads one item's files per access. `shuffle_steps` seeds a permutation of each sequence's steps."""
 
     def __init__(self, items: Sequence[FeatureItem], *, shuffle_steps: int | None = None):
         self.items, self.shuffle_steps = items, shuffle_steps
@@ -38,13 +35,8 @@ class FeatureDataset(Dataset[tuple[int, dict[str, FeatureSequence], int]]):
         sequences = {name: read_sequence(path) for name, path in item.files.items()}
         if self.shuffle_steps is not None:
             random = np.random.default_rng([self.shuffle_steps, index])
-            sequences = {name: _shuffled(s, random) for name, s in sequences.items()}
+            sequences = {n: replace(s, data=s.data[random.permutation(len(s))]) for n, s in sequences.items()}
         return index, sequences, item.label
-
-
-def _shuffled(sequence: FeatureSequence, random: np.random.Generator) -> FeatureSequence:
-    order = random.permutation(len(sequence))
-    return FeatureSequence(sequence.data[order], sequence.pts_seconds, sequence.present)
 
 
 def with_stream(items: Sequence[FeatureItem], stream: str) -> list[FeatureItem]:

@@ -10,7 +10,7 @@ does it. What goes in is `ConcatNet(sizes, presence=True)`: an absent stream is 
 column.
 """
 
-from __future__ import annotations
+from typing import Self
 
 import torch
 from scipy.optimize import minimize_scalar
@@ -30,7 +30,7 @@ class LinearSVM:
         """Signed distances in margins, float32 [N, E] -> [N, C]; the largest is the class."""
         return torch.addmm(self.offsets, embeddings.to(self.weights), self.weights.t())
 
-    def calibrate(self, embeddings: Tensor, labels: Tensor) -> LinearSVM:
+    def calibrate(self, embeddings: Tensor, labels: Tensor) -> Self:
         """A copy with `probabilities`, fitted on HELD-OUT samples; never on those of `fit`.
 
         Temperature scaling: softmax(scale * decision), with the scale of least log loss. Decisions on the
@@ -45,7 +45,7 @@ class LinearSVM:
 
         # from nearly even to nearly certain per margin; separable held-out data ends at the upper bound
         best = minimize_scalar(log_loss, bounds=(-7.0, 5.0), method="bounded").x
-        return LinearSVM(self.weights, self.offsets, torch.tensor(best, dtype=torch.float64).exp().float())
+        return type(self)(self.weights, self.offsets, torch.tensor(best, dtype=torch.float64).exp().float())
 
     def probabilities(self, embeddings: Tensor) -> Tensor:
         """Calibrated class probabilities, float32 [N, C]. Raises UsageError before `calibrate`."""
@@ -61,7 +61,7 @@ class LinearSVM:
         return state if self.scale is None else {**state, "scale": self.scale}
 
     @classmethod
-    def from_tensors(cls, state: dict[str, Tensor], classes: int, size: int) -> LinearSVM:
+    def from_tensors(cls, state: dict[str, Tensor], classes: int, size: int) -> Self:
         """The inverse of `to_tensors`, [C, E]. Raises ValueError where names or shapes are others."""
         shapes = {"weights": (classes, size), "offsets": (classes,), "scale": ()}
         if {name: tuple(state[name].shape) for name in state} | {"scale": ()} != shapes:

@@ -1,7 +1,6 @@
 """The recipe as data: its schema, and how one is read."""
 
-from .load import changed, load_recipe, recipe_names
-from .paper import paper_count
+from .load import changed, load_recipe, paper_count, recipe_names, resolve
 from .schema import BackboneTraining, Classifier, Protocol, Recipe, Schedule, StageTraining, Training
 
 __all__ = [
@@ -16,4 +15,5 @@ __all__ = [
     "load_recipe",
     "paper_count",
     "recipe_names",
+    "resolve",
 ]

@@ -41,9 +41,8 @@ def _walk(path: Iterable[str | int]) -> tuple[list[str], Models]:
     """
     keys: list[str] = []
     models: Models = [Recipe]
-    named = leaf = (
-        False  # whether the next part is a name of the user's (a stream); whether fields have ended
-    )
+    # Whether the next part is a name of the user's (a stream); whether fields have ended.
+    named = leaf = False
     for part in path:
         fields = [m.model_fields[str(part)].annotation for m in models if part in m.model_fields]
         if named or isinstance(part, int):

@@ -1,17 +1,18 @@
-"""Recipes by name, from a YAML file or from plain data, with `key.path=value` overrides.
-
-Unknown keys, wrong types and impossible combinations are refused with the key's path and the allowed values.
-"""
+"""Recipes by name, from a YAML file or from plain data, with `key.path=value` overrides."""
 
 from collections.abc import Iterable, Mapping
-from importlib import resources
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
+from ..backbones.libraries.entry import PUBLISHED, STANDS_FOR_PUBLISHED, library_of
 from ..errors import UsageError
+from ..resources import Resources
+from ..streams import StreamSettings
+from ..weights.hub import look_in
 from .explain import explain, kinds_at
 from .schema import Recipe
 
@@ -21,7 +22,7 @@ RENAMED = {"temporal.cell": "temporal.kind"}
 
 def recipe_names() -> list[str]:
     """Names of the recipes that ship with Kinema, sorted."""
-    folder = resources.files("kinema") / "recipes"
+    folder = files("kinema") / "recipes"
     return sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
 
 
@@ -35,6 +36,32 @@ def load_recipe(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Iter
     else:
         raw = _copied(recipe) if isinstance(recipe, Mapping) else _read(recipe)
     return _validated(raw, [_parsed(override) for override in overrides])
+
+
+def resolve(
+    recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Iterable[str], resources: Resources
+) -> Recipe:
+    """The recipe with overrides applied; `weights="none"` asks for random values in every stream.
+
+    What the recipe leaves to training is decided here, so that the run's config.yaml says it: features are
+    standardised where they are a random projection, nothing loaded and nothing trained.
+    """
+    look_in(resources.folder, offline=resources.offline)  # a model's configuration says what it takes
+    resolved = load_recipe(recipe, overrides)
+    if resources.random:
+        random = {n: s.without_weights() for n, s in resolved.streams.items()}
+        values = {f"streams.{n}.{key}": value for n, keys in random.items() for key, value in keys.items()}
+        resolved = changed(resolved, values)
+    named = [n for n, stream in resolved.streams.items() if _names_its_weights(stream)]
+    resolved = changed(resolved, {f"streams.{n}.weights": PUBLISHED for n in named})
+    left_open = {n: s for n, s in resolved.streams.items() if s.standardize is None}
+    decided = {n: s.weights == "none" and s.can_standardize for n, s in left_open.items()}
+    return changed(resolved, {f"streams.{n}.standardize": value for n, value in decided.items()})
+
+
+def _names_its_weights(stream: StreamSettings) -> bool:
+    """Whether `weights` is left over from a backbone that models of libraries have replaced."""
+    return stream.weights in STANDS_FOR_PUBLISHED and all(library_of(name) for name in stream.backbones)
 
 
 def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
@@ -71,7 +98,7 @@ def _copied(value: Any) -> Any:
 def _read(recipe: str | Path) -> dict[str, Any]:
     name = str(recipe)
     if name in recipe_names():
-        text = (resources.files("kinema") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
+        text = (files("kinema") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
     elif Path(name).suffix in {".yaml", ".yml"}:
         try:
             text = Path(name).read_text(encoding="utf-8")
@@ -108,13 +135,10 @@ def _flow_method(raw: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _name_motion(raw: dict[str, Any], method: dict[str, Any] | None) -> None:
-    """`motion: flow` is the flow stream's method, also where `--set streams.flow=null` leaves it out.
-
-    It is named here once and for all, so that what one stream sees does not depend on another one later.
-    """
-    for stream in (_section(raw, ["streams"]) or {}).values():
-        sampling = stream.get("sampling") if isinstance(stream, dict) else None
-        if isinstance(sampling, dict) and sampling.get("motion") == "flow" and method:
+    """`motion: flow` becomes the flow stream's method, so that what one stream sees depends on no other."""
+    for name in _section(raw, ["streams"]) or {}:
+        sampling = _section(raw, ["streams", name, "sampling"])
+        if sampling and sampling.get("motion") == "flow" and method:
             sampling |= method
 
 
@@ -164,3 +188,23 @@ def _parsed(override: str) -> tuple[str, Any]:
         except ValueError:
             return path, value
     return path, value
+
+
+def paper_count(recipe: Recipe) -> int | None:
+    """The paper's trainable parameters, where the architecture is one that the paper counts; else None.
+
+    The counts are those of the shipped recipe of this name, whatever the recipe at hand says of its paper.
+    """
+    if recipe.name not in recipe_names():
+        return None
+    shipped = load_recipe(recipe.name)
+    for count in shipped.paper.counts if shipped.paper else ():
+        if _architecture(recipe) == _architecture(changed(shipped, count.set)):
+            return count.trainable_parameters
+    return None
+
+
+def _architecture(recipe: Recipe) -> tuple[Any, ...]:
+    """Everything that decides the trained network's layers."""
+    streams = {name: (stream.backbones, stream.features) for name, stream in recipe.streams.items()}
+    return streams, recipe.encoder, recipe.temporal, recipe.fusion, recipe.classifier, recipe.data.classes

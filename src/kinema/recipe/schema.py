@@ -1,7 +1,5 @@
 """A recipe as frozen, validated data: streams, temporal model, fusion, classifier, training, protocol."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal, Self
 
 import yaml
@@ -145,7 +143,7 @@ class Recipe(Settings):
         return {"kind": "gru", **value} if isinstance(value, dict) else value
 
     @model_validator(mode="after")
-    def _check(self) -> Recipe:
+    def _check(self) -> Self:
         if self.fusion is not None:
             self.fusion.check(len(self.streams), self.training.stages)
         elif len(self.streams) > 1:

@@ -39,8 +39,9 @@ def wilson(hits: float, total: int, z: float = 1.96) -> tuple[float, float]:
 
 
 def _bar(entry: Mapping[str, Any]) -> str:
-    recall, precision = markup.finite(entry.get("recall")), markup.finite(entry.get("precision"))
     support = int(entry.get("support") or 0)
+    recall = markup.finite(entry.get("recall")) if support else None
+    precision = markup.finite(entry.get("precision")) if support else None
     low, high = wilson((recall or 0.0) * support, support)
     band = f'<s style="left:{100 * low:.1f}%;width:{100 * (high - low):.1f}%"></s>' if support else ""
     notch = f'<u style="left:{100 * precision:.1f}%"></u>' if precision is not None else ""
@@ -54,7 +55,8 @@ def _bar(entry: Mapping[str, Any]) -> str:
         f'<span class="label">{markup.name(entry["label"])}</span>'
         f'<span class="bar" aria-hidden="true">{band}{fill}{notch}</span>'
         f'<span class="num">{markup.percent(recall, 0)}</span>'
-        f'<span class="support">of {markup.count(support)}</span><span class="sr">{words}</span></li>'
+        f'<span class="support">{f"of {markup.count(support)}" if support else "not tested"}</span>'
+        f'<span class="sr">{words}</span></li>'
     )
 
 

@@ -41,38 +41,31 @@ def _card(sample: Sample, index: Mapping[str, int]) -> str:
     if sample.truth is not None and sample.truth in index and sample.predicted in index:
         where = f' data-truth="{index[sample.truth]}" data-said="{index[sample.predicted]}"'
     kind = "hit" if sample.correct else "miss"
+    note = f" · {markup.escape(sample.note)}" if sample.note else ""
     return (
         f'<li class="clip {kind}"{where}>{_film(sample)}'
         f'<div class="said">{_verdict(sample)}{_scores(sample)}</div>'
-        f'<p class="file">{markup.name(sample.video)}{_aside(sample.note)}</p></li>'
+        f'<p class="file">{markup.name(sample.video)}{note}</p></li>'
     )
-
-
-def _aside(note: str) -> str:
-    return f" · {markup.escape(note)}" if note else ""
 
 
 def _film(sample: Sample) -> str:
     strip = sample.strip
     if strip is None:
         return ""
-    alt = f"{len(strip.pts_seconds)} frames of {sample.video}"
+    alt = markup.escape(f"{len(strip.pts_seconds)} frames of {sample.video}")
+    image = base64.b64encode(strip.image).decode("ascii")
     frames = "".join(_frame_label(strip, sample.tags, step) for step in range(len(strip.pts_seconds)))
     return (
-        f'<div class="film" tabindex="0" role="group" aria-label="{markup.escape(alt)}"><div class="reel">'
-        f'<img src="{data_uri(strip)}" width="{strip.width}" height="{strip.height}" loading="lazy" '
-        f'decoding="async" alt="{markup.escape(alt)}"><div class="times">{frames}</div></div></div>'
+        f'<div class="film" tabindex="0" role="group" aria-label="{alt}"><div class="reel">'
+        f'<img src="data:image/jpeg;base64,{image}" width="{strip.width}" height="{strip.height}" '
+        f'loading="lazy" decoding="async" alt="{alt}"><div class="times">{frames}</div></div></div>'
     )
 
 
 def _frame_label(strip: FilmStrip, tags: tuple[str, ...], step: int) -> str:
     tag = f'<b class="tag">{markup.name(tags[step])}</b>' if step < len(tags) and tags[step] else ""
     return f"<span>{strip.pts_seconds[step]:.2f}\u202fs{tag}</span>"
-
-
-def data_uri(strip: FilmStrip) -> str:
-    """The strip's image as a `data:` address."""
-    return f"data:{strip.mime};base64,{base64.b64encode(strip.image).decode('ascii')}"
 
 
 def _verdict(sample: Sample) -> str:
@@ -87,15 +80,12 @@ def _verdict(sample: Sample) -> str:
 
 
 def _scores(sample: Sample) -> str:
-    rows = "".join(
-        f'<li class="{"true" if label == sample.truth else "other"}"><span class="label">{markup.name(label)}'
-        f'</span><span class="bar"><i style="width:{_width(score)}%"></i></span>'
-        f'<span class="num">{markup.percent(score)}</span></li>'
-        for label, score in sample.top
-    )
+    rows = ""
+    for label, score in sample.top:
+        width = min(1.0, max(0.0, markup.finite(score) or 0.0))  # SVM margins may lie outside 0..1
+        rows += (
+            f'<li class="{"true" if label == sample.truth else "other"}"><span class="label">'
+            f'{markup.name(label)}</span><span class="bar"><i style="width:{100 * width:.1f}%"></i></span>'
+            f'<span class="num">{markup.percent(score)}</span></li>'
+        )
     return f'<ol class="scores">{rows}</ol>'
-
-
-def _width(score: float) -> str:
-    """A score as a bar's length; scores that are not probabilities (SVM margins) are clipped to 0..1."""
-    return f"{100 * min(1.0, max(0.0, markup.finite(score) or 0.0)):.1f}"

@@ -7,17 +7,15 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class FilmStrip:
-    """Frames of one video side by side in one image.
+    """Frames of one video side by side, equally wide, in one JPEG file of `width` x `height` pixels.
 
-    `image` is the encoded file (`mime` names its format), `width` x `height` its size in pixels,
-    `pts_seconds` the time of each frame from left to right; all frames are equally wide.
+    `pts_seconds` is the time of each frame from left to right.
     """
 
     image: bytes = field(repr=False)
     pts_seconds: tuple[float, ...]
     width: int
     height: int
-    mime: str = "image/jpeg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +82,6 @@ class DatasetFacts:
     quarantined: Sequence[tuple[str, str]] = ()
     duplicates: Sequence[str] = ()
     leaks: Sequence[str] = ()
-
-    @property
-    def total(self) -> int:
-        """Number of videos over all classes and splits."""
-        return sum(sum(splits.values()) for splits in self.counts.values())
 
     def count(self, split: str) -> int:
         """Number of videos of one split."""

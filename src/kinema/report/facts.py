@@ -11,7 +11,6 @@ from .figures import legend, line_chart, table
 
 _LISTED = 40  # file names shown of a long list
 _PART_COLOURS = 4  # of the parts of a stacked bar
-_CURVES = (("train_{}", "training"), ("val_{}", "validation"))
 
 
 def training_section(history: Sequence[Mapping[str, Any]]) -> str:
@@ -49,9 +48,9 @@ def _stages(history: Sequence[Mapping[str, Any]], steps: Sequence[float]) -> tup
 
 def _curves(history: Sequence[Mapping[str, Any]], steps: Sequence[float], key: str) -> tuple[Series, ...]:
     return tuple(
-        Series(name, steps, [row.get(field.format(key)) for row in history])
-        for field, name in _CURVES
-        if any(row.get(field.format(key)) is not None for row in history)
+        Series(name, steps, [row.get(field) for row in history])
+        for field, name in ((f"train_{key}", "training"), (f"val_{key}", "validation"))
+        if any(row.get(field) is not None for row in history)
     )
 
 
@@ -69,22 +68,22 @@ def dataset_section(facts: DatasetFacts | None) -> str:
     """Where the videos come from, how they were split, and which are absent, unreadable or duplicated."""
     if facts is None:
         return ""
+    videos = markup.count(sum(map(facts.count, facts.splits)))
     pairs = [
         ("folder", markup.name(facts.root)), ("layout", markup.escape(facts.layout)),
-        ("videos", f"{markup.count(facts.total)} in {markup.plural(len(facts.counts), 'class', 'classes')}"),
+        ("videos", f"{videos} in {markup.plural(len(facts.counts), 'class', 'classes')}"),
         ("split", markup.escape(facts.split_source)),
     ]  # fmt: skip
-    broken = [f"{name}: {why}" for name, why in facts.quarantined]
     listings = (
         _listing("listed file is absent", "listed files are absent", facts.absent)
-        + _listing("file quarantined", "files quarantined", broken)
+        + _listing("file quarantined", "files quarantined", list(map(": ".join, facts.quarantined)))
         + _listing("duplicate", "duplicates", facts.duplicates)
         + _listing("leak between splits", "leaks between splits", facts.leaks)
     )
-    return f'<section id="data"><h2>The videos</h2>{definitions(pairs)}{_counts(facts)}{listings}</section>'
+    return f'<section id="data"><h2>The videos</h2>{_definitions(pairs)}{_counts(facts)}{listings}</section>'
 
 
-def definitions(pairs: Sequence[tuple[str, str]]) -> str:
+def _definitions(pairs: Sequence[tuple[str, str]]) -> str:
     """A list of (term, ready markup)."""
     rows = "".join(f"<div><dt>{term}</dt><dd>{value}</dd></div>" for term, value in pairs)
     return f'<dl class="facts">{rows}</dl>'
@@ -144,7 +143,7 @@ def cost_section(cost: Cost | None) -> str:
     """Seconds per stage as one bar, then speed, memory, sizes, parameters and the weights' origin."""
     if cost is None:
         return ""
-    content = _stage_bar(cost.stages) + definitions(_cost_facts(cost))
+    content = _stage_bar(cost.stages) + _definitions(_cost_facts(cost))
     return f'<section id="cost"><h2>What it cost</h2>{content}</section>'
 
 
@@ -180,9 +179,8 @@ def _cost_facts(cost: Cost) -> list[tuple[str, str]]:
     parameters = " + ".join(f"{markup.count(number)} {word}" for number, word in counts if number is not None)
     if parameters:
         pairs.append(("parameters", parameters))
-    pairs += [
-        ("weights", f"{markup.name(source.backbone)}: {'<strong>' if source.random else ''}"
-         f"{markup.name(source.source)}{'</strong>' if source.random else ''}")
-        for source in cost.weights
-    ]  # fmt: skip
+    for weights in cost.weights:
+        source = markup.name(weights.source)
+        origin = f"<strong>{source}</strong>" if weights.random else source
+        pairs.append(("weights", f"{markup.name(weights.backbone)}: {origin}"))
     return pairs

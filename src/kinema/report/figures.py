@@ -4,11 +4,11 @@ so that letters are not stretched. Without JavaScript only the values under the 
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import markup
 from .clips import clip_cards
-from .data import Figure, Lines, Series, Strips, Table
+from .data import Figure, Lines, Series, Table
 
 _COLOURS = 6
 
@@ -19,9 +19,7 @@ def figure(item: Figure) -> str:
         return line_chart(item)
     if isinstance(item, Table):
         return table(item)
-    if isinstance(item, Strips):
-        return f"<h3>{markup.escape(item.title)}</h3>{_note(item.note)}{clip_cards(item.samples)}"
-    raise TypeError(f"unknown figure {type(item).__name__}")
+    return f"<h3>{markup.escape(item.title)}</h3>{_note(item.note)}{clip_cards(item.samples)}"
 
 
 def _note(text: str) -> str:
@@ -75,27 +73,31 @@ def line_chart(item: Lines) -> str:
     paths = "".join(_path(one, frame, index) for index, one in enumerate(series))
     diagonal = f'<path class="diagonal" d="M{frame.at(0, 0)}L{frame.at(1, 1)}"/>' if item.diagonal else ""
     grid = "".join(f'<path class="grid" d="M0 {frame.y(tick):.1f}H1000"/>' for tick in y_ticks)
+    dividers = "".join(f'<path class="divider" d="M{frame.x(x):.1f} 0V1000"/>' for x, _ in item.dividers)
     ends = [(one.name, show(_last(one))) for one in series]
-    title, spoken = markup.escape(item.title), markup.escape(_spoken(item, ends))
+    said = ", ".join(f"{name} ends at {value}" for name, value in ends)
+    spoken = f"{item.title} over {item.x_label}: {said}. Arrow keys read the values."
     data = {
         "x": [x_low, x_high], "y": [y_ticks[0], y_ticks[-1]], "percent": item.percent, "xLabel": item.x_label,
         "series": [{"name": one.name, "x": list(one.x), "y": list(one.y)} for one in series],
     }  # fmt: skip
     return (
-        f'<figure class="chart"><figcaption>{title}</figcaption>{legend(ends)}'
-        f'<div class="plot" tabindex="0" role="img" aria-label="{spoken}">'
+        f'<figure class="chart"><figcaption>{markup.escape(item.title)}</figcaption>{legend(ends)}'
+        f'<div class="plot" tabindex="0" role="img" aria-label="{markup.escape(spoken)}">'
         f'<svg viewBox="0 0 1000 1000" preserveAspectRatio="none" aria-hidden="true">{grid}'
-        f"{_dividers(item, frame)}{diagonal}{paths}</svg>{_labels(item, frame, y_ticks, show)}</div>"
+        f"{dividers}{diagonal}{paths}</svg>{_labels(item, frame, y_ticks, show)}</div>"
         f'<p class="x-label">{markup.escape(item.x_label)}</p>{_note(item.note)}'
         f"{markup.json_script(data, 'chart-data')}</figure>"
     )
 
 
-class _Frame:
+class _Frame(NamedTuple):
     """Data coordinates -> the 1000 x 1000 drawing, y upwards."""
 
-    def __init__(self, x_low: float, x_high: float, y_low: float, y_high: float):
-        self.x_low, self.x_high, self.y_low, self.y_high = x_low, x_high, y_low, y_high
+    x_low: float
+    x_high: float
+    y_low: float
+    y_high: float
 
     def x(self, value: float) -> float:
         return 1000 * (value - self.x_low) / (self.x_high - self.x_low)
@@ -117,10 +119,6 @@ def _path(series: Series, frame: _Frame, index: int) -> str:
             parts[-1].append(frame.at(float(x), y))
     d = "".join("M" + "L".join(part) + ("h0" if len(part) == 1 else "") for part in parts if part)
     return f'<path class="line c{index % _COLOURS}" d="{d}"/>'
-
-
-def _dividers(item: Lines, frame: _Frame) -> str:
-    return "".join(f'<path class="divider" d="M{frame.x(x):.1f} 0V1000"/>' for x, _ in item.dividers)
 
 
 def _labels(item: Lines, frame: _Frame, y_ticks: Sequence[float], show: Any) -> str:
@@ -150,8 +148,3 @@ def legend(entries: Iterable[tuple[str, str]], kind: str = "c", colours: int = _
         for index, (name, value) in enumerate(entries)
     )
     return f'<ul class="legend">{keys}</ul>'
-
-
-def _spoken(item: Lines, ends: Sequence[tuple[str, str]]) -> str:
-    said = ", ".join(f"{name} ends at {value}" for name, value in ends)
-    return f"{item.title} over {item.x_label}: {said}. Arrow keys read the values."

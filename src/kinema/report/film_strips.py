@@ -21,9 +21,7 @@ def spread(count: int, wanted: int = 6) -> list[int]:
     return np.linspace(0, count - 1, min(wanted, count)).round().astype(int).tolist()
 
 
-def strip_from_frames(
-    frames: Iterable[Frame], times: Sequence[float], height: int = 108, quality: int = 80
-) -> FilmStrip:
+def strip_from_frames(frames: Iterable[Frame], times: Sequence[float], height: int = 108) -> FilmStrip:
     """A film strip of the frames nearest to `times` (seconds, ascending).
 
     `frames` come in order of time and are read once; only the chosen ones are kept, scaled to `height`
@@ -33,20 +31,17 @@ def strip_from_frames(
     cells: list[tuple[float, Image.Image]] = []
     previous: Frame | None = None
     for frame in frames:
-        while previous is not None and len(cells) < len(times) and _past(times[len(cells)], previous, frame):
-            cells.append(_cell(previous, height))
+        for time in times[len(cells) :]:
+            if previous is None or abs(frame.pts_seconds - time) <= abs(previous.pts_seconds - time):
+                break
+            cells.append(_cell(previous, height))  # now that `frame` comes next, it is the nearest
         previous = frame
         if len(cells) == len(times):
             break
     if previous is None or not len(times):
         raise MediaError("the video has no frame to show; run `kinema scan` to see what is wrong with it")
     last = [_cell(previous, height)] * (len(times) - len(cells))
-    return _join(cells + last, height, quality)
-
-
-def _past(time: float, previous: Frame, frame: Frame) -> bool:
-    """Whether `previous` is the nearest frame to `time`, now that `frame` comes next."""
-    return abs(frame.pts_seconds - time) > abs(previous.pts_seconds - time)
+    return _join(cells + last, height)
 
 
 def _cell(frame: Frame, height: int) -> tuple[float, Image.Image]:
@@ -56,7 +51,7 @@ def _cell(frame: Frame, height: int) -> tuple[float, Image.Image]:
     return frame.pts_seconds, image.resize((width, height), Image.Resampling.LANCZOS)
 
 
-def _join(cells: Sequence[tuple[float, Image.Image]], height: int, quality: int) -> FilmStrip:
+def _join(cells: Sequence[tuple[float, Image.Image]], height: int) -> FilmStrip:
     """All cells as wide as the first: a video that changes its frame size is fitted into it."""
     width = cells[0][1].width
     sheet = Image.new("RGB", (len(cells) * (width + _GAP), height))
@@ -64,7 +59,7 @@ def _join(cells: Sequence[tuple[float, Image.Image]], height: int, quality: int)
         fitted = image if image.width == width else image.resize((width, height))
         sheet.paste(fitted, (step * (width + _GAP) + _GAP // 2, 0))
     buffer = io.BytesIO()
-    sheet.save(buffer, "JPEG", quality=quality, optimize=True)
+    sheet.save(buffer, "JPEG", quality=80, optimize=True)
     times = tuple(float(time) for time, _ in cells)
     return FilmStrip(buffer.getvalue(), times, sheet.width, sheet.height)
 

@@ -6,6 +6,7 @@ from typing import Any
 from . import markup
 from .data import Comparison, ReportData
 
+TOO_FEW_GROUPS = "too few groups for an interval: test videos of five groups or more would give one"
 _SPLIT_WORDS = {"test": "held-out", "val": "validation", "train": "training"}
 
 
@@ -14,28 +15,26 @@ def result_section(data: ReportData) -> str:
     metrics = data.metrics
     accuracy = markup.finite(metrics.get("accuracy"))
     if accuracy is None:
-        return '<section id="result"><p class="lead">This run has not been evaluated yet.</p></section>'
+        return ""
     return (
         f'<section id="result"><div class="headline"><p class="big">{markup.percent(accuracy)}</p>'
-        f'<p class="lead">{_sentence(data)}</p></div>{ruler(metrics)}'
+        f'<p class="lead">{_sentence(data)}</p></div>{_ruler(metrics)}'
         f"{_tiles(data)}</section>"
     )
-
-
-def _clips(data: ReportData) -> str:
-    kind = _SPLIT_WORDS.get(str(data.metrics.get("split", "test")), "held-out")
-    return markup.plural(data.tested, f"{kind} clip")
 
 
 def _sentence(data: ReportData) -> str:
     """'of 117 held-out clips recognised; 95 % interval ...; always guessing the largest class: 18.8 %.'"""
     metrics = data.metrics
-    text = f"of <b>{_clips(data)}</b> recognised"
+    kind = _SPLIT_WORDS.get(str(metrics.get("split", "test")), "held-out")
+    text = f"of <b>{markup.plural(data.tested, f'{kind} clip')}</b> recognised"
     interval = _interval(metrics)
     if interval:
         text += f", 95\u202f% interval {markup.percent(interval[0])} to {markup.percent(interval[1])}"
+    elif "ci95" in metrics:
+        text += f"; {TOO_FEW_GROUPS}"
     majority = markup.finite(metrics.get("majority_baseline"))
-    if majority is not None:
+    if majority:
         text += f"; always guessing the largest class: <b>{markup.percent(majority)}</b>"
     return f"{text}."
 
@@ -45,7 +44,7 @@ def _interval(metrics: Mapping[str, Any]) -> tuple[float, float] | None:
     return (ends[0], ends[1]) if len(ends) == 2 else None
 
 
-def ruler(metrics: Mapping[str, Any]) -> str:
+def _ruler(metrics: Mapping[str, Any]) -> str:
     """A 0 to 100 % scale with the result, its interval and the largest class's share."""
     accuracy = markup.finite(metrics.get("accuracy")) or 0.0
     interval, majority = _interval(metrics), markup.finite(metrics.get("majority_baseline"))
@@ -53,7 +52,7 @@ def ruler(metrics: Mapping[str, Any]) -> str:
     if interval:
         left, width = 100 * interval[0], 100 * (interval[1] - interval[0])
         band = f'<span class="band" style="left:{left:.2f}%;width:{width:.2f}%"></span>'
-    if majority is not None:
+    if majority:
         base = f'<span class="base" style="left:{100 * majority:.2f}%"></span>'
         tag = f'<span class="base-tag" style="--at:{100 * majority:.2f}%">largest class</span>'
     scale = "".join(f'<span class="tick" style="left:{at}%">{at}</span>' for at in (0, 25, 50, 75, 100))

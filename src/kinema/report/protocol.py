@@ -27,7 +27,19 @@ def protocol_section(protocol: Mapping[str, Any]) -> Section:
         rows = [(r["seed"], percent(r["accuracy"])) for r in protocol["per_seed"]]
         spread = percent(protocol["seed_std"]["accuracy"])
         tables.append(Table("Seeds", ("seed", "accuracy"), rows, f"standard deviation over seeds: {spread}"))
-    return Section("Protocol", _KINDS[protocol["kind"]], tuple(tables))
+    intro = f"{_KINDS[protocol['kind']]}{_model(protocol)}"
+    return Section("Protocol", intro, tuple(tables))
+
+
+def _model(protocol: Mapping[str, Any]) -> str:
+    """Which round's model the run holds."""
+    own = next((r for r in protocol["rounds"] if r.get("run") == protocol.get("model")), None)
+    if own is None:
+        return ""
+    return (
+        f" The saved model is the model of round {own['name']}, seed {own['seed']}, which reached"
+        f" {percent(own['accuracy'])} itself."
+    )
 
 
 def _rounds(protocol: Mapping[str, Any]) -> Table:
@@ -48,11 +60,11 @@ def _compared(protocol: Mapping[str, Any]) -> Table:
         (name, _with_spread(side["accuracy"], side["std"]), _interval(side["ci95"]))
         for name, side in protocol["compared"].items()
     ]
-    note = (
-        "The two differ by more than their uncertainty: at random, clips of one group are on both sides."
-        if protocol["differ"]
-        else "The two do not differ by more than their uncertainty."
-    )
+    note = {
+        True: "The two differ by more than their uncertainty: random splits cut groups.",
+        False: "The two do not differ by more than their uncertainty.",
+        None: "There are too few groups to say whether the two differ.",
+    }[protocol["differ"]]
     return Table("Random beside group-aware", ("split", "accuracy", "95 % interval"), rows, note)
 
 
@@ -60,5 +72,7 @@ def _with_spread(mean: float, std: float | None) -> str:
     return percent(mean) if std is None else f"{percent(mean)} ± {percent(std)}"
 
 
-def _interval(bounds: list[float]) -> str:
+def _interval(bounds: list[float] | None) -> str:
+    if bounds is None:
+        return "too few groups"
     return f"{percent(bounds[0])} to {percent(bounds[1])}"

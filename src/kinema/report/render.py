@@ -24,14 +24,14 @@ _NAV = {
 
 def render_report(run: ReportData) -> str:
     """The report as HTML text. Every name in it is escaped; scripts other than its own cannot run."""
-    body = [
+    main = "".join([
         result_section(run), comparison_section(run.comparisons), class_section(run), confusion_section(run),
         _clips_section(run), training_section(run.history), dataset_section(run.dataset),
         *(_extra_section(section, index) for index, section in enumerate(run.sections)),
         recipe_section(run), cost_section(run.cost),
-    ]  # fmt: skip
-    main = "".join(body)
+    ])  # fmt: skip
     script = _asset("report.js")
+    version = f" {markup.escape(run.version)}" if run.version else ""
     return Template(_asset("template.html")).substitute(
         title=markup.escape(run.title),
         heading=markup.name(run.title),
@@ -43,7 +43,7 @@ def render_report(run: ReportData) -> str:
         byline=_byline(run),
         warnings=warning_list(run),
         main=main,
-        footer=_footer(run),
+        footer=f"Made by Kinema{version}. This page is one file and works offline.",
     )
 
 
@@ -73,21 +73,19 @@ def _byline(run: ReportData) -> str:
     return " · ".join(parts)
 
 
-def _footer(run: ReportData) -> str:
-    version = f" {markup.escape(run.version)}" if run.version else ""
-    return f"Made by Kinema{version}. This page is one file and works offline."
-
-
 def _clips_section(run: ReportData) -> str:
-    """The surest hits and the worst misses as film strips."""
+    """The surest hits and the worst misses as film strips, and every other miss by name."""
     index = {label: row for row, label in enumerate(run.labels)}
     hits = [sample for sample in run.samples if sample.correct]
     misses = [sample for sample in run.samples if not sample.correct]
+    shown = [sample for sample in misses if sample.strip is not None] or misses
+    others = [sample for sample in misses if sample not in shown]
     groups = "".join(
         f'<div class="group"><h3>{title}</h3><p class="note">{note}</p>{clip_cards(samples, index)}</div>'
         for title, note, samples in (
-            ("Worst misses", "Wrong answers; those furthest above the true class first.", misses),
-            ("Surest hits", "Right answers with the highest scores.", hits),
+            ("Worst misses", "Wrong answers; those furthest above the true class first.", shown),
+            ("Other misses", "All other wrong answers, by name.", others),
+            ("Surest hits", "Right answers with the highest scores, one of each class first.", hits),
         )
         if samples
     )

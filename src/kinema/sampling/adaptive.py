@@ -1,11 +1,8 @@
 """Adaptive sampling: more frames where the picture moves faster (three-stream paper, section IV-F).
 
 The paper: "the number of samples selected from a segment is suggested to be made proportionate to average
-displacement vectors lengths between frames in this segment"; the sequence is limited to 180 samples.
-What it leaves open is decided here:
-- the video is cut into `stretches` equal parts;
-- every stretch gets at least one sample, and never more than it has frames; what that takes from or leaves
-  to the others is shared among them in the same proportion;
+displacement vectors lengths between frames in this segment". What it leaves open is decided here:
+- the video is cut into `stretches` equal parts, each with at least one sample and at most all its frames;
 - fractions are settled by the largest remainder, ties going to the earlier stretch;
 - inside a stretch the samples stand at equal distances;
 - a displacement between two frames belongs to the stretch of the first of them.
@@ -23,32 +20,31 @@ STILL = 1e-6  # motion below this part of the largest counts as none; it only sh
 def adaptive(motion: np.ndarray, num_frames: int, *, frames: int = 180, stretches: int = 12) -> np.ndarray:
     """Indices of at most `frames` frames, allotted in proportion to the mean motion of each stretch.
 
-    Args:
-        motion: float [num_frames - 1], mean length of the displacement between frames i and i + 1.
-        num_frames: frames in the video, at least 1.
-        frames: the budget; a video that has no more than that is taken whole.
-        stretches: equal parts of the video; at most `frames` of them are used.
-
-    Returns:
-        int64 [min(frames, num_frames)], increasing, without repetition. A video without any motion is
-        sampled at equal distances.
-
-    Raises:
-        ValueError: motion of another length, negative, infinite or NaN; a count below 1.
+    motion: float [num_frames - 1], mean length of the displacement between frames i and i + 1. A video
+    without any is sampled at equal distances; at most `frames` stretches are used.
+    Returns int64 [min(frames, num_frames)], increasing, without repetition. Raises ValueError for motion of
+    another length, negative, infinite or NaN, and for a count below 1.
 
     Here the middle third moves:
 
     >>> adaptive(np.repeat([0.0, 1.0, 0.0], [8, 8, 7]), 24, frames=8, stretches=3).tolist()
     [4, 8, 10, 11, 12, 14, 15, 20]
     """
-    motion = _checked(motion, num_frames, frames, stretches)
+    motion = np.asarray(motion, dtype=np.float64)
+    if min(num_frames, frames, stretches) < 1:
+        raise ValueError(f"counts must be at least 1, got {num_frames}, {frames}, {stretches}")
+    if motion.shape != (num_frames - 1,):
+        raise ValueError(f"{num_frames} frames have motion [{num_frames - 1}], got {list(motion.shape)}")
+    if not (np.isfinite(motion).all() and (motion >= 0).all()):
+        raise ValueError("motion must be finite and not negative")
     if num_frames <= frames:
         return np.arange(num_frames, dtype=np.int64)
     if not motion.any():
         return uniform(num_frames, frames)
     edges = np.arange(min(stretches, frames) + 1) * num_frames // min(stretches, frames)
-    counts = allot(_mean_motion(motion, edges), np.diff(edges), frames)
-    parts = zip(edges, np.diff(edges), counts, strict=False)
+    # The last frame starts no pair: where it is a stretch by itself, the pair that ends in it counts.
+    mean = np.array([motion[min(a, len(motion) - 1) : b].mean() for a, b in pairwise(edges)])
+    parts = zip(edges, np.diff(edges), allot(mean, np.diff(edges), frames), strict=False)
     return np.concatenate([start + uniform(length, count) for start, length, count in parts])
 
 
@@ -56,8 +52,7 @@ def allot(weights: np.ndarray, limits: np.ndarray, total: int) -> np.ndarray:
     """`total` samples shared out in proportion to `weights`, each share from 1 to its limit.
 
     The exact shares are `clip(c * weights, 1, limits)` with the one factor c that makes them sum to
-    `total`; the largest remainder then makes them whole. Raising one weight lowers every other exact share
-    or leaves it, and with it no larger remainder can overtake: the raised one's count never falls.
+    `total`; the largest remainder then makes them whole.
 
     Args: weights float [K] >= 0, not all zero; limits int [K] >= 1; `K <= total <= sum(limits)`.
     Returns: int64 [K], summing to `total`.
@@ -70,20 +65,3 @@ def allot(weights: np.ndarray, limits: np.ndarray, total: int) -> np.ndarray:
     order = np.argsort(counts - shares, kind="stable")  # largest remainder first
     counts[order[: total - counts.sum()]] += 1
     return counts
-
-
-def _mean_motion(motion: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    # The last frame starts no pair: where it is a stretch by itself, the pair that ends in it counts.
-    last = len(motion) - 1
-    return np.array([motion[min(a, last) : b].mean() for a, b in pairwise(edges)])
-
-
-def _checked(motion: np.ndarray, num_frames: int, frames: int, stretches: int) -> np.ndarray:
-    motion = np.asarray(motion, dtype=np.float64)
-    if min(num_frames, frames, stretches) < 1:
-        raise ValueError(f"counts must be at least 1, got {num_frames}, {frames}, {stretches}")
-    if motion.shape != (num_frames - 1,):
-        raise ValueError(f"{num_frames} frames have motion [{num_frames - 1}], got {list(motion.shape)}")
-    if not (np.isfinite(motion).all() and (motion >= 0).all()):
-        raise ValueError("motion must be finite and not negative")
-    return motion

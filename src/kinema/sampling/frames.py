@@ -1,11 +1,24 @@
-"""Frames at equal distances, and frames by their time: integers in, integers out."""
+"""Frames at equal distances, frames by their time, and what stands in for frames that are not there."""
 
 import numpy as np
 
-from .policies import fill
+from ..errors import MediaError
 
 # Two time stamps closer than this are one instant: containers round to their own time base.
 TICK_TOLERANCE = 1e-4
+
+
+def fill(indices: np.ndarray, count: int, policy: str) -> np.ndarray:
+    """`indices` int64 [k], k >= 1, filled up to `count`; unchanged when k >= count.
+
+    [0, 1, 2] to 5 becomes [0, 1, 2, 2, 2] by "repeat_last", [0, 1, 2, 0, 1] by "wrap", MediaError by "error".
+    """
+    missing = count - len(indices)
+    if missing <= 0:
+        return indices
+    if policy == "error":
+        raise MediaError(f"{len(indices)} frames where {count} are needed; choose policy repeat_last or wrap")
+    return np.resize(indices, count) if policy == "wrap" else np.pad(indices, (0, missing), "edge")
 
 
 def uniform(num_frames: int, frames: int, policy: str = "repeat_last") -> np.ndarray:

@@ -11,8 +11,7 @@ GRID = (48, 64)  # rows, columns: coarse enough to be deaf to noise and to cost 
 def motion_by_difference(frames: Iterable[np.ndarray]) -> np.ndarray:
     """A cheap estimate: mean absolute change of luma between frames on a 48 x 64 grid of mean values.
 
-    Args: luma frames uint8 [H, W]; sizes may differ, since every frame is brought to the same grid.
-    Returns: float64 [N - 1] in grey levels, [0] for one frame or none. Proportional sampling needs no unit.
+    Luma frames uint8 [H, W], whose sizes may differ -> float64 [N - 1] in grey levels, [0] for one or none.
     """
     pairs = pairwise(_reduced(frame) for frame in frames)
     return np.array([np.abs(after - before).mean() for before, after in pairs], dtype=np.float64)
@@ -20,9 +19,7 @@ def motion_by_difference(frames: Iterable[np.ndarray]) -> np.ndarray:
 
 def motion_by_flow(fields: Iterable[np.ndarray]) -> np.ndarray:
     """Mean length of the displacement vectors: fields float32 [2, H, W] in pixels -> float64 [M]."""
-    return np.array(
-        [np.hypot(field[0], field[1]).mean(dtype=np.float64) for field in fields], dtype=np.float64
-    )
+    return np.array([np.hypot(*field).mean(dtype=np.float64) for field in fields], dtype=np.float64)
 
 
 def _reduced(frame: np.ndarray) -> np.ndarray:

@@ -1,10 +1,10 @@
 """The samplers as they run along a stream of frames, in constant memory.
 
-An online sampler says of each arriving frame whether it is wanted at all (`wants`), takes the wanted
-ones (`push`) and hands out clips, lists of items, as soon as they are complete. A `WholeVideo` chooses only
-at the end: the caller keeps the wanted items, and `choose` says which of them count.
+A sampler hands out clips, lists of items, as soon as they are complete. A `WholeVideo` chooses only at the
+end: the caller keeps the wanted items, and `choose` says which of them count.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
@@ -12,8 +12,7 @@ import numpy as np
 
 from . import specs
 from .adaptive import adaptive
-from .frames import TICK_TOLERANCE, uniform, within
-from .policies import fill
+from .frames import TICK_TOLERANCE, fill, uniform, within
 
 Item = TypeVar("Item")
 
@@ -114,14 +113,13 @@ class _Clips(OnlineSampler[Item]):
             self.skip -= 1
             return []
         self.buffer.append(item)
-        return [self._emit(self.buffer)] if len(self.buffer) == self.length else []
-
-    def _emit(self, clip: list[Item]) -> list[Item]:
+        if len(self.buffer) < self.length:
+            return []
+        clip, self.buffer = self.buffer, self.buffer[self.stride :]
         self.count += 1
         self.done = self.count == self.limit
         self.skip = max(self.stride - self.length, 0)
-        self.buffer = clip[self.stride :]
-        return clip
+        return [clip]
 
     def finish(self) -> list[list[Item]]:
         if self.done or not self.buffer or (self.count and not self.keep_short):
@@ -134,9 +132,8 @@ class IndexSampler(OnlineSampler[Item]):
     """Hands out the frames of a sorted list of indices, as often as each is listed."""
 
     def __init__(self, indices: Sequence[int] | np.ndarray):
-        values, counts = np.unique(np.asarray(indices, dtype=np.int64), return_counts=True)
-        self.counts = dict(zip(values.tolist(), counts.tolist(), strict=True))
-        self.last = int(values[-1])
+        self.counts = Counter(np.asarray(indices).tolist())
+        self.last = max(self.counts)
 
     def wants(self, index: int, pts_seconds: float) -> bool:
         return index in self.counts
@@ -147,16 +144,12 @@ class IndexSampler(OnlineSampler[Item]):
 
 
 class WholeVideo(OnlineSampler[Item]):
-    """Wants every frame of the first `seconds` and, when the last has been seen, chooses among them.
-
-    `needs_motion` says that `choose` must be told how much moves between one wanted frame and the next.
-    """
+    """Wants every frame of the first `seconds` and, when the last has been seen, chooses among them."""
 
     whole = True
 
     def __init__(self, spec: specs.Uniform | specs.Adaptive):
         self.spec = spec
-        self.needs_motion = isinstance(spec, specs.Adaptive)
 
     def wants(self, index: int, pts_seconds: float) -> bool:
         self.done = self.done or not (index == 0 or within(pts_seconds, self.spec.seconds))
@@ -166,10 +159,7 @@ class WholeVideo(OnlineSampler[Item]):
         return []
 
     def choose(self, count: int, motion: np.ndarray | None = None) -> np.ndarray:
-        """Indices int64 [T], not decreasing, among the `count` >= 1 wanted frames.
-
-        motion: float [count - 1], for adaptive sampling (see `adaptive`); others do without.
-        """
+        """Indices int64 [T], not decreasing, of `count` >= 1 wanted frames; `motion` as for `adaptive`."""
         if isinstance(self.spec, specs.Uniform):
             return uniform(count, self.spec.frames, self.spec.policy)
         if motion is None:
@@ -180,8 +170,7 @@ class WholeVideo(OnlineSampler[Item]):
 def online_sampler(spec: specs.Sampling, total: int | None = None) -> OnlineSampler:
     """The online form of a sampling.
 
-    total: how many frames the video, or its first `spec.seconds`, has, where that is known; `uniform` then
-    needs to keep none of them.
+    total: the frames of the video, or of its first `spec.seconds`, where known; `uniform` then keeps none.
     """
     match spec:
         case specs.Uniform() if total is not None:

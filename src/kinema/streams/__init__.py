@@ -5,13 +5,10 @@ from typing import Annotated
 from pydantic import Field
 
 from .audio import AudioStream
-from .base import Maker, StreamSettings, Task, View
+from .base import Maker, StreamSettings, Task, Tools
 from .flow import FlowStream
 from .rgb import RgbStream
-from .tools import Tools
 
 Stream = Annotated[RgbStream | FlowStream | AudioStream, Field(discriminator="input")]
 
-__all__ = [
-    "AudioStream", "FlowStream", "Maker", "RgbStream", "Stream", "StreamSettings", "Task", "Tools", "View"
-]  # fmt: skip
+__all__ = ["AudioStream", "FlowStream", "Maker", "RgbStream", "Stream", "StreamSettings", "Task", "Tools"]

@@ -1,9 +1,7 @@
 """Sound as log-mel examples."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -12,8 +10,7 @@ from ..audio.logmel import FRONT_ENDS
 from ..audio.track import SoundExamples
 from ..media.video import Video
 from ..types import Clip
-from .base import Maker, StreamSettings, Task
-from .tools import Tools
+from .base import Maker, StreamSettings, Task, Tools
 
 
 class AudioStream(StreamSettings):
@@ -28,15 +25,13 @@ class AudioStream(StreamSettings):
         return self.backbones[0]
 
     def settings(self, variant: int = 0) -> dict[str, Any]:
-        """See `StreamSettings.settings`."""
         return super().settings(variant) | {"front_end": self.front_end}
 
-    def open(self, task: Task, tools: Tools, times: np.ndarray | None = None) -> AudioMaker:
-        """The state for one video."""
+    def open(self, task: Task, tools: Tools, times: np.ndarray | None = None) -> "AudioMaker":
         return AudioMaker(self)
 
     @model_validator(mode="after")
-    def _check(self) -> AudioStream:
+    def _check(self) -> Self:
         self.check_kinds(("logmel",))
         if len(self.backbones) > 1:
             raise ValueError("sound takes one backbone, because each has a log-mel front end of its own")
@@ -58,7 +53,6 @@ class AudioMaker(Maker):
         return video.sound(self.sample_rate)
 
     def push(self, item: np.ndarray) -> Iterable[Clip]:
-        """Take one block."""
         clips = self._clips(self._examples.push(item))
         self.done = self._examples.done
         return clips

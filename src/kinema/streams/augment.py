@@ -1,9 +1,7 @@
 """Extra versions of training frames: rotated, cropped, flipped."""
 
-from __future__ import annotations
-
 import hashlib
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from PIL import Image
@@ -26,7 +24,7 @@ class Augment(Settings):
     on_the_fly: Annotated[bool, APART] = False
 
     @model_validator(mode="after")
-    def _check(self) -> Augment:
+    def _check(self) -> Self:
         if self.on_the_fly and self.copies:
             raise ValueError("`on_the_fly: true` stores no versions; set copies: 0")
         return self

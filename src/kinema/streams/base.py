@@ -8,43 +8,24 @@
 Nothing here or in the streams imports torch at module level: workers that decode start without it.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from ..backbones.spec import InputKind, InputSpec, Preprocessing
+from ..backbones.spec import InputKind, InputSpec
 from ..backbones.table import backbone_spec
 from ..errors import UsageError
+from ..flow.methods import FlowMethod, load_method
 from ..media.video import Video
+from ..resources import Resources
 from ..settings import APART, Settings
 from ..types import Clip
-from .tools import Tools
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What one backbone of a stream is given per step (see `kinema.types.Clip`)."""
-
-    kind: InputKind
-    size: tuple[int, int] | None
-    crop: Literal["center", "stretch"]
-    preprocessing: Preprocessing | None = None
-    own_crop: bool = False  # whether the recipe's `crop` replaces the library's own way
-
-    def describe(self) -> dict[str, Any]:
-        """As plain data, for the fingerprint."""
-        plain: dict[str, Any] = {"kind": self.kind, "size": self.size, "crop": self.crop}
-        if self.preprocessing is not None:
-            plain |= {"preprocessing": asdict(self.preprocessing), "own_crop": self.own_crop}
-        return plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +40,27 @@ class Task:
     variant: int = 0
     cache: Path | None = None
     keep_flow: bool = False
+
+
+class Tools:
+    """What the streams of one process share: flow methods, loaded when first asked for, and their threads."""
+
+    def __init__(self, resources: Resources, *, threads: int = 1):
+        self.resources, self.threads = resources, threads
+        self._methods: dict[tuple[str, str], FlowMethod] = {}
+
+    def flow(self, method: str, weights: str = "published") -> FlowMethod:
+        """A flow method on the device. Raises `UsageError` and `WeightsError`."""
+        if (method, weights) not in self._methods:
+            self._methods[method, weights] = load_method(
+                method,
+                weights=weights,
+                folder=self.resources.folder,
+                download=not self.resources.offline,
+                device=self.resources.device,
+                threads=self.threads,
+            )
+        return self._methods[method, weights]
 
 
 class Maker(ABC):
@@ -79,21 +81,6 @@ class Maker(ABC):
     @abstractmethod
     def finish(self) -> Iterable[Clip]:
         """The clips that only the end of the video completes."""
-
-
-class FrameMaker(Maker):
-    """A maker that is fed RGB frames."""
-
-    @abstractmethod
-    def wants(self, index: int, pts_seconds: float) -> bool:
-        """Whether the frame at this index and time is needed; others need not be converted.
-
-        The first frame behind all that is sampled is asked for too: it ends the reading.
-        """
-
-    def items(self, video: Video) -> Iterator[Any]:
-        """The frames it wants."""
-        return video.frames(self.wants)
 
 
 class StreamSettings(Settings):
@@ -124,14 +111,14 @@ class StreamSettings(Settings):
         return {}
 
     @property
-    def views(self) -> tuple[View, ...]:
-        """What each backbone is given per step."""
+    def views(self) -> tuple[InputSpec, ...]:
+        """What each backbone is given per step: what it asks for, cropped as the stream says."""
         for name in self.backbones:
             if name not in self.known_inputs:
                 self.known_inputs[name] = backbone_spec(name).input
         specs = [self.known_inputs[name] for name in self.backbones]
         own = getattr(self, "crop", None)
-        return tuple(View(s.kind, s.size, own or s.crop, s.preprocessing, own_crop=bool(own)) for s in specs)
+        return tuple(replace(s, crop=own, own_crop=True) if own else s for s in specs)
 
     @property
     def can_standardize(self) -> bool:
@@ -195,7 +182,7 @@ class StreamSettings(Settings):
                 )
 
     @model_validator(mode="after")
-    def _check_standardize(self) -> StreamSettings:
+    def _check_standardize(self) -> Self:
         if self.standardize and not self.can_standardize:
             raise ValueError("`standardize` is for features of a frozen backbone, computed ahead of training")
         return self

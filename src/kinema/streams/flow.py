@@ -1,10 +1,8 @@
 """Optical flow as clips for I3D and as stacks for the motion networks."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field as Key
@@ -14,17 +12,15 @@ from ..flow.methods import METHODS, describe_method
 from ..keys import fingerprint
 from ..sampling.frames import within
 from ..sampling.online import OnlineSampler, online_sampler
-from ..sampling.specs import Adaptive, Sampling, Segments, Uniform, Windows
+from ..sampling.specs import Adaptive, Sampling, Segments, Windows
 from ..settings import APART, Count
 from ..types import Clip, Frame
-from .base import FrameMaker, StreamSettings, Task
-from .fields import FLOW_FOLDER, Field, FieldCache, scaled_flow
+from .base import Task, Tools
+from .fields import FLOW_FOLDER, Field, FieldCache, Spool, scaled_flow
+from .frames import FrameMaker, FrameStream
 from .images import fit_flow, middle
-from .motion import MOTION_SIZE, MotionMeter, describe_motion, load_motion, save_motion
-from .rgb import sampling_flow, sampling_motion, sampling_without_weights, total_frames
-from .spool import Spool
+from .motion import MOTION_SIZE, MotionProfile, describe_motion
 from .stacks import Stacker, stack_fields, stack_start
-from .tools import Tools
 
 ONE_FRAME = "no motion: one frame"
 if TYPE_CHECKING:
@@ -33,7 +29,7 @@ else:
     Method = Literal[METHODS]
 
 
-class FlowStream(StreamSettings):
+class FlowStream(FrameStream):
     """Displacement fields of consecutive frames by `method`, clipped at `clip_px` pixels and scaled to
     [-1, 1]: clips of fields for I3D, stacks of `stack` fields for the motion networks.
 
@@ -49,14 +45,9 @@ class FlowStream(StreamSettings):
     stack: Count | None = None
 
     @property
-    def needs_times(self) -> bool:
-        """Fields at equal distances are known when the number of frames is."""
-        return isinstance(self.sampling, Uniform)
-
-    @property
     def flow_methods(self) -> tuple[tuple[str, str], ...]:
         """The flow itself, and the one by which adaptive sampling goes."""
-        return ((self.method, self.flow_weights), *sampling_flow(self.sampling))
+        return ((self.method, self.flow_weights), *super().flow_methods)
 
     @property
     def stack_length(self) -> int | None:
@@ -64,21 +55,17 @@ class FlowStream(StreamSettings):
         return (self.stack or 10) if self.views[0].kind == "flow_stack" else None
 
     def settings(self, variant: int = 0) -> dict[str, Any]:
-        """See `StreamSettings.settings`."""
         own = {"flow": describe_method(self.method, weights=self.flow_weights), "stack": self.stack_length}
-        return super().settings(variant) | own | sampling_motion(self.sampling)
+        return super().settings(variant) | own
 
     def without_weights(self) -> dict[str, Any]:
-        """The changes that make every network of the stream a random one."""
-        own = {"flow_weights": "none"}
-        return super().without_weights() | own | sampling_without_weights(self.sampling)
+        return super().without_weights() | {"flow_weights": "none"}
 
-    def open(self, task: Task, tools: Tools, times: np.ndarray | None = None) -> FlowMaker:
-        """The state for one video."""
+    def open(self, task: Task, tools: Tools, times: np.ndarray | None = None) -> "FlowMaker":
         return FlowMaker(self, task, tools, times)
 
     @model_validator(mode="after")
-    def _check(self) -> FlowStream:
+    def _check(self) -> Self:
         clips = isinstance(self.sampling, Segments | Windows)
         self.check_kinds(("flow_clip",) if clips else ("flow_stack",))
         if len(self.backbones) > 1:
@@ -95,13 +82,17 @@ class FlowMaker(FrameMaker):
         (view,) = stream.views
         assert view.size is not None, "flow views have a size"
         self.size, self.crop = view.size, view.crop
-        frames = total_frames(stream.sampling, times)
+        frames = stream.total(times)
         self.sampler: OnlineSampler[Any] = online_sampler(
             stream.sampling, None if frames is None else max(frames - 1, 1)
         )
-        self.limit = stream.sampling.seconds if isinstance(stream.sampling, Adaptive | Uniform) else None
-        self.profile = _Profile(stream, task, tools)
-        self.cutter = _cutter(stream, self.sampler)
+        self.limit = stream.limit
+        self.profile = _profile(stream, task, tools)
+        # What cuts fields into clips as they come; None where only the end says which are wanted.
+        self.cutter: _Clips | Stacker | None = None
+        if not self.sampler.whole:
+            length = stream.stack_length
+            self.cutter = Stacker(self.sampler, length) if length else _Clips(self.sampler)
         self.cache = self._cache()
         self.cached = self.cache.load() if self.cache and not self.profile.missing else None
         self.done = self.cached is not None
@@ -115,7 +106,6 @@ class FlowMaker(FrameMaker):
         return True
 
     def push(self, item: Frame) -> Iterable[Clip]:
-        """Take one frame."""
         if item.index and not within(item.pts_seconds, self.limit):
             self.done = True
             return []
@@ -125,7 +115,6 @@ class FlowMaker(FrameMaker):
         return self._take(self.pairs.push(fit_flow(item.data, self.size, self.crop)))
 
     def finish(self) -> Iterator[Clip]:
-        """The clips that the end of the video completes."""
         if self.pairs is None:
             yield from self._from_cache()
             return
@@ -151,7 +140,7 @@ class FlowMaker(FrameMaker):
             yield from self.cutter.finish()
             return
         assert self.kept is not None
-        motion = self.profile.motion
+        motion = self.profile.values
         chosen = self.sampler.choose(len(self._times) if motion is None else len(motion) + 1, motion)
         last, length = len(self._times) - 1, self.stream.stack_length or 1
         for index in np.minimum(chosen, last).tolist():
@@ -188,51 +177,23 @@ class FlowMaker(FrameMaker):
         return FieldCache(self.task.cache / FLOW_FOLDER / fingerprint(flow)[:16] / f"{self.task.key}.npy")
 
 
-class _Profile:
-    """The motion by which adaptive sampling goes: from the cache, from the stream's own fields where they
-    are what it is measured on, or measured beside them. What is kept for a later stage is measured too.
+def _profile(stream: FlowStream, task: Task, tools: Tools) -> MotionProfile:
+    """Measured on the stream's own fields where they are what the sampling goes by, or beside them.
+
+    What is kept for a later stage is measured too.
     """
-
-    def __init__(self, stream: FlowStream, task: Task, tools: Tools):
-        self.task = task
-        view, sampling = stream.views[0], stream.sampling
-        native = (view.size, view.crop) == (MOTION_SIZE, "stretch")
-        own = None
-        if native and isinstance(sampling, Adaptive | Uniform) and sampling.seconds:
-            own = Adaptive(
-                kind="adaptive",
-                frames=1,
-                seconds=sampling.seconds,
-                motion=stream.method,
-                weights=stream.flow_weights,
-            )
-        wanted = sampling if isinstance(sampling, Adaptive) else own if task.keep_flow else None
-        self.spec = wanted
-        self.motion = load_motion(wanted, task) if wanted else None
-        self.missing = wanted is not None and self.motion is None
-        self.meter = MotionMeter(wanted, tools) if wanted and self.missing else None
-        self.by_fields = bool(own and wanted and describe_motion(own) == describe_motion(wanted))
-
-    def push(self, frame: np.ndarray) -> None:
-        if self.meter is not None and not self.by_fields:
-            self.meter.push(frame)
-
-    def push_field(self, field: np.ndarray) -> None:
-        if self.meter is not None and self.by_fields:
-            self.meter.push_fields([field])
-
-    def finish(self) -> None:
-        if self.meter is not None and self.spec is not None:
-            self.motion = self.meter.finish()
-            save_motion(self.spec, self.task, self.motion)
-
-
-def _cutter(stream: FlowStream, sampler: OnlineSampler[Any]) -> _Clips | Stacker | None:
-    """What cuts fields into clips as they come; None where only the end says which are wanted."""
-    if sampler.whole:
-        return None
-    length = stream.stack_length
-    return _Clips(sampler) if length is None else Stacker(sampler, length)
+    view, own = stream.views[0], None
+    if (view.size, view.crop) == (MOTION_SIZE, "stretch") and stream.limit:
+        own = Adaptive(
+            kind="adaptive",
+            frames=1,
+            seconds=stream.limit,
+            motion=stream.method,
+            weights=stream.flow_weights,
+        )
+    wanted = stream.adaptive or (own if task.keep_flow else None)
+    by_fields = bool(own and wanted and describe_motion(own) == describe_motion(wanted))
+    return MotionProfile(wanted, task, tools, by_fields=by_fields)
 
 
 class _Clips:

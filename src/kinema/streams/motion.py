@@ -4,6 +4,7 @@ The measure is a part of the sampling's own settings: the mean displacement in p
 frames stretched to 320x240, or the mean change of luma. So no stream's features depend on another stream.
 """
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,8 @@ from ..flow.tvl1_options import grey
 from ..keys import fingerprint
 from ..sampling.motion import motion_by_difference, motion_by_flow
 from ..sampling.specs import Adaptive
-from .base import Task
+from .base import Task, Tools
 from .images import fit
-from .tools import Tools
 
 # (height, width): the paper's native video resolution.
 MOTION_SIZE = (240, 320)
@@ -29,53 +29,55 @@ def describe_motion(spec: Adaptive) -> dict[str, Any]:
     return {"size": MOTION_SIZE, **describe_method(spec.motion, weights=spec.weights)}
 
 
-class MotionMeter:
-    """Motion between consecutive frames, pushed one by one as uint8 [H, W, 3]."""
+class MotionProfile:
+    """The motion of one video: what another stream or stage left in the cache, or measured and left there.
 
-    def __init__(self, spec: Adaptive, tools: Tools):
+    `values` is float64 [N - 1] of N frames, None until it is known; `missing` says that it must be measured,
+    which without `spec` is never so. With `by_fields` it is measured on the fields that the stream itself
+    computes, else on its frames.
+    """
+
+    def __init__(self, spec: Adaptive | None, task: Task, tools: Tools, *, by_fields: bool = False):
+        self.values: np.ndarray | None = None
+        self._path: Path | None = None
+        if spec is not None and task.cache is not None and task.key:
+            measure = fingerprint({"motion": describe_motion(spec), "seconds": spec.seconds})
+            self._path = task.cache / "motion" / measure[:16] / f"{task.key}.npy"
+        if self._path is not None and self._path.exists():
+            self.values = np.load(self._path, allow_pickle=False)
+        self.missing = spec is not None and self.values is None
+        self._by_fields = by_fields
         self._pairs = None
-        if spec.motion != "difference":
+        if spec is not None and self.missing and not by_fields and spec.motion != "difference":
             self._pairs = tools.flow(spec.motion, spec.weights).pairs()
         self._before: np.ndarray | None = None
-        self._values: list[float] = []
+        self._found: list[float] = []
 
     def push(self, frame: np.ndarray) -> None:
-        """Take the next frame."""
-        if self._pairs is not None:
-            self.push_fields(self._pairs.push(fit(frame, MOTION_SIZE, "stretch")))
+        """Take the next frame, uint8 [H, W, 3]."""
+        if not self.missing or self._by_fields:
             return
-        luma = grey(fit(frame, MOTION_SIZE, "stretch"))
+        frame = fit(frame, MOTION_SIZE, "stretch")
+        if self._pairs is not None:
+            self._found += motion_by_flow(self._pairs.push(frame)).tolist()
+            return
+        luma = grey(frame)
         if self._before is not None:
-            self._values += motion_by_difference([self._before, luma]).tolist()
+            self._found += motion_by_difference([self._before, luma]).tolist()
         self._before = luma
 
-    def push_fields(self, fields: list[np.ndarray]) -> None:
-        """Take displacement fields [2, 240, 320] that were computed elsewhere by the same method."""
-        self._values += motion_by_flow(fields).tolist()
+    def push_field(self, field: np.ndarray) -> None:
+        """Take the next field [2, 240, 320] that the stream has computed."""
+        if self.missing and self._by_fields:
+            self._found += motion_by_flow([field]).tolist()
 
-    def finish(self) -> np.ndarray:
-        """Motion float64 [N - 1] of the N frames pushed."""
+    def finish(self) -> None:
+        """End what is measured, and leave it in the cache where there is one."""
+        if not self.missing:
+            return
         if self._pairs is not None:
-            self.push_fields(self._pairs.finish())
-        return np.asarray(self._values, dtype=np.float64)
-
-
-def load_motion(spec: Adaptive, task: Task) -> np.ndarray | None:
-    """The profile that another stream or stage left in the cache, or None."""
-    path = _path(spec, task)
-    return np.load(path, allow_pickle=False) if path is not None and path.exists() else None
-
-
-def save_motion(spec: Adaptive, task: Task, motion: np.ndarray) -> None:
-    """Leave a profile in the cache, where there is one."""
-    path = _path(spec, task)
-    if path is not None:
-        with atomic_open(path, "wb") as file:
-            np.save(file, motion)
-
-
-def _path(spec: Adaptive, task: Task) -> Any:
-    if task.cache is None or not task.key:
-        return None
-    measure = fingerprint({"motion": describe_motion(spec), "seconds": spec.seconds})
-    return task.cache / "motion" / measure[:16] / f"{task.key}.npy"
+            self._found += motion_by_flow(self._pairs.finish()).tolist()
+        self.values = np.asarray(self._found, dtype=np.float64)
+        if self._path is not None:
+            with atomic_open(self._path, "wb") as file:
+                np.save(file, self.values)

@@ -7,8 +7,7 @@ do to the bit, and transformers' processors to one grey level.
 import numpy as np
 from PIL import Image
 
-from ..backbones.spec import Preprocessing
-from .base import View
+from ..backbones.spec import InputSpec, Preprocessing
 from .images import LONGEST_ASPECT, cut, fit
 
 _FILTERS = {
@@ -19,7 +18,7 @@ _FILTERS = {
 }
 
 
-def fit_view(frame: np.ndarray, view: View) -> np.ndarray:
+def fit_view(frame: np.ndarray, view: InputSpec) -> np.ndarray:
     """A frame uint8 [H, W, 3] at the size of a view, which has one: its library's way, or by its crop."""
     assert view.size is not None, "only views of a size are fitted"
     if view.preprocessing is None or view.own_crop:

@@ -1,4 +1,4 @@
-"""Temporal models: feature sequence -> embedding. A kind is one file of settings, and one line here.
+"""Temporal models: feature sequence -> embedding. A kind is a class of settings, named in this union.
 
 Another package's kind is its class of settings behind an entry point of the group `kinema.temporal`.
 """
@@ -11,9 +11,8 @@ from pydantic import Field
 
 from ..plugins import load_plugins
 from .encoder import Encoder
-from .gru import Gru
-from .lstm import Lstm
 from .mean import Mean
+from .recurrent import Gru, Lstm
 
 Temporal = Annotated[Gru | Lstm | Mean, Field(discriminator="kind")]
 if not TYPE_CHECKING and (_plugins := load_plugins("temporal")):

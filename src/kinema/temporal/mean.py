@@ -16,6 +16,6 @@ class Mean(Pooled):
         return "none" if self.pool == "none" else "last"
 
     def layers_for(self, input_size: int) -> Any:
-        from .mean_net import RunningMean
+        from .stack import RunningMean
 
         return RunningMean(input_size)

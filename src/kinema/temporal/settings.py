@@ -1,8 +1,8 @@
-"""What every temporal model declares, and what the recurrent ones share. Imports no torch."""
+"""What every temporal model declares. Imports no torch."""
 
 from typing import Any, Literal
 
-from ..settings import Count, Fraction, Settings
+from ..settings import Fraction, Settings
 
 
 class TemporalSettings(Settings):
@@ -47,22 +47,4 @@ class Pooled(TemporalSettings):
 
     def layers_for(self, input_size: int) -> Any:
         """The `kinema.temporal.stack.StepLayers` alone."""
-        raise NotImplementedError
-
-
-class Recurrent(Pooled):
-    """`layers` layers of `units` units, in one or both directions; E is units, or twice units."""
-
-    layers: Count = 1
-    units: Count = 256
-    bidirectional: bool = False
-    activation: Literal["tanh", "relu"] = "tanh"
-
-    def layers_for(self, input_size: int) -> Any:
-        from .stack import RecurrentStack
-
-        return RecurrentStack(input_size, self)
-
-    def cell(self, input_size: int) -> Any:
-        """The `kinema.temporal.layer.RecurrentLayer` for one direction of one layer."""
         raise NotImplementedError

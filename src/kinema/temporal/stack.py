@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout as drop
 
-from .layer import RecurrentLayer
 from .pooling import absent_steps, last_step
-from .settings import Recurrent
+from .recurrent import Recurrent
+from .recurrent_net import RecurrentLayer
 
 State = tuple[tuple[Tensor, ...], ...]
 
@@ -125,3 +125,21 @@ class RecurrentStack(StepLayers):
         if self.bidirectional:
             raise ValueError("both directions need whole sequences; set bidirectional: false for steps")
         return [cast(nn.ModuleList, sides)[0] for sides in self.layers]  # type: ignore[misc]
+
+
+class RunningMean(StepLayers):
+    """h_t = (x_1 + ... + x_t) / t: the last step is the mean of all, whatever their order."""
+
+    def run(self, x: Tensor, absent: Tensor | None) -> Tensor:
+        count = torch.arange(1, x.shape[1] + 1, device=x.device, dtype=x.dtype)
+        return x.cumsum(1) / count.unsqueeze(1)
+
+    def initial_state(self, batch: int) -> State:
+        """Nothing seen yet: ((mean [B, D], count),)."""
+        return ((torch.zeros(batch, self.output_size), torch.zeros(())),)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        mean, count = (part.to(x) for part in state[0])
+        count = count + 1
+        mean = mean + (x - mean) / count
+        return mean, ((mean, count),)

@@ -1,7 +1,7 @@
 """The backbone stage: train the released blocks of the streams' backbones, on videos or on single clips."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -12,12 +12,12 @@ from ..backbones.module import Backbone
 from ..errors import UsageError
 from ..extraction.loaded import LoadedStream
 from ..keys import fingerprint
+from ..model.batch import pad_rows
+from ..model.head import ClassObjective, Output
 from ..model.recognizer import Recognizer
 from ..recipe import BackboneTraining, Classifier, Recipe
 from ..streams import StreamSettings
-from .clips import ClipDataset, Clips, VideoDataset, clips_per_video, collate_clips
-from .end_to_end import ClipClassifier, EndToEnd
-from .objective import ClassObjective
+from .clips import ClipBatch, ClipDataset, Clips, VideoDataset, clips_per_video, collate_clips
 from .samplers import balance
 from .stage import FitOptions, Row, Stage, run_stage
 
@@ -141,3 +141,33 @@ def _released(loaded: LoadedBackbone, stream: LoadedStream) -> Backbone:
     module = copy.deepcopy(loaded.module)
     module.unfreeze(stream.spec.train_blocks, stream.spec.batch_norm)
     return module
+
+
+class EndToEnd(nn.Module):
+    """Backbones in front of a recogniser: clips -> features -> class scores."""
+
+    def __init__(self, backbones: Mapping[str, Sequence[nn.Module]], recognizer: Recognizer):
+        super().__init__()
+        self.backbones = nn.ModuleDict({name: nn.ModuleList(found) for name, found in backbones.items()})
+        self.recognizer = recognizer
+
+    def forward(self, batch: ClipBatch) -> Output:
+        """Class scores of a batch of videos."""
+        sequences = {}
+        for name, found in self.backbones.items():
+            inputs = zip(found, batch.inputs[name], strict=True)  # type: ignore[call-overload]
+            features = torch.cat([backbone(x) for backbone, x in inputs], dim=1)
+            sequences[name] = pad_rows(features.split(batch.lengths[name].tolist()))
+        return self.recognizer(sequences)
+
+
+class ClipClassifier(nn.Module):
+    """The backbone of one stream with a dense layer on its features: single clips -> class scores."""
+
+    def __init__(self, stream: str, backbone: nn.Module, dim: int, classes: int):
+        super().__init__()
+        self.stream, self.backbone, self.head = stream, backbone, nn.Linear(dim, classes)
+
+    def forward(self, batch: ClipBatch) -> Output:
+        """Class scores of a batch of single clips."""
+        return Output(self.head(self.backbone(batch.inputs[self.stream][0])))

@@ -29,8 +29,7 @@ class SafeCheckpointIO(CheckpointIO):
         self, path: Any, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
         """Read one checkpoint: tensors and plain values only."""
-        checkpoint: dict[str, Any] = torch.load(path, map_location=map_location or "cpu", weights_only=True)
-        return checkpoint
+        return torch.load(path, map_location=map_location or "cpu", weights_only=True)
 
     def remove_checkpoint(self, path: Any) -> None:
         """Delete one checkpoint."""

@@ -59,13 +59,17 @@ class Clips:
         A version is one random choice for all frames of a video, and is made from the frames as the backbone
         sees them. Raises `MediaError` where the video cannot be read.
         """
-        place = item.key, stream
+        place, spec = (item.key, stream), self.streams[stream]
         clips = self._kept.get(place)
         if clips is None:
-            clips = self._computed(self.streams[stream], item)
+            task = Task(item.key, cache=self.cache, keep_flow=self.cache is not None)
+            messages = messages_of(spec, VideoFile.of(item.record), task, self.tools)
+            clips = [message for message in messages if isinstance(message, Clip)]
             self._counts[place] = len(clips)
-            self._keep(place, clips)
-        spec = self.streams[stream]
+            size = sum(x.nbytes for clip in clips for x in clip.inputs)
+            if size <= self._room:
+                self._room -= size
+                self._kept[place] = clips
         if not version or not isinstance(spec, RgbStream) or spec.augment is None:
             return clips
         augment = Augmenter(spec.augment, item.key, version)
@@ -89,17 +93,6 @@ class Clips:
             progress(number, len(self.items))
         self.items = good
         return failed
-
-    def _computed(self, stream: StreamSettings, item: ClipItem) -> list[Clip]:
-        task = Task(item.key, cache=self.cache, keep_flow=self.cache is not None)
-        messages = messages_of(stream, VideoFile.of(item.record), task, self.tools)
-        return [message for message in messages if isinstance(message, Clip)]
-
-    def _keep(self, place: tuple[str, str], clips: list[Clip]) -> None:
-        size = sum(x.nbytes for clip in clips for x in clip.inputs)
-        if size <= self._room:
-            self._room -= size
-            self._kept[place] = clips
 
 
 class VideoDataset(Dataset[Row]):

@@ -1,17 +1,20 @@
-"""The temporal stage: train a recogniser on feature sequences."""
+"""The temporal stage: train a recogniser on feature sequences, stored or computed anew in every epoch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from torch import nn
 
+from ..extraction.loaded import LoadedStream
 from ..model.batch import Batch
-from ..model.head import Output
+from ..model.head import ClassObjective, Output
 from ..model.items import FeatureDataset, FeatureItem, feature_loader
 from ..model.recognizer import Recognizer
 from ..model.separate import SeparateRecognizer
 from ..temporal.standardize import Standardize
-from .objective import ClassObjective
+from ..types import FeatureSequence
+from .clips import ClipItem, Clips, version_of
 from .samplers import EpochSampler, balance
 from .stage import FitOptions, Row, Stage, run_stage
 
@@ -24,27 +27,14 @@ def fit(
     train: Sequence[FeatureItem],
     val: Sequence[FeatureItem],
     options: FitOptions,
+    *,
+    stream: str | None = None,
     fresh: Fresh | None = None,
 ) -> list[Row]:
-    """Train `model` in place, all streams together; returns the history, one row per epoch.
+    """Train `model` in place, all streams together or one by its own head; the history, one row per epoch.
 
-    `fresh` gives the sequences of the training items where they are not those of the store. Streams that are
-    trained separately: see `kinema.training.separate`.
+    `fresh` gives the sequences of the training items where they are not those of the store.
     """
-    return fit_stage("temporal", model, model, None, train, val, options, fresh)
-
-
-def fit_stage(
-    name: str,
-    model: Recognizer,
-    part: nn.Module,
-    stream: str | None,
-    train: Sequence[FeatureItem],
-    val: Sequence[FeatureItem],
-    options: FitOptions,
-    fresh: Fresh | None = None,
-) -> list[Row]:
-    """Run one temporal stage: `part` of `model`, on all streams or on one by its own head."""
     spec = model.recipe.training
     labels = [item.label for item in train]
     order, weights = balance(spec, labels, classes=model.classes, seed=spec.seed)
@@ -52,6 +42,10 @@ def fit_stage(
     for each in streams:
         _standardize(model, each, train)
     data = fresh(order) if fresh else FeatureDataset(only(train, streams))
+    module: nn.Module = model
+    if stream:
+        assert isinstance(model, SeparateRecognizer)
+        module = nn.ModuleList([model.streams[stream], model.heads[stream]])
 
     def output(_: nn.Module, batch: Batch) -> Output:
         if stream is None:
@@ -61,8 +55,8 @@ def fit_stage(
 
     return run_stage(
         Stage(
-            name=name,
-            module=part,
+            name=f"temporal-{stream}" if stream else "temporal",
+            module=module,
             objective=ClassObjective(model.recipe.classifier, weights, output),
             train=feature_loader(data, spec.batch, sampler=order),
             val=feature_loader(FeatureDataset(only(val, streams)), spec.batch) if val else None,
@@ -85,3 +79,46 @@ def _standardize(model: Recognizer, stream: str, items: Sequence[FeatureItem]) -
 def only(items: Sequence[FeatureItem], streams: Sequence[str]) -> list[FeatureItem]:
     """The items with the files of these streams alone."""
     return [FeatureItem({s: item.files[s] for s in streams}, item.label) for item in items]
+
+
+class FreshSequences(FeatureDataset):
+    """Sequences computed anew from augmented `videos`, the clips of `items` in the same order."""
+
+    def __init__(
+        self,
+        items: Sequence[FeatureItem],
+        videos: Clips,
+        streams: Mapping[str, LoadedStream],
+        epochs: EpochSampler,
+    ):
+        super().__init__(items)
+        self.videos, self.epochs = videos, epochs
+        self.computes = {name: stream.compute for name, stream in streams.items()}
+
+    def __getitem__(self, index: int) -> tuple[int, dict[str, FeatureSequence], int]:
+        return index, {name: self._sequence(index, name) for name in self.computes}, self.items[index].label
+
+    def _sequence(self, index: int, name: str) -> FeatureSequence:
+        clips = self.videos.of(self.videos.items[index], name, version_of(self.epochs))
+        compute = self.computes[name]
+        features = (
+            compute([clip.inputs for clip in clips]) if clips else np.zeros((0, compute.dim), np.float32)
+        )
+        return FeatureSequence(features, np.array([c.pts_seconds for c in clips]), present=bool(clips))
+
+
+def fit_on_the_fly(
+    model: Recognizer,
+    streams: Mapping[str, LoadedStream],
+    videos: Sequence[ClipItem],
+    train: Sequence[FeatureItem],
+    val: Sequence[FeatureItem],
+    options: FitOptions,
+) -> list[Row]:
+    """`fit`, but the sequences of `train` come from the clips of `videos`, the same ones in the same order.
+
+    Validation sequences are those of the store. In memory are the clips of one video and what `Clips` keeps.
+    """
+    ((_, first), *_) = streams.items()
+    clips = Clips(videos, {name: stream.spec for name, stream in streams.items()}, first.tools)
+    return fit(model, train, val, options, fresh=lambda order: FreshSequences(train, clips, streams, order))

@@ -1,13 +1,11 @@
 """What an earlier training in the same run folder left that need not be trained again.
 
-A stage that trains one stream by itself depends on that stream's settings, its videos and the training
-section alone. The run's config.yaml names each such stage with a fingerprint of all that; when a stage comes
-again with the same fingerprint, its values are read from the run instead. So adding or replacing one stream
-trains that stream and the fusion only.
+The run's config.yaml names each stage that trains one stream by itself, with a fingerprint of all that
+decides its values. So adding or replacing one stream trains that stream and the fusion only.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +13,6 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..errors import UsageError
-from ..model.items import FeatureItem
-from ..recipe import Training
 from ..run import load_run
 
 STAGES = "stages"
@@ -56,13 +52,3 @@ def kept_in(folder: Path) -> Kept:
     except (UsageError, OSError):
         return Kept()
     return Kept(config.data.get(STAGES, {}), state, [json.loads(line) for line in lines])
-
-
-def stage_facts(spec: Training) -> dict[str, Any]:
-    """The training section as it matters to every single-stream stage."""
-    return spec.model_dump(mode="json", exclude={"backbone"})
-
-
-def item_facts(items: Iterable[FeatureItem], stream: str) -> list[tuple[str, int]]:
-    """What a stage is trained on: feature files by shelf and key, which name their content, and classes."""
-    return [("/".join(item.files[stream].parts[-3:]), item.label) for item in items]

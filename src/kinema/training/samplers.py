@@ -10,17 +10,14 @@ from ..recipe import StageTraining
 
 
 class EpochSampler(Sampler[int]):
-    """Item numbers in a new random order each epoch; with `balanced`, classes are drawn equally often.
-
-    Lightning sets the epoch ahead of each; data that differ from epoch to epoch read it here.
-    """
+    """Item numbers in a new random order each epoch; with `balanced`, classes are drawn equally often."""
 
     def __init__(self, labels: Sequence[int], *, seed: int, balanced: bool = False):
         self.labels = torch.tensor(labels, dtype=torch.int64)
         self.seed, self.balanced, self.epoch = seed, balanced, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order of this epoch."""
+        """Choose the order of this epoch; Lightning calls it ahead of each."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -44,10 +41,7 @@ def balance(
 
 
 def class_weights(labels: Tensor, classes: int) -> Tensor:
-    """float32 [C]: the inverse of each class's share, 1 where all classes are equally frequent.
-
-    A class without items gets 0.
-    """
+    """float32 [C]: the inverse of each class's share, 1 where all are equally frequent; 0 without items."""
     counts = torch.bincount(labels, minlength=classes).float()
     present = (counts > 0).sum()
     return torch.where(counts > 0, counts.sum() / (present * counts.clamp(min=1)), 0.0)

@@ -1,16 +1,17 @@
-"""The temporal stage stream by stream (three-stream paper): each stream alone, by a head of its own."""
+"""Streams trained each by itself, by a head of its own, and joined by a linear SVM (three-stream paper)."""
 
 from collections.abc import Sequence
 from zlib import crc32
 
 import torch
-from torch import nn
+from torch import Tensor
 
+from ..fusion import ConcatSvm
 from ..keys import fingerprint
-from ..model.items import FeatureItem, with_stream
+from ..model import svm
+from ..model.items import FeatureDataset, FeatureItem, feature_loader, with_stream
 from ..model.separate import SeparateRecognizer
-from .fit import fit_stage
-from .reuse import item_facts, stage_facts
+from .fit import fit
 from .stage import FitOptions, Row
 
 
@@ -20,8 +21,7 @@ def fit_separate(
     """Train every stream of `model` in place; returns the history, one row per epoch and stream.
 
     A video without a stream teaches it nothing. A stream that no training video has stays as it is: its
-    embedding is zero for every video, so that the SVM gives it no weight. A stream whose training is kept
-    in the run is read from there.
+    embedding is zero for every video, so that the SVM gives it no weight.
     """
     history: list[Row] = []
     for name in model.streams:
@@ -39,26 +39,28 @@ def _fit_stream(
     if not train:
         options.on_note(f"stream {name}: no training video has it; the result rests on the other streams")
         return []
-    stage = f"temporal-{name}"
-    _start_afresh(model, name)
-    temporal, head = model.streams[name], model.heads[name]
-    modules = {f"recognizer.streams.{name}.": temporal, f"recognizer.heads.{name}.": head}
-    kept = options.kept.reuse(stage, _digest(model, name, train, val), modules)
-    if kept is not None:
-        options.on_note(f"stream {name}: unchanged, its trained values are kept")
-        return kept
-    return fit_stage(stage, model, nn.ModuleList([temporal, head]), name, train, val, options)
-
-
-def _start_afresh(model: SeparateRecognizer, name: str) -> None:
-    """Starting values from the seed and the stream's name alone: other streams do not change them."""
+    # Starting values from the seed and the stream's name alone: other streams do not change them.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(model.recipe.training.seed * 1_000_003 + crc32(name.encode()))
         model.start_afresh(name)
+    modules = {
+        f"recognizer.streams.{name}.": model.streams[name],
+        f"recognizer.heads.{name}.": model.heads[name],
+    }
+    kept = options.kept.reuse(f"temporal-{name}", _digest(model, name, train, val), modules)
+    if kept is not None:
+        options.on_note(f"stream {name}: unchanged, its trained values are kept")
+        return kept
+    return fit(model, train, val, options, stream=name)
 
 
 def _digest(model: SeparateRecognizer, name: str, train: list[FeatureItem], val: list[FeatureItem]) -> str:
     recipe = model.recipe
+
+    def facts(items: list[FeatureItem]) -> list[tuple[str, int]]:
+        """Feature files by shelf and key, which name their content, and classes."""
+        return [("/".join(item.files[name].parts[-3:]), item.label) for item in items]
+
     return fingerprint(
         {
             "classes": model.classes,
@@ -66,8 +68,28 @@ def _digest(model: SeparateRecognizer, name: str, train: list[FeatureItem], val:
             "temporal": recipe.temporal.model_dump(mode="json"),
             "standardize": bool(recipe.streams[name].standardize),
             "classifier": recipe.classifier.model_dump(mode="json"),
-            "training": stage_facts(recipe.training),
-            "train": item_facts(train, name),
-            "val": item_facts(val, name),
+            "training": recipe.training.model_dump(mode="json", exclude={"backbone"}),
+            "train": facts(train),
+            "val": facts(val),
         }
     )
+
+
+def fit_svm(model: SeparateRecognizer, train: Sequence[FeatureItem], held_out: Sequence[FeatureItem]) -> None:
+    """Fit the model's SVM on training embeddings; calibrate it on held-out items where there are any."""
+    fusion = model.recipe.fusion
+    if not isinstance(fusion, ConcatSvm):
+        raise ValueError("the recipe's fusion has no SVM")
+    seed = model.recipe.training.seed
+    model.svm = svm.fit(*_samples(model, train), classes=model.classes, l2=fusion.svm_l2, seed=seed)
+    if held_out:
+        model.svm = model.svm.calibrate(*_samples(model, held_out))
+
+
+def _samples(model: SeparateRecognizer, items: Sequence[FeatureItem]) -> tuple[Tensor, Tensor]:
+    """What the SVM is given, float32 [N, E], and classes int64 [N]."""
+    model.eval()
+    loader = feature_loader(FeatureDataset(items), batch_size=32)
+    with torch.inference_mode():
+        inputs = torch.cat([model.svm_input(batch.streams).cpu() for batch in loader])
+    return inputs, torch.tensor([item.label for item in items])

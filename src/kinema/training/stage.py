@@ -24,7 +24,6 @@ from .reuse import Kept
 from .samplers import EpochSampler
 
 Row = dict[str, Any]
-OnEpoch = Callable[[Row], None]
 # (module, batch) -> (loss, hits, items)
 Objective = Callable[[nn.Module, Any], tuple[Tensor, int, int]]
 
@@ -36,22 +35,19 @@ class FitOptions:
     checkpoints: Path
     resume: bool = False
     device: str = "auto"
-    on_epoch: OnEpoch = lambda row: None
+    on_epoch: Callable[[Row, int], None] = lambda row, epochs: None
     on_note: Callable[[str], None] = lambda text: None
     kept: Kept = field(default_factory=Kept)
 
 
 @dataclass(slots=True)
 class Stage:
-    """Everything one stage needs. `name` appears in the history and in error messages.
-
-    `train` draws its items by an `EpochSampler`.
-    """
+    """Everything one stage needs. `name` appears in the history and in errors."""
 
     name: str
     module: nn.Module
     objective: Objective
-    train: DataLoader[Any]
+    train: DataLoader[Any]  # in the order of an `EpochSampler`
     val: DataLoader[Any] | None
     spec: StageTraining
     seed: int
@@ -65,14 +61,21 @@ def run_stage(stage: Stage) -> list[Row]:
     With `resume`, goes on from the stage's last checkpoint; the result equals an uninterrupted run.
     """
     _quiet()
-    options = stage.options
-    best = _BestState() if stage.spec.keep == "best" and stage.val is not None else None
+    options, best = stage.options, _BestState()
+    callbacks: list[pl.Callback] = [
+        ModelCheckpoint(options.checkpoints, filename=stage.name, save_top_k=1, enable_version_counter=False)
+    ]
+    if stage.spec.stop_after:
+        monitor = "val_loss" if stage.val is not None else "train_loss"
+        callbacks.append(_Patience(monitor, patience=stage.spec.stop_after, check_finite=False))
+    if stage.spec.keep == "best" and stage.val is not None:
+        callbacks.append(best)
     accelerator, _, number = options.device.partition(":")
     trainer = pl.Trainer(
         accelerator=accelerator,
         devices=[int(number)] if number else 1,
         max_epochs=stage.spec.epochs,
-        callbacks=[*_callbacks(stage), *([best] if best else [])],
+        callbacks=callbacks,
         plugins=[SafeCheckpointIO()],
         gradient_clip_val=stage.spec.clip_norm,
         logger=False,
@@ -85,22 +88,10 @@ def run_stage(stage: Stage) -> list[Row]:
     # Lightning leaves modes as they are, and a loaded backbone is in evaluation mode.
     stage.module.train()
     _fit(trainer, stage, str(last) if options.resume and last.exists() else None)
-    if best and best.state:
+    if best.state:
         stage.module.load_state_dict(best.state)
     stage.module.to("cpu").eval()
     return stage.history
-
-
-def _callbacks(stage: Stage) -> list[pl.Callback]:
-    """The checkpoint after every epoch, and early stopping where it is asked for."""
-    folder, patience = stage.options.checkpoints, stage.spec.stop_after
-    callbacks: list[pl.Callback] = [
-        ModelCheckpoint(folder, filename=stage.name, save_top_k=1, enable_version_counter=False)
-    ]
-    if patience:
-        monitor = "val_loss" if stage.val is not None else "train_loss"
-        callbacks.append(_Patience(monitor, patience=patience, check_finite=False))
-    return callbacks
 
 
 def _fit(trainer: pl.Trainer, stage: Stage, ckpt: str | None) -> None:
@@ -186,15 +177,12 @@ class _LitStage(pl.LightningModule):
                 row[f"{prefix}_accuracy"] = self._mean(prefix, "hits")
         row["lr"] = current_rate(self.trainer.optimizers[0])
         row["seconds"] = round(time.monotonic() - self.started, 3)
-        self._step_schedule(row)
-        self.stage.history.append(row)
-        self.stage.options.on_epoch(row)
-
-    def _step_schedule(self, row: Row) -> None:
         if isinstance(self.schedule, ReduceLROnPlateau):
             self.schedule.step(row["val_loss" if "val_loss" in row else "train_loss"])
         elif self.schedule is not None:
             self.schedule.step()
+        self.stage.history.append(row)
+        self.stage.options.on_epoch(row, self.stage.spec.epochs)
 
 
 class _Patience(EarlyStopping):

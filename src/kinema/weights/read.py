@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import WeightsError
 
-_DAMAGED = (
+DAMAGED = (
     SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError
 )  # fmt: skip
 
@@ -22,7 +22,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except _DAMAGED as e:
+    except DAMAGED as e:
         reason = str(e).splitlines()[0][:120] if str(e) else type(e).__name__
         raise WeightsError(f"cannot read weights {path}: {reason}; delete it and fetch it again") from None
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):

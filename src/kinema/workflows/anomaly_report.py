@@ -1,19 +1,38 @@
 """report.html of an anomaly detector: the threshold, the ROC curve and the most anomalous videos."""
 
 import datetime
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from sklearn.metrics import roc_curve
 
 from .. import __version__
-from ..anomaly.roc import roc_curve
+from ..anomaly.detector import Detector
 from ..datasets import Dataset
+from ..extraction.extracted import Extracted
 from ..report.data import Lines, ReportData, Sample, Section, Series, Strips, Table
 from ..report.render import write_report
-from .anomaly_fit import Judged
-from .strips import strip_of
+from ..types import VideoRecord
+from .write_report import strip_of
 
 SHOWN, BINS = 12, 24
+
+
+@dataclass(slots=True)
+class Judged:
+    """The fitted detector and what it says of the videos it was not fitted on.
+
+    `errors` float32 [N] and `anomalous` bool [N] belong to `records`, the held-out normal videos first.
+    """
+
+    detector: Detector
+    records: list[VideoRecord]
+    errors: np.ndarray
+    anomalous: np.ndarray
+    extracted: Extracted
+    metrics: dict[str, Any]
 
 
 def write_anomaly_report(folder: Path, dataset: Dataset, judged: Judged) -> None:
@@ -67,7 +86,7 @@ def _verdict(judged: Judged) -> Section:
 
 
 def _roc(judged: Judged) -> Section:
-    false_alarms, detections = roc_curve(judged.errors[~judged.anomalous], judged.errors[judged.anomalous])
+    false_alarms, detections, _ = roc_curve(judged.anomalous, judged.errors, drop_intermediate=False)
     m = judged.metrics
     low, high = m["ci95"]
     units = m["independent"]

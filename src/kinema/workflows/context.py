@@ -1,50 +1,65 @@
-"""What every verb is given: resources, whom to tell, and what is known of the files so far."""
+"""What every verb is given: resources, whom to tell, what is known of the files; a training's own options."""
 
-import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+from ..datasets import Dataset
 from ..extraction.extract import digest_files
 from ..features.store import FeatureStore, default_features
 from ..resources import Resources
-from ..streams.fields import FLOW_FOLDER
 from ..types import VideoRecord
 from .events import SILENT, Events
 
+# Groups of classes whose accuracy is given by itself, by name.
+Subsets = Mapping[str, Sequence[str]]
 
-@dataclass(slots=True)
+
+@dataclass
 class Context:
     """One job's surroundings. Every file is hashed once, however many rounds and stages ask for it."""
 
     resources: Resources = field(default_factory=Resources)
     events: Events = SILENT
+    unreadable: dict[Path, str] = field(default_factory=dict)  # why a file could not be hashed
     _digests: dict[Path, str] = field(default_factory=dict)
-    _unreadable: dict[Path, str] = field(default_factory=dict)
-    _store: FeatureStore | None = None
 
-    @property
+    @cached_property
     def store(self) -> FeatureStore:
         """The feature store. Raises `UsageError` where it cannot be written to."""
-        if self._store is None:
-            self._store = FeatureStore(self.resources.features or default_features())
-        return self._store
+        return FeatureStore(self.resources.features or default_features())
 
     def digests(self, records: Iterable[VideoRecord]) -> dict[Path, str]:
         """Content digests of the files of these records; those that cannot be read have none."""
-        unknown = {r.path for r in records} - self._digests.keys() - self._unreadable.keys()
+        unknown = {r.path for r in records} - self._digests.keys() - self.unreadable.keys()
         if unknown:
             self.events.step(f"reading {len(unknown)} files")
             found, unreadable = digest_files(unknown)
             self._digests |= found
-            self._unreadable |= unreadable
+            self.unreadable |= unreadable
         return self._digests
 
-    def unreadable(self, record: VideoRecord) -> str | None:
-        """Why a file could not be hashed, or None."""
-        return self._unreadable.get(record.path)
+    def identified(self, dataset: Dataset) -> Dataset:
+        """The dataset whose records carry the content of their files, where they can be read."""
+        return dataset.with_contents(self.digests(dataset.records))
 
-    def drop_flow(self) -> None:
-        """Remove the flow fields that a backbone stage kept for the extraction behind it."""
-        if self._store is not None:
-            shutil.rmtree(self._store.root / FLOW_FOLDER, ignore_errors=True)
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """How the data is read, whether a run that is there is replaced, and which classes are scored apart."""
+
+    layout: str = "auto"
+    split: int = 1
+    overwrite: bool = False
+    subsets: Subsets | None = None
+
+
+@dataclass(slots=True)
+class TrainResult:
+    """A finished run: its folder, metrics.json's content, and the warnings shown in the report."""
+
+    run: Path
+    metrics: dict[str, Any]
+    warnings: list[str] = field(default_factory=list)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from ..datasets.synthetic import make_synthetic
 from ..resources import Resources
+from .context import TrainOptions, TrainResult
 from .events import SILENT, Events
-from .train import TrainOptions, TrainResult, train
+from .train import train
 
 # Two thirds of the actors train. Many actors teach more than many clips of few.
 ACTORS, CLIPS = 48, 2

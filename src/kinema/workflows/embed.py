@@ -34,15 +34,6 @@ class EmbedResult:
     absent: int
 
 
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """One video's embedding float32 [E], and which streams it has."""
-
-    record: VideoRecord
-    vector: np.ndarray
-    presence: dict[str, bool]
-
-
 def embed_dataset(
     run: str | Path,
     data: str | Path,
@@ -66,23 +57,22 @@ def embed_dataset(
     with EmbeddingWriter(out, dim, fingerprint, run=os.path.abspath(run)) as writer:
         extracted = extract_streams(dataset.records, loaded.streams, context)
         events.step(f"embedding {len(extracted.records)} videos")
-        for done, one in enumerate(embeddings(loaded, extracted), start=1):
-            record = one.record
-            writer.add(
-                place(record), one.vector, label=record.label, group=record.group, presence=one.presence
-            )
+        for done, (record, vector, presence) in enumerate(embeddings(loaded, extracted), start=1):
+            writer.add(_place(record), vector, label=record.label, group=record.group, presence=presence)
             events.progress(done, len(extracted.records))
     return EmbedResult(out, writer.count, dim, fingerprint, extracted.quarantined, len(dataset.absent))
 
 
-def embeddings(loaded: LoadedRun, extracted: Extracted) -> Iterator[Embedded]:
-    """The embedding of each record whose features are in the store, in order, batch by batch."""
+def embeddings(
+    loaded: LoadedRun, extracted: Extracted
+) -> Iterator[tuple[VideoRecord, np.ndarray, dict[str, bool]]]:
+    """Each record whose features are in the store, in order, its embedding float32 [E], and its streams."""
     items = extracted.items(extracted.records, loaded.labels)
     records = iter(extracted.records)
     for batch in feature_loader(FeatureDataset(items), EVALUATION_BATCH):
         present = {name: (s.lengths > 0).tolist() for name, s in batch.streams.items()}
         for row, vector in enumerate(loaded.sequences.embed_batch(batch.streams)):
-            yield Embedded(next(records), vector, {name: there[row] for name, there in present.items()})
+            yield next(records), vector, {name: there[row] for name, there in present.items()}
 
 
 def search_videos(
@@ -107,7 +97,7 @@ def search_videos(
     return search(file, loaded.embed(video), top=top, fingerprint=loaded.fingerprint)
 
 
-def place(record: VideoRecord) -> str:
+def _place(record: VideoRecord) -> str:
     """The absolute path of a record's file, with the part behind `#` where it is not the whole."""
     path = os.path.abspath(record.path)
     return f"{path}#{record.part.replace(' ', '=')}" if record.part else path

@@ -1,72 +1,22 @@
-"""Test scores of a recogniser, with what they must be compared to."""
+"""`kinema evaluate`: a run's figures on videos that it has not seen."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ..datasets import Dataset, ensure_split, load_dataset
+from ..datasets import ensure_split, load_dataset
 from ..errors import UsageError
-from ..evaluation.metrics import classification_metrics
-from ..evaluation.score import score_items
-from ..extraction.extracted import Extracted
 from ..inference.predictor import load
-from ..model.recognizer import Recognizer
 from ..resources import Resources
 from ..types import VideoRecord
 from .context import Context
+from .evaluate_model import evaluate_model
 from .events import SILENT, Events
 from .extract import extract_streams
-from .options import Subsets
-
-# Seeds of the step permutations whose mean accuracy is reported beside the real one.
-SHUFFLE_SEEDS = (0, 1, 2)
-
-
-@dataclass(slots=True)
-class Evaluation:
-    """Scores float32 [N, C] and true classes int [N] of the test records, and metrics.json's content."""
-
-    records: tuple[VideoRecord, ...]
-    scores: np.ndarray
-    truth: np.ndarray
-    metrics: dict[str, Any]
-
-
-def evaluate_model(
-    model: Recognizer,
-    extracted: Extracted,
-    dataset: Dataset,
-    *,
-    train_counts: Sequence[int],
-    subsets: Subsets | None = None,
-) -> Evaluation:
-    """Score the test split of a dataset whose features are in the store.
-
-    `subsets` names groups of classes whose accuracy is given by itself. Every accuracy is also measured
-    with the steps of each sequence shuffled: where that changes nothing, time plays no part.
-    """
-    records = dataset.part("test")
-    items = extracted.items(records, dataset.labels)
-    truth = np.array([i.label for i in items])
-    scores = score_items(model, items)
-    metrics = classification_metrics(
-        scores,
-        truth,
-        dataset.labels,
-        train_counts=train_counts,
-        groups=[r.group for r in records],
-        split=dataset.split_source,
-    )
-    shuffled = [score_items(model, items, shuffle_steps=seed) for seed in SHUFFLE_SEEDS]
-    metrics["shuffled_accuracy"] = float(np.mean([_accuracy(s, truth) for s in shuffled]))
-    metrics["subsets"] = {
-        name: _subset([dataset.labels.index(c) for c in classes], scores, shuffled, truth)
-        for name, classes in (subsets or {}).items()
-    }
-    return Evaluation(records, scores, truth, metrics)
+from .folders import writable
+from .seen import Seen
+from .write_report import RunFacts, data_warnings, write_evaluation
 
 
 def evaluate(
@@ -75,66 +25,64 @@ def evaluate(
     *,
     layout: str = "auto",
     split: int = 1,
+    out: str | Path | None = None,
     resources: Resources | None = None,
     events: Events = SILENT,
 ) -> dict[str, Any]:
     """Metrics of a run on the test split of `data`; of all of it where it has no split.
 
-    Raises `UsageError` where the data has classes that the run does not know.
+    Videos that the run was trained on, recognised by their content, are counted in `n_trained_on` and are
+    no part of anything else. `out` receives metrics.json, predictions.csv and report.html.
+    Raises `UsageError` where the data has classes that the run does not know, and where the run was
+    trained on all of it.
     """
     context = Context(resources or Resources(), events)
     loaded = load(run, context.resources)
+    folder = writable(Path(out)) if out is not None else None
     dataset = load_dataset(data, layout=layout, split=split)
-    dataset = _all_test(dataset) if not dataset.has_split else ensure_split(dataset)
+    if dataset.has_split:
+        dataset = ensure_split(dataset)
+    else:
+        all_test = [replace(r, split="test") for r in dataset.records]
+        dataset = dataset.with_split(all_test, "no split: all videos tested")
     unknown = sorted({r.label or "" for r in dataset.part("test")} - set(loaded.labels))
     if unknown:
         raise UsageError(
             f"class '{unknown[0]}' of {data} is unknown to run {run}, "
             f"which knows {', '.join(loaded.labels[:8])}; train on this data or take the class out"
         )
-    extracted = extract_streams(dataset.part("test"), loaded.streams, context)
-    tested = Dataset(
-        dataset.layout,
-        dataset.root,
-        loaded.labels,
-        tuple(extracted.records),
-        split_source=dataset.split_source,
-    )
+    fresh, warnings = _unseen(Path(run), context.identified(dataset).part("test"), events)
+    extracted = extract_streams(fresh, loaded.streams, context)
+    tested = replace(dataset, labels=loaded.labels, records=tuple(extracted.records))
     counts = loaded.config.data.get("train_counts") or [1] * len(loaded.labels)
-    evaluation = evaluate_model(loaded.sequences.model, extracted, tested, train_counts=counts)
-    return evaluation.metrics | {"quarantined": len(extracted.quarantined), "absent": len(dataset.absent)}
-
-
-def _all_test(dataset: Dataset) -> Dataset:
-    records = [replace(r, split="test") for r in dataset.records]
-    return dataset.with_split(records, "no split: all videos tested")
-
-
-def _accuracy(scores: np.ndarray, truth: np.ndarray) -> float:
-    return float((scores.argmax(1) == truth).mean())
-
-
-def _subset(
-    classes: Sequence[int], scores: np.ndarray, shuffled: Sequence[np.ndarray], truth: np.ndarray
-) -> dict[str, Any]:
-    """Accuracy on the videos of some classes, against all classes and among these classes alone.
-
-    Among themselves chance is one in their number: for a pair, a half.
-    """
-    chosen = np.isin(truth, classes)
-    if not chosen.any():
-        return {"n_test": 0, "accuracy": None, "shuffled_accuracy": None}
-
-    def among(of: np.ndarray) -> float:
-        own = np.full_like(of, -np.inf)
-        own[:, classes] = of[:, classes]
-        return _accuracy(own[chosen], truth[chosen])
-
-    return {
-        "n_test": int(chosen.sum()),
-        "accuracy": _accuracy(scores[chosen], truth[chosen]),
-        "shuffled_accuracy": float(np.mean([_accuracy(s[chosen], truth[chosen]) for s in shuffled])),
-        "accuracy_among": among(scores),
-        "shuffled_accuracy_among": float(np.mean([among(s) for s in shuffled])),
-        "chance_among": 1 / len(classes),
+    model = loaded.sequences.model
+    evaluation = evaluate_model(model, extracted, tested, train_counts=counts)
+    evaluation.metrics |= {
+        "n_trained_on": len(dataset.part("test")) - len(fresh),
+        "quarantined": len(extracted.quarantined),
+        "absent": len(dataset.absent),
     }
+    if folder is not None:
+        warnings += [*dataset.warnings, *data_warnings(tested, extracted)]
+        facts = RunFacts(folder, loaded.config, tested, extracted, model, [], {}, warnings)
+        write_evaluation(facts, evaluation, events)
+    return evaluation.metrics
+
+
+def _unseen(run: Path, records: Sequence[VideoRecord], events: Events) -> tuple[list[VideoRecord], list[str]]:
+    """The records that the run has not seen, and what is to be said of the others."""
+    seen = Seen(run)
+    fresh = [r for r in records if r not in seen]
+    if records and not fresh:
+        raise UsageError(
+            f"run {run} was trained on all {len(records)} videos; give videos that it has not seen"
+        )
+    warnings = []
+    if len(fresh) < len(records):
+        trained = f"{len(records) - len(fresh)} of {len(records)} videos were trained on"
+        warnings.append(f"{trained}: they are left out of every figure")
+    if not seen.known:
+        warnings.append(f"run {run} does not say what it was trained on: its figures may include such videos")
+    for text in warnings:
+        events.warn(text)
+    return fresh, warnings

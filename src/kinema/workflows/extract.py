@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..datasets import ensure_split, load_dataset
 from ..errors import UsageError, WorkError
-from ..recipe import Recipe
+from ..extraction.extract import ExtractReport, extract, items_of
+from ..recipe import Recipe, resolve
 from ..resources import Resources
 from ..types import VideoRecord
 from .context import Context
 from .events import SILENT, Events
-from .resolve import resolve
 
 if TYPE_CHECKING:
-    from ..extraction.extract import ExtractReport
     from ..extraction.extracted import Extracted
     from ..extraction.loaded import LoadedStream
 
@@ -43,10 +42,7 @@ def extract_dataset(
         raise UsageError(f"no videos in {data}; give a folder of class folders, a CSV or a known dataset")
     if any(stream.copies for stream in resolved.streams.values()):
         dataset = ensure_split(dataset, resolved.training.seed)
-    from ..extraction.loaded import (  # torch, after all that can be refused without it
-        NO_WEIGHTS,
-        load_streams,
-    )
+    from ..extraction.loaded import NO_WEIGHTS, load_streams  # torch: all that can be refused, was
 
     streams = load_streams(resolved.streams, context.resources, advice=NO_WEIGHTS)
     done = extract_streams(dataset.records, streams, context)
@@ -77,7 +73,7 @@ def extract_streams(
     from ..extraction.extracted import Extracted
 
     store, digests = context.store, context.digests(records)
-    failures = [(r, "file", reason) for r in records if (reason := context.unreadable(r))]
+    failures = [(r, "file", reason) for r in records if (reason := context.unreadable.get(r.path))]
     reports = {}
     # Flow first: the motion that it leaves in the cache spares other streams the work.
     for name in sorted(streams, key=lambda n: streams[n].spec.input != "flow"):
@@ -103,8 +99,6 @@ def _place(record: VideoRecord) -> tuple[str, str]:
 def _extract_stream(
     records: Sequence[VideoRecord], stream: LoadedStream, digests: Mapping[Path, str], context: Context
 ) -> ExtractReport:
-    from ..extraction.extract import ExtractReport, extract, items_of
-
     copies, events = stream.spec.copies, context.events
     items = items_of(records, digests, lambda r: copies if r.split == "train" else 0)
     shelves = {v: stream.shelf(context.store, v) for v in range(copies + 1)}

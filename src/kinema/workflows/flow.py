@@ -1,9 +1,10 @@
 """The verb `flow`: a video's optical flow as a colour video or as raw fields, in constant memory."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -44,9 +45,8 @@ def write_flow(
     *,
     max_px: float | None = None,
     short_side: int | None = None,
-    threads: int | None = None,
     resources: Resources | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] = lambda done: None,
     **parameters: Any,
 ) -> FlowSummary:
     """Compute the flow between consecutive frames of `video` and write it to `out`.
@@ -55,11 +55,9 @@ def write_flow(
     32nd of the width); .npy for float16 [T - 1, 2, H, W] in pixels, channel 0 right and 1 down;
     .safetensors for the same under `flow`, with the method described in its metadata.
     short_side: shrink larger frames to this short side first, as I3D does with 256; pixels are then those
-    of the smaller frames. threads: as for `load_method`, all cores by default. resources: device, and
-    weights and offline for the learned methods. progress: called with the number of fields done.
-    parameters: of the method.
-    A video of one frame gives one zero field. Frames and fields are held a few at a time.
-    Raises `UsageError`, `MediaError`, `WorkError`.
+    of the smaller frames. resources: device, and weights and offline for the learned methods. progress:
+    called with the number of fields done. parameters: of the method. A video of one frame gives one zero
+    field. Frames and fields are held a few at a time. Raises `UsageError`, `MediaError`, `WorkError`.
     """
     target = Path(out)
     if target.suffix.lower() not in VIDEO_ENDINGS + RAW_ENDINGS:
@@ -69,42 +67,29 @@ def write_flow(
     weights = "none" if use.random else "published"
     loaded = load_method(
         method, weights=weights, folder=use.folder, download=not use.offline, device=use.device,
-        threads=threads or os.cpu_count() or 1, **parameters,
+        threads=os.cpu_count() or 1, **parameters,
     )  # fmt: skip
     with VideoReader(video) as reader:
         size = _size(reader.info.height, reader.info.width, short_side)
-        fields = _fields(reader, loaded, size, "gray8" if method == "tvl1" else "rgb24")
-        counted = _Counted(fields, progress)
+        found = _fields(reader, loaded, size, "gray8" if method == "tvl1" else "rgb24")
+        first = next(found, None)
+        zero = np.zeros((2, *size), np.float32)
+        fields = _reported(chain([zero if first is None else first], found), progress)
         if target.suffix.lower() in VIDEO_ENDINGS:
-            _write_video(target, counted, reader.info.average_fps or _DEFAULT_FPS, size, max_px)
+            count = _write_video(target, fields, reader.info.average_fps or _DEFAULT_FPS, size, max_px)
         elif target.suffix.lower() == ".npy":
-            _write_npy(target, counted, size)
+            count = _write_npy(target, fields, size)
         else:
             described = describe_method(method, weights=weights, **parameters)
-            _write_safetensors(target, counted, size, described)
-        note = reader.damage or ("one frame: a zero field" if counted.still else "")
-    return FlowSummary(target, counted.count, *size, note)
+            count = _write_safetensors(target, fields, size, described)
+        note = reader.damage or ("one frame: a zero field" if first is None else "")
+    return FlowSummary(target, count, *size, note)
 
 
-class _Counted:
-    """The fields, counted as they pass; a video without any has one zero field."""
-
-    def __init__(self, fields: Iterator[np.ndarray], progress: Callable[[int], None] | None):
-        self._fields, self._progress = fields, progress
-        self.count, self.still = 0, False
-
-    def each(self, size: tuple[int, int]) -> Iterator[np.ndarray]:
-        for field in self._fields:
-            yield self._passed(field)
-        if self.count == 0:
-            self.still = True
-            yield self._passed(np.zeros((2, *size), np.float32))
-
-    def _passed(self, field: np.ndarray) -> np.ndarray:
-        self.count += 1
-        if self._progress is not None:
-            self._progress(self.count)
-        return field
+def _reported(fields: Iterable[np.ndarray], progress: Callable[[int], None]) -> Iterator[np.ndarray]:
+    for number, field in enumerate(fields, start=1):
+        progress(number)
+        yield field
 
 
 def _size(height: int, width: int, short_side: int | None) -> tuple[int, int]:
@@ -126,16 +111,21 @@ def _fields(
         )
 
 
+# The writers return the number of fields that they were given.
+
+
 def _write_video(
-    path: Path, fields: _Counted, fps: float, size: tuple[int, int], max_px: float | None
-) -> None:
-    scale = max_px or size[1] * _FULL_COLOR
+    path: Path, fields: Iterable[np.ndarray], fps: float, size: tuple[int, int], max_px: float | None
+) -> int:
+    scale, count = max_px or size[1] * _FULL_COLOR, 0
     with VideoWriter(path, fps=fps, width=size[1], height=size[0]) as writer:
-        for field in fields.each(size):
+        for field in fields:
             writer.write(flow_to_color(field, scale))
+            count += 1
+    return count
 
 
-def _write_npy(path: Path, fields: _Counted, size: tuple[int, int]) -> None:
+def _write_npy(path: Path, fields: Iterable[np.ndarray], size: tuple[int, int]) -> int:
     """The header is written again at the end, when the number of fields is known; numpy leaves room."""
 
     def header(file: IO[bytes], count: int) -> None:
@@ -144,22 +134,27 @@ def _write_npy(path: Path, fields: _Counted, size: tuple[int, int]) -> None:
 
     with atomic_open(path, "wb") as file:
         header(file, 0)
-        _write_halves(file, fields, size)
+        count = _write_halves(file, fields)
         file.seek(0)
-        header(file, fields.count)
+        header(file, count)
+    return count
 
 
 def _write_safetensors(
-    path: Path, fields: _Counted, size: tuple[int, int], description: dict[str, Any]
-) -> None:
+    path: Path, fields: Iterable[np.ndarray], size: tuple[int, int], description: dict[str, Any]
+) -> int:
     with atomic_open(path, "wb") as file:
         file.write(b" " * (8 + HEADER_BYTES))
-        _write_halves(file, fields, size)
+        count = _write_halves(file, fields)
         metadata = {"units": "pixels", **{name: str(value) for name, value in description.items()}}
         file.seek(0)
-        file.write(safetensors_header(metadata, flow=("F16", [fields.count, 2, *size])))
+        file.write(safetensors_header(metadata, flow=("F16", [count, 2, *size])))
+    return count
 
 
-def _write_halves(file: IO[bytes], fields: _Counted, size: tuple[int, int]) -> None:
-    for field in fields.each(size):
+def _write_halves(file: IO[bytes], fields: Iterable[np.ndarray]) -> int:
+    count = 0
+    for field in fields:
         file.write(field.astype("<f2").tobytes())
+        count += 1
+    return count

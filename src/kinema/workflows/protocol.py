@@ -6,44 +6,29 @@ protocol's own split; under leave-one-group-out the one trained on the most vide
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..atomic import write_text
+import numpy as np
+
 from ..datasets import carve_validation, check_trainable, load_dataset
 from ..errors import UsageError
+from ..evaluation.predictions import Answers, read_predictions
 from ..evaluation.protocols import Round, counted_rounds, rounds, summarise
 from ..extraction.loaded import NO_WEIGHTS, LoadedStream, load_streams
 from ..inference.predictor import load
-from ..keys import fingerprint, video_key
+from ..keys import fingerprint
 from ..recipe import Protocol, Recipe, Training, changed
 from ..run import load_run, save_run
 from ..types import VideoRecord
-from .context import Context
-from .evaluate import evaluate_model
+from .context import Context, TrainOptions, TrainResult
+from .evaluate_model import Evaluation
 from .extract import extract_streams
-from .options import TrainOptions, TrainResult
+from .finished import FILE as FINISHED
+from .finished import finished, mark_finished, training_digest
 from .train_once import train_once
 from .write_report import RunFacts, write_results
-
-MARKER = "round.json"
-
-
-@dataclass(slots=True)
-class _Done:
-    """A finished round: metrics.json's content and the warnings of its report."""
-
-    metrics: dict[str, Any]
-    warnings: list[str] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Prepared:
-    """Rounds without the files that cannot be read, and those files by name with the reason."""
-
-    rounds: list[Round]
-    quarantined: dict[str, str]
 
 
 def train_protocol(
@@ -51,29 +36,41 @@ def train_protocol(
 ) -> TrainResult:
     """Train every round in `out/rounds` and make `out` a run with the metrics of all of them.
 
-    Features are extracted once for all rounds. A round that is finished with the same settings and videos
-    is not repeated, and one that was interrupted goes on where it stopped. Raises as `train` does; data
-    that does not fit the protocol is refused before anything is computed.
+    Features are extracted once for all rounds. A finished round with the same settings and videos is not
+    repeated. Raises as `train` does; data that does not fit the protocol is refused at once.
     """
     made = rounds(
-        lambda split: load_dataset(data, layout=options.layout, split=split),
+        lambda split: context.identified(load_dataset(data, layout=options.layout, split=split)),
         recipe.protocol,
         recipe.training.seed,
         split=options.split,
         validation=_needs_validation(recipe.training),
     )
     for one in made:
-        _check(one)
+        try:
+            check_trainable(one.dataset)
+        except UsageError as error:
+            raise UsageError(f"round '{one.part}': {error}") from None
     streams = load_streams(recipe.streams, context.resources, advice=NO_WEIGHTS)
-    prepared = _prepare(made, recipe, streams, context)
+    digest = fingerprint({"rounds": [_digest(one, recipe, streams) for one in made]})
+    whole = finished(out, digest, overwrite=options.overwrite)
+    if whole is not None and not options.overwrite:
+        context.events.note(f"{out} is finished: accuracy {whole.metrics['accuracy']:.1%}")
+        return whole
+    # Rounds that the new whole shares with the old one stay, unless all of it is wanted anew.
+    options = replace(options, overwrite=whole is not None)
+    made, quarantined = _readable(made, recipe, streams, context)
     done = []
-    for number, one in enumerate(prepared.rounds, start=1):
+    for number, one in enumerate(made, start=1):
         seed = f", seed {one.seed}" if recipe.protocol.seeds > 1 else ""
         context.events.step(f"round {number} of {len(made)}: {one.part}{seed}")
-        own = _round_recipe(recipe, one)
-        digest = _digest(one, own, streams, context.digests(one.dataset.records))
-        done.append(_round(one, own, out / "rounds" / one.folder, digest, options, context))
-    return _whole(prepared, done, recipe, out, options, context)
+        folder = out / "rounds" / one.folder
+        if finished(folder, _digest(one, recipe, streams), overwrite=True) is None:
+            (folder / FINISHED).unlink(missing_ok=True)  # a round of other settings, of a whole that is to go
+        done.append(train_once(one.dataset, _round_recipe(recipe, one), folder, options, context))
+    result = _whole(made, quarantined, done, recipe, out, context)
+    mark_finished(result, digest, recipe)
+    return result
 
 
 def _needs_validation(training: Training) -> bool:
@@ -82,31 +79,20 @@ def _needs_validation(training: Training) -> bool:
     return training.val_fraction > 0 or watched
 
 
-def _check(one: Round) -> None:
-    try:
-        check_trainable(one.dataset)
-    except UsageError as error:
-        raise UsageError(f"round '{one.part}': {error}") from None
-
-
-def _prepare(
+def _readable(
     made: list[Round], recipe: Recipe, streams: Mapping[str, LoadedStream], context: Context
-) -> _Prepared:
-    """Extract what any round needs."""
-    needed = _union(made)
+) -> tuple[list[Round], dict[str, str]]:
+    """Extract what any round needs. Returns the rounds without unreadable files, and the reasons by file."""
     if any(stream.train_blocks for stream in recipe.streams.values()):
         # Features differ from round to round, as their backbones do: each round extracts its own.
-        return _Prepared(made, {})
-    extracted = extract_streams(needed, streams, context)
+        return made, {}
+    extracted = extract_streams(_union(made), streams, context)
     usable = {r.id for r in extracted.records}
-    kept = [
-        replace(
-            one,
-            dataset=replace(one.dataset, records=tuple(r for r in one.dataset.records if r.id in usable)),
-        )
-        for one in made
-    ]
-    return _Prepared(kept, extracted.quarantined)
+    kept = []
+    for one in made:
+        records = tuple(r for r in one.dataset.records if r.id in usable)
+        kept.append(replace(one, dataset=replace(one.dataset, records=records)))
+    return kept, extracted.quarantined
 
 
 def _union(made: Iterable[Round]) -> list[VideoRecord]:
@@ -124,73 +110,43 @@ def _round_recipe(recipe: Recipe, one: Round) -> Recipe:
     return changed(recipe, {"training.seed": one.seed, "protocol": Protocol().model_dump(mode="json")})
 
 
-def _digest(
-    one: Round, recipe: Recipe, streams: Mapping[str, LoadedStream], digests: Mapping[Path, str]
-) -> str:
-    """Everything that decides a round's result: recipe, weights, the content and the split of its videos."""
-    keyed = [r for r in one.dataset.records if r.path in digests]
-    return fingerprint(
-        {
-            "recipe": recipe.model_dump(mode="json"),
-            "streams": {name: stream.settings() for name, stream in streams.items()},
-            "videos": [[video_key(digests[r.path], r), r.label, r.group, r.split] for r in keyed],
-        }
-    )
-
-
-def _round(
-    one: Round, recipe: Recipe, folder: Path, digest: str, options: TrainOptions, context: Context
-) -> _Done:
-    found = None if options.fresh else _finished(folder, digest)
-    if found is not None:
-        context.events.note(f"{folder.name} is finished: accuracy {found.metrics['accuracy']:.1%}")
-        return found
-    folder.mkdir(parents=True, exist_ok=True)
-    result = train_once(one.dataset, recipe, folder, options, context)
-    warnings = list(dict.fromkeys(result.warnings))
-    write_text(folder / MARKER, json.dumps({"fingerprint": digest, "warnings": warnings}))
-    return _Done(result.metrics, warnings)
-
-
-def _finished(folder: Path, digest: str) -> _Done | None:
-    """What a finished round of the same settings found; None where there is none."""
-    try:
-        marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        return _Done(metrics, marker["warnings"]) if marker["fingerprint"] == digest else None
-    except (OSError, ValueError, KeyError):
-        return None
+def _digest(one: Round, recipe: Recipe, streams: Mapping[str, LoadedStream]) -> str:
+    own = changed(_round_recipe(recipe, one), {"data.classes": len(one.dataset.labels)})
+    return training_digest(own, streams, one.dataset.records)
 
 
 def _whole(
-    prepared: _Prepared,
-    done: Sequence[_Done],
+    made: list[Round],
+    quarantined: dict[str, str],
+    done: Sequence[TrainResult],
     recipe: Recipe,
     out: Path,
-    options: TrainOptions,
     context: Context,
 ) -> TrainResult:
     """Make `out` a run: the model of one round, the metrics and warnings of all."""
-    made = prepared.rounds
-    lost = max(len(prepared.quarantined), *(d.metrics["quarantined"] for d in done))
+    lost = max(len(quarantined), *(d.metrics["quarantined"] for d in done))
     metrics = summarise(recipe.protocol, made, [d.metrics for d in done]) | {
         "quarantined": lost,
         "absent": max(d.metrics["absent"] for d in done),
     }
     warnings = _warnings(made, done, recipe.protocol.kind)
-    if prepared.quarantined:
+    if quarantined:
         warnings.append(f"{lost} files could not be read and were left out; see quarantine.csv")
     if metrics["protocol"].get("differ"):
         warnings.append(_leak_warning(metrics["protocol"]["compared"]))
         context.events.warn(warnings[-1])
-    chosen = made[_model_round(recipe.protocol.kind, made)]
+    counted = [made[i] for i in counted_rounds(recipe.protocol.kind, made)]
+    chosen = counted[0]
+    if recipe.protocol.kind == "leave_one_group_out":
+        chosen = max(counted, key=lambda one: len(one.dataset.part("train")))
     metrics["protocol"]["model"] = f"rounds/{chosen.folder}"
-    _write_run(chosen, metrics, warnings, prepared.quarantined, recipe, out, context)
+    _write_run(chosen, counted, metrics, warnings, quarantined, recipe, out, context)
     return TrainResult(out, metrics, warnings)
 
 
 def _write_run(
     chosen: Round,
+    counted: Sequence[Round],
     metrics: dict[str, Any],
     warnings: list[str],
     quarantined: dict[str, str],
@@ -198,19 +154,20 @@ def _write_run(
     out: Path,
     context: Context,
 ) -> None:
-    """Write the chosen round's model as the run `out`; its film strips and curves are shown in the report."""
+    """Write the chosen round's model and curves as the run `out`, with the answers of all counted rounds."""
     folder = out / "rounds" / chosen.folder
     # `none` is for what is trained: the run itself remembers that its values were random.
     resources = replace(context.resources, weights=context.resources.folder)
     loaded = load(folder, resources)
     spec, data = loaded.config.recipe.training, loaded.config.data
     records = carve_validation(chosen.dataset.records, spec.val_fraction, spec.seed)
-    extracted = extract_streams(tuple(records), loaded.streams, context)
+    answers = _answers(counted, out)
+    shown = {r.id: r for r in [*answers.records, *records]}
+    extracted = extract_streams(tuple(shown.values()), loaded.streams, context)
     extracted.quarantined |= quarantined
-    dataset = replace(chosen.dataset, records=tuple(extracted.records))
-    model = loaded.sequences.model
-    evaluation = evaluate_model(model, extracted, dataset, train_counts=data["train_counts"])
-    evaluation.metrics = metrics
+    usable = {r.id for r in extracted.records}
+    dataset = replace(chosen.dataset, records=tuple(r for r in records if r.id in usable))
+    evaluation = Evaluation(answers, Answers((), np.zeros((0, len(loaded.labels)))), metrics)
     config = replace(
         loaded.config,
         recipe=changed(loaded.config.recipe, {"protocol": recipe.protocol.model_dump(mode="json")}),
@@ -219,18 +176,24 @@ def _write_run(
     save_run(out, config, load_run(folder)[1])
     rows = (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()
     history = [json.loads(row) for row in rows]
-    facts = RunFacts(out, config, dataset, extracted, model, history, {}, warnings)
+    facts = RunFacts(out, config, dataset, extracted, loaded.sequences.model, history, {}, warnings)
     write_results(facts, evaluation, context.events)
 
 
-def _model_round(kind: str, made: Sequence[Round]) -> int:
-    counted = counted_rounds(kind, made)
-    if kind != "leave_one_group_out":
-        return counted[0]
-    return max(counted, key=lambda i: len(made[i].dataset.part("train")))
+def _answers(counted: Sequence[Round], out: Path) -> Answers:
+    """What every counted round answered for its test videos."""
+    records, rows = [], []
+    for one in counted:
+        scores = read_predictions(out / "rounds" / one.folder / "predictions.csv")
+        for record in one.dataset.part("test"):
+            row = scores.get((record.name, record.part))
+            if row is not None:
+                records.append(record)
+                rows.append(row)
+    return Answers(records, np.stack(rows))
 
 
-def _warnings(made: Sequence[Round], done: Sequence[_Done], kind: str) -> list[str]:
+def _warnings(made: Sequence[Round], done: Sequence[TrainResult], kind: str) -> list[str]:
     """Warnings of all rounds as they are, those of some with the rounds' names.
 
     Under leave-one-group-out the latter stay in the rounds' own reports: a group lacks classes by design.
@@ -240,14 +203,9 @@ def _warnings(made: Sequence[Round], done: Sequence[_Done], kind: str) -> list[s
         for text in result.warnings:
             rounds_of.setdefault(text, []).append(one.part)
     common = [text for text, parts in rounds_of.items() if len(parts) == len(made)]
-    if kind == "leave_one_group_out":
-        return common
-    some = [
-        f"{', '.join(dict.fromkeys(parts))}: {text}"
-        for text, parts in rounds_of.items()
-        if len(parts) < len(made)
-    ]
-    return common + some
+    some = {text: dict.fromkeys(parts) for text, parts in rounds_of.items() if len(parts) < len(made)}
+    named = [f"{', '.join(parts)}: {text}" for text, parts in some.items()]
+    return common if kind == "leave_one_group_out" else common + named
 
 
 def _leak_warning(compared: Mapping[str, Any]) -> str:

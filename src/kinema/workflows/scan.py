@@ -1,13 +1,11 @@
 """What is in a data folder: counts, lengths, sound, broken files, duplicates, leaks."""
 
-import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, median
-from typing import Any
 
 from ..datasets import Dataset, check_trainable, ensure_split, find_duplicates, find_leaks, load_dataset
 from ..datasets.checks import Duplicate, Leak
@@ -67,10 +65,6 @@ class ScanReport:
     warnings: tuple[str, ...]
     refusal: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """The report as plain data for JSON."""
-        return dataclasses.asdict(self)
-
 
 def scan(
     data: str | Path,
@@ -87,8 +81,8 @@ def scan(
     """
     dataset = load_dataset(data, layout=layout, split=split)
     facts, broken = _probe_all(dataset.records, exact, events)
-    usable = [r for r in dataset.records if r.name in facts]
-    duplicates = find_duplicates(usable, {name: fact.digest for name, fact in facts.items()})
+    usable = [replace(r, content=facts[r.name].digest) for r in dataset.records if r.name in facts]
+    duplicates = find_duplicates(usable)
     leaks = find_leaks(usable)
     beyond = [r.id for r in usable if _ends_beyond(r, facts[r.name])]
     warnings = [*dataset.warnings, *_warnings(broken, beyond, duplicates, leaks)]
@@ -103,7 +97,9 @@ def scan(
         exact=exact,
         frames=_spread(f.num_frames for f in facts.values()),
         seconds=_spread(f.duration_seconds for f in facts.values()),
-        fps=_tally("unknown" if f.fps is None else f"{round(f.fps, 2):g}" for f in facts.values()),
+        fps=_tally(
+            "unknown" if f.average_fps is None else f"{round(f.average_fps, 2):g}" for f in facts.values()
+        ),
         sizes=_tally(f"{f.width}x{f.height}" for f in facts.values()),
         codecs=_tally(f.codec for f in facts.values()),
         sound={"with": 0, "without": 0, "silent": 0} | _tally(map(_sound, facts.values())),
@@ -146,7 +142,7 @@ def _ends_beyond(record: VideoRecord, facts: VideoFacts) -> bool:
         return facts.num_frames is not None and record.frames[1] > facts.num_frames
     last = max(record.start_seconds or 0.0, record.end_seconds or 0.0)
     # One frame of tolerance: annotations are rounded.
-    slack = 1 / facts.fps if facts.fps else 0.0
+    slack = 1 / facts.average_fps if facts.average_fps else 0.0
     return facts.duration_seconds is not None and last > facts.duration_seconds + slack
 
 
@@ -191,7 +187,7 @@ def _group(leak: Leak) -> str:
 def _refusal(dataset: Dataset, usable: list[VideoRecord]) -> str:
     """Why training would refuse the readable part of the data; empty where it would not."""
     try:
-        check_trainable(ensure_split(dataclasses.replace(dataset, records=tuple(usable))))
+        check_trainable(ensure_split(replace(dataset, records=tuple(usable))))
     except UsageError as error:
         return str(error)
     return ""

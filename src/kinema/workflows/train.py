@@ -4,15 +4,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..atomic import atomic_open
-from ..datasets import check_trainable, ensure_split, load_dataset
-from ..errors import UsageError, WorkError
-from ..recipe import Recipe
+from ..datasets import Dataset, check_trainable, ensure_split, load_dataset
+from ..errors import UsageError
+from ..recipe import Recipe, resolve
 from ..resources import Resources
-from .context import Context
+from .context import Context, TrainOptions, TrainResult
 from .events import SILENT, Events
-from .options import TrainOptions, TrainResult
-from .resolve import resolve
+from .finished import refuse_other_recipe
+from .folders import writable
 
 
 def train(
@@ -27,32 +26,37 @@ def train(
 ) -> TrainResult:
     """Train `recipe` on `data` and write a run to `out`.
 
-    A run that was interrupted goes on where it stopped when it is started again with the same settings.
+    A run that was interrupted goes on where it stopped when it is started again with the same settings, and
+    a finished one is returned as it is. One of other settings is refused, unless `options.overwrite`.
     Raises `UsageError` (nothing was done) or `WorkError` (the work failed; what is in the store stays).
     """
     options = options or TrainOptions()
     context = Context(resources or Resources(), events)
+    overrides = list(overrides)
+    _refuse_facts(overrides)
     resolved = resolve(recipe, overrides, context.resources)
+    if not options.overwrite:
+        refuse_other_recipe(Path(out), resolved)
     dataset = load_dataset(data, layout=options.layout, split=options.split)
     if resolved.protocol.several_rounds:
         from .protocol import train_protocol  # torch
 
-        return train_protocol(data, resolved, _writable(Path(out)), options, context)
-    dataset = ensure_split(dataset, resolved.training.seed, resolved.protocol.test_fraction)
-    check_trainable(dataset)
-    folder = _writable(Path(out))
+        return train_protocol(data, resolved, writable(Path(out)), options, context)
+
+    def split(dataset: Dataset) -> Dataset:
+        dataset = ensure_split(dataset, resolved.training.seed, resolved.protocol.test_fraction)
+        check_trainable(dataset)
+        return dataset
+
+    split(dataset)  # what can be refused without reading files
+    folder = writable(Path(out))
+    dataset = split(context.identified(dataset))
     from .train_once import train_once  # torch
 
     return train_once(dataset, resolved, folder, options, context)
 
 
-def _writable(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with atomic_open(folder / ".writable"):
-            pass
-        (folder / ".writable").unlink()
-    except OSError as error:
-        message = f"cannot write a run to {folder} ({error.strerror}); choose another folder with --out"
-        raise (WorkError if error.errno == 28 else UsageError)(message) from None
-    return folder
+def _refuse_facts(overrides: Iterable[str]) -> None:
+    fact = next((o for o in overrides if o.startswith("data.")), None)
+    if fact is not None:
+        raise UsageError(f"--set {fact}: the number of classes is counted in the data; leave it out")

@@ -1,40 +1,39 @@
 """One training on one split: streams -> (backbones) -> features -> recogniser -> evaluation -> run."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from ..atomic import write_text
 from ..datasets import Dataset, carve_validation, check_trainable
+from ..errors import WorkError
 from ..extraction.extracted import Extracted
 from ..extraction.loaded import NO_WEIGHTS, TRAINED, LoadedStream, load_streams
-from ..keys import fingerprint
+from ..keys import video_key
 from ..model.build import build_recognizer
 from ..model.recognizer import Recognizer
 from ..model.separate import SeparateRecognizer
-from ..recipe import BackboneTraining, Recipe, changed
+from ..recipe import Recipe, changed
 from ..run import RunConfig, flat_state, save_run
-from ..training.clips import ClipItem
-from ..training.fit import fit
-from ..training.fusion import fit_svm
-from ..training.on_the_fly import fit_on_the_fly
-from ..training.reuse import STAGES, Kept, kept_in
-from ..training.separate import fit_separate
+from ..streams.fields import FLOW_FOLDER
+from ..training.backbones import clip_streams, train_backbones
+from ..training.clips import ClipItem, Clips
+from ..training.fit import fit, fit_on_the_fly
+from ..training.reuse import STAGES, kept_in
+from ..training.separate import fit_separate, fit_svm
 from ..training.stage import FitOptions, Row
-from .backbone_stage import backbone_stage
-from .context import Context
-from .evaluate import evaluate_model
+from .context import Context, TrainOptions, TrainResult
+from .evaluate_model import evaluate_model
 from .events import Events
 from .extract import extract_streams
-from .options import TrainOptions, TrainResult
+from .finished import FILE as FINISHED
+from .finished import finished, mark_finished, training_digest
 from .write_report import RunFacts, data_warnings, write_results
 
 
@@ -42,92 +41,106 @@ def train_once(
     dataset: Dataset, recipe: Recipe, folder: Path, options: TrainOptions, context: Context
 ) -> TrainResult:
     """Train on a dataset that has its split and write the run to `folder`; see `kinema.workflows.train`."""
-    events, clock = context.events, Clock()
+    events = context.events
+    seconds: dict[str, float] = {}
     warnings = [*dataset.warnings, *check_trainable(dataset)]
-    recipe = changed(recipe, {"data.classes": len(dataset.labels)})
+    asked, recipe = recipe, changed(recipe, {"data.classes": len(dataset.labels)})
     streams = load_streams(recipe.streams, context.resources, advice=NO_WEIGHTS)
-    resume = _resumable(folder / "checkpoints", recipe, dataset, options.fresh)
-    kept = Kept() if options.fresh else kept_in(folder)
-    fit_options = FitOptions(
-        folder / "checkpoints",
-        resume,
-        context.resources.device,
-        _epochs_shown(recipe, events),
-        events.note,
-        kept,
-    )
-    model = _recognizer(recipe, streams)
+    digest = training_digest(recipe, streams, dataset.records)
+    done = finished(folder, digest, overwrite=options.overwrite)
+    if done is not None and not options.overwrite:
+        events.note(f"{folder} is finished: accuracy {done.metrics['accuracy']:.1%}")
+        return done
+    checkpoints = folder / "checkpoints"
+    resume = _resumable(folder, digest, options.overwrite)
+    kept = kept_in(folder)
+    fit_options = FitOptions(checkpoints, resume, context.resources.device, events.epoch, events.note, kept)
+    torch.manual_seed(recipe.training.seed)
+    model = build_recognizer(recipe, {name: s.dim for name, s in streams.items()}, recipe.data.classes)
     # Set aside before anything is trained: no stage learns from what another one is stopped by.
-    dataset = replace(dataset, records=_with_validation(dataset, recipe))
+    spec = recipe.training
+    dataset = replace(dataset, records=tuple(carve_validation(dataset.records, spec.val_fraction, spec.seed)))
     history: list[Row] = []
     released = any(stream.spec.train_blocks for stream in streams.values())
     if released:
-        with clock("train backbones"):
-            streams, history = backbone_stage(recipe, dataset, streams, model, fit_options, context)
-    with clock("extract"):
+        with _timed(seconds, "train backbones"):
+            streams, history = _backbone_stage(recipe, dataset, streams, model, fit_options, context)
+    with _timed(seconds, "extract"):
         extracted = extract_streams(dataset.records, streams, context)
-    if released:
-        context.drop_flow()
+    if released:  # the flow fields that the backbone stage kept for the extraction
+        shutil.rmtree(context.store.root / FLOW_FOLDER, ignore_errors=True)
     dataset = replace(dataset, records=tuple(extracted.records))
     warnings += [*check_trainable(dataset), *data_warnings(dataset, extracted)]
     for text in dict.fromkeys(warnings):
         events.warn(text)
-    with clock("train"):
+    with _timed(seconds, "train"):
         history += _fit(model, dataset, extracted, fit_options, events)
     counts = [row["train"] for row in dataset.counts().values()]
-    with clock("evaluate"):
+    with _timed(seconds, "evaluate"):
         events.step(f"evaluating on {len(dataset.part('test'))} test videos")
         evaluation = evaluate_model(model, extracted, dataset, train_counts=counts, subsets=options.subsets)
     evaluation.metrics |= {"quarantined": len(extracted.quarantined), "absent": len(dataset.absent)}
-    config = RunConfig(
-        recipe, dataset.labels, _backbone_facts(streams), _data_facts(dataset, counts, kept, context)
-    )
-    state = {f"recognizer.{name}": value for name, value in model.tensors().items()}
-    save_run(folder, config, state | flat_state(_trained_modules(streams)))
-    facts = RunFacts(folder, config, dataset, extracted, model, history, clock.seconds, warnings)
-    write_results(facts, evaluation, events)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    return TrainResult(folder, evaluation.metrics, warnings)
-
-
-def _with_validation(dataset: Dataset, recipe: Recipe) -> tuple[Any, ...]:
-    """A part of the training records set aside by group, where the recipe asks for it."""
-    spec = recipe.training
-    return tuple(carve_validation(dataset.records, spec.val_fraction, spec.seed))
-
-
-def _data_facts(dataset: Dataset, counts: list[int], kept: Kept, context: Context) -> dict[str, Any]:
-    return {
+    facts = {
         "layout": dataset.layout,
         "split": dataset.split_source,
         "train_counts": counts,
         "precision": context.resources.precision or "fp32",
         STAGES: kept.made,
     }
+    config = RunConfig(recipe, dataset.labels, _backbone_facts(streams), facts)
+    state = {f"recognizer.{name}": value for name, value in model.tensors().items()}
+    save_run(folder, config, state | flat_state(_trained_modules(streams)))
+    results = RunFacts(folder, config, dataset, extracted, model, history, seconds, warnings)
+    write_results(results, evaluation, events)
+    result = TrainResult(folder, evaluation.metrics, list(dict.fromkeys(warnings)))
+    mark_finished(result, digest, asked)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return result
 
 
-class Clock:
-    """Seconds spent per named part of the work: `with clock("fit"): ...`."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._name, self._since = "", 0.0
-
-    def __call__(self, name: str) -> Clock:
-        """Name the part that the next `with` block times."""
-        self._name = name
-        return self
-
-    def __enter__(self) -> None:
-        self._since = time.monotonic()
-
-    def __exit__(self, *_: object) -> None:
-        self.seconds[self._name] = self.seconds.get(self._name, 0.0) + time.monotonic() - self._since
+@contextmanager
+def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+    """Note the seconds that a part of the work takes."""
+    start = time.monotonic()
+    yield
+    seconds[name] = time.monotonic() - start
 
 
-def _recognizer(recipe: Recipe, streams: Mapping[str, LoadedStream]) -> Recognizer:
-    torch.manual_seed(recipe.training.seed)
-    return build_recognizer(recipe, {name: s.dim for name, s in streams.items()}, recipe.data.classes)
+def _backbone_stage(
+    recipe: Recipe,
+    dataset: Dataset,
+    streams: Mapping[str, LoadedStream],
+    model: Recognizer,
+    options: FitOptions,
+    context: Context,
+) -> tuple[dict[str, LoadedStream], list[Row]]:
+    """Train the last `train_blocks` blocks of each stream that asks for it, on the training videos.
+
+    Videos that cannot be read are left out here; extraction counts them. Optical flow is kept for it.
+    """
+    read, events = clip_streams(recipe, streams), context.events
+    tools, cache = next(iter(streams.values())).tools, context.store.root
+    train, val = (Clips(_clip_items(dataset, part, context), read, tools, cache) for part in ("train", "val"))
+    events.step(f"reading clips to train {', '.join(read)}")
+    if any(stream.flow_methods for stream in read.values()):
+        events.note(f"optical flow is kept in {cache / FLOW_FOLDER} until features are extracted")
+    failed = train.drop_unreadable(events.progress)
+    val.drop_unreadable(events.progress)
+    if not train.items:
+        name, reason = next(iter(failed.items()), ("", "no files"))
+        raise WorkError(f"no training video can be read, {name}: {reason}; see `kinema scan`")
+    events.step(f"training the backbones of {', '.join(read)} on {len(train.items)} videos")
+    return train_backbones(recipe, streams, model, train, val, options)
+
+
+def _clip_items(dataset: Dataset, part: str, context: Context) -> list[ClipItem]:
+    records = dataset.part(part)
+    digests = context.digests(records)
+    return [
+        ClipItem(r, video_key(digests[r.path], r), dataset.labels.index(r.label or ""))
+        for r in records
+        if r.path in digests
+    ]
 
 
 def _fit(
@@ -148,16 +161,6 @@ def _fit(
     return history
 
 
-def _epochs_shown(recipe: Recipe, events: Events) -> Callable[[Row], None]:
-    spec = recipe.training
-    backbone_epochs = (spec.backbone or BackboneTraining()).epochs
-
-    def show(row: Row) -> None:
-        events.epoch(row, backbone_epochs if row["stage"].startswith("backbone") else spec.epochs)
-
-    return show
-
-
 def _trained_modules(streams: Mapping[str, LoadedStream]) -> dict[str, torch.nn.Module]:
     return {
         f"backbone-{name}-{i}": backbone.module
@@ -167,16 +170,19 @@ def _trained_modules(streams: Mapping[str, LoadedStream]) -> dict[str, torch.nn.
     }
 
 
-def _resumable(checkpoints: Path, recipe: Recipe, dataset: Dataset, fresh: bool) -> bool:
-    """Whether the checkpoints here belong to exactly this training; others are removed."""
-    videos = [[r.id, r.label, r.split] for r in dataset.records]
-    digest = fingerprint({"recipe": recipe.model_dump(mode="json"), "videos": videos})
+def _resumable(folder: Path, digest: str, anew: bool) -> bool:
+    """Whether the checkpoints here belong to exactly this training; others are removed.
+
+    From here on the folder holds no finished training until this one is.
+    """
+    (folder / FINISHED).unlink(missing_ok=True)
+    checkpoints = folder / "checkpoints"
     marker = checkpoints / "training.json"
     try:
         same = json.loads(marker.read_text(encoding="utf-8"))["fingerprint"] == digest
     except (OSError, ValueError, KeyError):
         same = False
-    if same and not fresh:
+    if same and not anew:
         return True
     shutil.rmtree(checkpoints, ignore_errors=True)
     write_text(marker, json.dumps({"fingerprint": digest}))

@@ -14,6 +14,8 @@ import torch
 from .. import __version__
 from ..atomic import atomic_open, write_text
 from ..datasets import Dataset, find_duplicates, find_leaks
+from ..errors import KinemaError
+from ..evaluation.predictions import write_predictions
 from ..evaluation.score import step_labels
 from ..extraction.extracted import Extracted
 from ..model.build import trainable_parameters
@@ -21,16 +23,20 @@ from ..model.items import with_stream
 from ..model.recognizer import Recognizer
 from ..recipe import Recipe
 from ..report.clips import surest_and_worst
-from ..report.data import Cost, DatasetFacts, ReportData, Sample, Section, Table, WeightsSource
+from ..report.data import Cost, DatasetFacts, FilmStrip, ReportData, Sample, Section, Table, WeightsSource
+from ..report.film_strips import film_strip, spread
 from ..report.headline import comparisons
 from ..report.model_card import model_card
 from ..report.protocol import protocol_section
 from ..report.render import write_report
 from ..run import RunConfig
-from .evaluate import Evaluation
+from ..types import VideoRecord
+from .evaluate_model import Evaluation
 from .events import Events
 from .memory import peak_memory
-from .strips import strip_of
+from .seen import write_seen
+
+STRIPS = 12  # misses that are shown, and not only named
 
 
 @dataclass(slots=True)
@@ -45,18 +51,26 @@ class RunFacts:
     history: list[dict[str, Any]]
     seconds: Mapping[str, float]
     warnings: list[str]
-    absent: tuple[str, ...] = ()
 
 
 def write_results(facts: RunFacts, evaluation: Evaluation, events: Events) -> None:
-    """Write metrics.json, history.jsonl, report.html and README.md into the run's folder."""
-    write_text(facts.folder / "metrics.json", json.dumps(evaluation.metrics, indent=2) + "\n")
+    """Write the evaluation, history.jsonl, training_videos.csv and README.md into the run's folder."""
     with atomic_open(facts.folder / "history.jsonl") as file:
         file.writelines(json.dumps(row) + "\n" for row in facts.history)
+    write_seen(facts.folder, facts.dataset.records)
+    data = write_evaluation(facts, evaluation, events)
+    write_text(facts.folder / "README.md", model_card(data))
+
+
+def write_evaluation(facts: RunFacts, evaluation: Evaluation, events: Events) -> ReportData:
+    """Write metrics.json, predictions.csv and report.html into the folder; returns what the report shows."""
+    write_text(facts.folder / "metrics.json", json.dumps(evaluation.metrics, indent=2) + "\n")
+    answers = [evaluation.tested, evaluation.validated]
+    write_predictions(facts.folder / "predictions.csv", facts.config.labels, answers)
     events.step("writing the report")
     data = report_data(facts, evaluation)
     write_report(facts.folder / "report.html", data)
-    write_text(facts.folder / "README.md", model_card(data))
+    return data
 
 
 def report_data(facts: RunFacts, evaluation: Evaluation) -> ReportData:
@@ -95,7 +109,7 @@ def data_warnings(dataset: Dataset, extracted: Extracted) -> list[str]:
     leaks = [leak for leak in find_leaks(dataset.records) if leak.same_class]
     if leaks:
         warnings.append(f"{len(leaks)} groups have videos in train and in test: the score is too high")
-    crossing = [d for d in _duplicates(dataset, extracted) if d.across_splits]
+    crossing = [d for d in find_duplicates(dataset.records) if d.across_splits]
     if crossing:
         warnings.append(
             f"{len(crossing)} files are in train and in test under two names: {', '.join(crossing[0].names)}"
@@ -112,23 +126,14 @@ def data_warnings(dataset: Dataset, extracted: Extracted) -> list[str]:
         )
     for name, report in extracted.reports.items():
         warnings += [f"stream {name}: {count} videos: {note}" for note, count in report.notes.items()]
-    return warnings + _absent_streams(dataset, extracted)
-
-
-def _absent_streams(dataset: Dataset, extracted: Extracted) -> list[str]:
-    """How many videos have nothing for a stream, such as sound; counted over the stored features."""
     items = extracted.items(dataset.records, dataset.labels)
-    absent = {name: len(items) - len(with_stream(items, name)) for name in extracted.streams}
-    return [
-        f"stream {name} is absent in {count} of {len(items)} videos: its embedding is zero there"
-        for name, count in absent.items()
-        if count
-    ]
-
-
-def _duplicates(dataset: Dataset, extracted: Extracted) -> list[Any]:
-    digests = {r.name: extracted.digests[r.path] for r in dataset.records if r.path in extracted.digests}
-    return find_duplicates(dataset.records, digests)
+    for name in extracted.streams:
+        absent = len(items) - len(with_stream(items, name))
+        if absent:
+            warnings.append(
+                f"stream {name} is absent in {absent} of {len(items)} videos: its embedding is zero there"
+            )
+    return warnings
 
 
 def _dataset_facts(facts: RunFacts) -> DatasetFacts:
@@ -139,9 +144,9 @@ def _dataset_facts(facts: RunFacts) -> DatasetFacts:
         layout=dataset.layout,
         split_source=dataset.split_source,
         counts=counts,
-        absent=facts.absent,
+        absent=dataset.absent,
         quarantined=sorted(facts.extracted.quarantined.items()),
-        duplicates=[" = ".join(d.names) for d in _duplicates(dataset, facts.extracted)],
+        duplicates=[" = ".join(d.names) for d in find_duplicates(dataset.records)],
         leaks=[
             f"{leak.label or ''} {leak.group}: {leak.train} train, {leak.test} test".strip()
             for leak in find_leaks(dataset.records)
@@ -150,33 +155,60 @@ def _dataset_facts(facts: RunFacts) -> DatasetFacts:
 
 
 def _samples(facts: RunFacts, evaluation: Evaluation) -> list[Sample]:
-    """The surest hits and the worst misses, as film strips."""
-    hits, misses = surest_and_worst(evaluation.scores, evaluation.truth)
-    return [_sample(facts, evaluation, i) for i in [*hits, *misses]]
+    """The surest hits and the worst misses as film strips, all further misses by name."""
+    labels, tested = facts.config.labels, evaluation.tested
+    truth = np.array([labels.index(r.label or "") for r in tested.records])
+    hits, misses = surest_and_worst(tested.scores, truth, misses=len(truth))
+    strips = {*hits, *misses[:STRIPS]}
+    return [_sample(facts, evaluation, i, strip=i in strips) for i in [*hits, *misses]]
 
 
-def _sample(facts: RunFacts, evaluation: Evaluation, index: int) -> Sample:
-    record, scores, labels = evaluation.records[index], evaluation.scores[index], facts.config.labels
-    strip, steps = strip_of(facts.extracted, record)
+def _sample(facts: RunFacts, evaluation: Evaluation, index: int, *, strip: bool) -> Sample:
+    labels = facts.config.labels
+    record, scores = evaluation.tested.records[index], evaluation.tested.scores[index]
+    top = tuple((labels[i], float(scores[i])) for i in np.argsort(-scores, kind="stable")[:3])
+    if not strip:
+        return Sample(record.name, record.label, top)
+    film, steps = strip_of(facts.extracted, record)
     tags: tuple[str, ...] = ()
-    if strip is not None and facts.config.recipe.classifier.per_step:
+    # With several rounds, the model here is not the one that answered for every video.
+    own = record in facts.dataset.part("test")
+    if film is not None and own and facts.config.recipe.classifier.per_step:
         found = step_labels(facts.model, facts.extracted.items([record], labels)[0])
         tags = tuple(labels[found[step]] for step in steps)
-    top = tuple((labels[i], float(scores[i])) for i in np.argsort(-scores, kind="stable")[:3])
-    return Sample(record.name, record.label, top, strip, tags)
+    return Sample(record.name, record.label, top, film, tags)
+
+
+def strip_of(extracted: Extracted, record: VideoRecord) -> tuple[FilmStrip | None, list[int]]:
+    """A film strip at some steps of the first stream, and their numbers; None where the file is gone."""
+    try:
+        times = extracted.sequence(record, next(iter(extracted.streams))).pts_seconds
+        steps = spread(len(times))
+        strip = film_strip(
+            record.path,
+            times[steps].tolist(),
+            start_seconds=record.start_seconds,
+            end_seconds=record.end_seconds,
+            frames=record.frames,
+        )
+    except KinemaError:
+        return None, []
+    return strip, steps
 
 
 def _cost(facts: RunFacts) -> Cost:
-    reports = facts.extracted.reports.values()
+    reports, streams = facts.extracted.reports.values(), list(facts.extracted.streams.values())
     extracted = sum(r.extracted for r in reports)
     seconds = sum(r.seconds for r in reports)
-    device = next(iter(facts.extracted.streams.values())).resources.device
-    backbones = [b for stream in facts.extracted.streams.values() for b in stream.backbones]
+    device = streams[0].resources.device
+    backbones = [b for stream in streams for b in stream.backbones]
+    items = facts.extracted.items(facts.dataset.records, facts.dataset.labels)
+    stored = [path for item in items for path in item.files.values()]
     return Cost(
         stages=dict(facts.seconds),
         videos_per_second=extracted / seconds if extracted and seconds else None,
         peak_memory=peak_memory(),
-        store_size=_store_size(facts),
+        store_size=sum(path.stat().st_size for path in stored if path.exists()),
         device=platform.machine() if device == "cpu" else device,
         threads=torch.get_num_threads(),
         trainable_parameters=trainable_parameters(facts.model),
@@ -186,12 +218,6 @@ def _cost(facts: RunFacts) -> Cost:
             for b in backbones
         ),
     )
-
-
-def _store_size(facts: RunFacts) -> int:
-    items = facts.extracted.items(facts.dataset.records, facts.dataset.labels)
-    paths = [path for item in items for path in item.files.values()]
-    return sum(path.stat().st_size for path in paths if path.exists())
 
 
 def _sections(facts: RunFacts, metrics: Mapping[str, Any]) -> list[Section]:

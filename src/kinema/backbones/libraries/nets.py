@@ -20,7 +20,7 @@ def wrapped(net: nn.Module, spec: BackboneSpec) -> ImageBackbone:
     """
     how = spec.input.preprocessing
     assert how is not None, "a library's model says how its input is normalised"
-    pooled = Pooled(net, spec.name, spec.dim)
+    pooled = Pooled(net, spec.name, spec.features["pool"])
     return LibraryBackbone(pooled, blocks_of(net), mean=how.mean, std=how.std)
 
 

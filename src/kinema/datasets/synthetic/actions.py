@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from .figure import LEFT_ARM, LEFT_LEG, RIGHT_ARM, RIGHT_LEG, Pose
+from .figure import Pose
 
 HANGING = (4.0, 9.0, 12.0, 7.0)
 STRAIGHT = (3.0, 3.0, -3.0, 3.0)
@@ -15,10 +16,9 @@ STRAIGHT = (3.0, 3.0, -3.0, 3.0)
 class Action:
     """One thing to do: `pose` over phase (turns), its pace and how it is seen.
 
-    `turns_per_second` is the nominal pace, `yaw` the body's nominal direction in degrees (0 faces the
-    camera), `travel` the ground covered in statures per second (the camera follows), `prop` what
-    stands beside the figure. An action that is not `cyclic` happens once: phase runs from 0 to 1.
-    One that is not `mirrored` always faces the same way.
+    `yaw` is the body's direction in degrees (0 faces the camera), `travel` the ground covered in statures per
+    second (the camera follows). An action that is not `cyclic` happens once: phase runs from 0 to 1. One
+    that is not `mirrored` always faces the same way.
     """
 
     pose: Callable[[float], Pose]
@@ -35,9 +35,8 @@ class SyntheticClass:
     """One class of the set: which action is filmed, and what sets it apart.
 
     `subset` is what separates the class from its neighbours: "visual" (a single frame is enough),
-    "order" (frame for frame the same pictures as its partner, played backwards) or "sound" (the very
-    same pictures as its partner). "tempo" lies between two visual classes and differs from them in pace
-    as much as in pose; it has no partner, and is best left out where one frame must be enough.
+    "order" (frame for frame the same pictures as its partner, played backwards), "sound" (the very same
+    pictures as its partner) or "tempo" (between two visual classes, in pace as much as in pose).
     """
 
     subset: str
@@ -52,48 +51,33 @@ class SyntheticClass:
         return ACTIONS[self.action].cyclic and ACTIONS[self.action].prop is None
 
 
-def _pose(
+def standing(
     left_arm=HANGING, right_arm=HANGING, left_leg=STRAIGHT, right_leg=STRAIGHT, lean=0.0, hop=0.0, planted=1.0
 ) -> Pose:
-    limbs = np.zeros((4, 4))
-    limbs[[LEFT_ARM, RIGHT_ARM, LEFT_LEG, RIGHT_LEG]] = left_arm, right_arm, left_leg, right_leg
-    return Pose(limbs, lean, hop, planted)
-
-
-def standing() -> Pose:
-    """Upright, arms hanging: the rest pose."""
-    return _pose()
+    """Upright, arms hanging, but for what is given: the rest pose."""
+    return Pose(np.array([left_arm, right_arm, left_leg, right_leg], float), lean, hop, planted)
 
 
 def _wave(phase: float) -> tuple[float, float]:
     return float(np.sin(2 * np.pi * phase)), float(np.cos(2 * np.pi * phase))
 
 
+def _out_and_back(phase: float) -> float:
+    return (1 - np.cos(2 * np.pi * phase)) / 2
+
+
 def _gait(phase, *, thigh, forward, bend, lift, arm, elbow, lean, hop) -> Pose:
     """Legs and arms in opposition; the knee bends while its thigh swings forward."""
     sin, cos = _wave(phase)
-
-    def leg(s: float, c: float) -> tuple[float, float, float, float]:
-        up = forward + thigh * s
-        return up, 2.0, up - bend - lift * max(0.0, c) ** 0.8, 2.0
-
-    def swing(s: float) -> tuple[float, float, float, float]:
-        return arm * s - 4.0, 9.0, arm * s + elbow, 2.0
-
-    bounce = hop * abs(cos)
-    return _pose(swing(-sin), swing(sin), leg(sin, cos), leg(-sin, -cos), lean, bounce, planted=0.0)
+    left_arm, right_arm = ((arm * s - 4.0, 9.0, arm * s + elbow, 2.0) for s in (-sin, sin))
+    thighs = (forward + thigh * sin, cos), (forward - thigh * sin, -cos)
+    left_leg, right_leg = ((up, 2.0, up - bend - lift * max(0.0, c) ** 0.8, 2.0) for up, c in thighs)
+    return standing(left_arm, right_arm, left_leg, right_leg, lean, hop * abs(cos), planted=0.0)
 
 
-def walking(phase: float) -> Pose:
-    return _gait(phase, thigh=25, forward=3, bend=5, lift=42, arm=24, elbow=10, lean=2, hop=0.0)
-
-
-def jogging(phase: float) -> Pose:
-    return _gait(phase, thigh=30, forward=10, bend=14, lift=72, arm=24, elbow=78, lean=5, hop=0.02)
-
-
-def running(phase: float) -> Pose:
-    return _gait(phase, thigh=50, forward=16, bend=18, lift=88, arm=52, elbow=92, lean=17, hop=0.05)
+walking = partial(_gait, thigh=25, forward=3, bend=5, lift=42, arm=24, elbow=10, lean=2, hop=0.0)
+jogging = partial(_gait, thigh=30, forward=10, bend=14, lift=72, arm=24, elbow=78, lean=5, hop=0.02)
+running = partial(_gait, thigh=50, forward=16, bend=18, lift=88, arm=52, elbow=92, lean=17, hop=0.05)
 
 
 def boxing(phase: float) -> Pose:
@@ -101,42 +85,42 @@ def boxing(phase: float) -> Pose:
     sin, _ = _wave(phase)
     guard, punch = np.array([52.0, 10.0, 142.0, -16.0]), np.array([92.0, -4.0, 94.0, -6.0])
     left, right = (guard + (punch - guard) * max(0.0, s) ** 0.4 for s in (sin, -sin))
-    return _pose(left, right, (42, 8, 4, 6), (-14, 8, -40, 6), lean=10 + 4 * abs(sin))
+    return standing(left, right, (42, 8, 4, 6), (-14, 8, -40, 6), lean=10 + 4 * abs(sin))
 
 
 def waving(phase: float) -> Pose:
     """Both arms up, swinging from side to side together."""
     sin, _ = _wave(phase)
     left, right = ((0.0, 142 + 12 * s, 0.0, 172 + 26 * s) for s in (sin, -sin))
-    return _pose(left, right)
+    return standing(left, right)
 
 
 def clapping(phase: float) -> Pose:
     """Hands meet before the chest at every whole turn."""
-    apart = (1 - np.cos(2 * np.pi * phase)) / 2
+    apart = _out_and_back(phase)
     arm = (38.0, 28.0 + 14 * apart, 92.0, -34.0 + 62 * apart)
-    return _pose(arm, arm)
+    return standing(arm, arm)
 
 
 def jumping_jacks(phase: float) -> Pose:
-    spread = (1 - np.cos(2 * np.pi * phase)) / 2
+    spread = _out_and_back(phase)
     arm, leg = (0, 10 + 140 * spread, 0, 8 + 160 * spread), (0, 3 + 25 * spread, 0, 3 + 25 * spread)
-    return _pose(arm, arm, leg, leg, hop=0.06 * float(np.sin(2 * np.pi * phase) ** 2))
+    return standing(arm, arm, leg, leg, hop=0.06 * float(np.sin(2 * np.pi * phase) ** 2))
 
 
 def kicking(phase: float) -> Pose:
     """The right leg shoots forward to hip height and back; the arms are spread for balance."""
-    out = ((1 - np.cos(2 * np.pi * phase)) / 2) ** 0.7
+    out = _out_and_back(phase) ** 0.7
     cock = np.sin(np.pi * out)
     leg = (-18 + 112 * out, 4, -42 + 130 * out - 40 * cock, 4)
-    return _pose((62, 30, 76, 22), (-44, 34, -30, 34), (6, 4, -8, 4), leg, lean=2 - 22 * out)
+    return standing((62, 30, 76, 22), (-44, 34, -30, 34), (6, 4, -8, 4), leg, lean=2 - 22 * out)
 
 
 def squatting(phase: float) -> Pose:
-    deep = (1 - np.cos(2 * np.pi * phase)) / 2
+    deep = _out_and_back(phase)
     leg = (3 + 97 * deep, 4 + 10 * deep, -3 - 38 * deep, 4 - 4 * deep)
     arm = (4 + 84 * deep, 9 - 6 * deep, 12 + 76 * deep, 5 - 5 * deep)
-    return _pose(arm, arm, leg, leg, lean=34 * deep)
+    return standing(arm, arm, leg, leg, lean=34 * deep)
 
 
 def sitting(phase: float) -> Pose:
@@ -145,7 +129,7 @@ def sitting(phase: float) -> Pose:
     down = down * down * (3 - 2 * down)
     leg = (3 + 85 * down, 3 + 3 * down, -3 + 1 * down, 3)
     arm = (4 + 24 * down, 9, 12 + 46 * down, 7 - 9 * down)
-    return _pose(arm, arm, leg, leg, lean=32 * float(np.sin(np.pi * down)))
+    return standing(arm, arm, leg, leg, lean=32 * float(np.sin(np.pi * down)))
 
 
 def arm_circles(phase: float) -> Pose:
@@ -155,14 +139,14 @@ def arm_circles(phase: float) -> Pose:
     arm = (swing, 6.0, swing + 6.0 * sin, 4.0)
     dip = (1 + cos) / 2  # knees give way when the arms are at the bottom
     leg = (3 + 42 * dip, 4, -3 - 30 * dip, 4)
-    return _pose(arm, arm, leg, leg, lean=4 + 14 * sin + 10 * dip)
+    return standing(arm, arm, leg, leg, lean=4 + 14 * sin + 10 * dip)
 
 
 def striking(phase: float) -> Pose:
     """The right hand's mallet comes down on the drum at every whole turn."""
-    up = ((1 - np.cos(2 * np.pi * phase)) / 2) ** 0.7
+    up = _out_and_back(phase) ** 0.7
     right = (30.0 + 80 * up, 4.0, 58.0 + 102 * up, -4.0)
-    return _pose((18.0, 14.0, 62.0, 2.0), right, (8, 4, -2, 4), (-4, 4, -10, 4), lean=15 - 10 * up)
+    return standing((18.0, 14.0, 62.0, 2.0), right, (8, 4, -2, 4), (-4, 4, -10, 4), lean=15 - 10 * up)
 
 
 ACTIONS: dict[str, Action] = {

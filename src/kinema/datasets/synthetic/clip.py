@@ -9,19 +9,32 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from .actions import ACTIONS, CLASSES, standing
-from .camera import Shake, add_noise, crop
-from .figure import SHANK, Pose, View, draw_figure
+from .figure import SHANK, View, draw_figure
 from .looks import actor_look
-from .props import draw_drum, draw_mallet, draw_stool
-from .scene import background
+from .scene import background, draw_drum, draw_mallet, draw_stool
 from .sound import SAMPLE_RATE, ambience, strikes
 
 SUPERSAMPLE = 2  # drawn at twice the size and averaged down: smooth edges
 
 
+class Shake:
+    """Hand-held camera: slow sines, alike in both directions of time; per axis `pixels` is their spread."""
+
+    def __init__(self, rng: np.random.Generator, pixels: float):
+        shape = (2, 4)  # axes, sines
+        self.amplitude = pixels * np.sqrt(2 / shape[1])  # a sine's variance is one half
+        self.frequency = rng.uniform(0.3, 3.5, shape)
+        self.phase = rng.uniform(0, 2 * np.pi, shape)
+
+    def at(self, seconds: float) -> tuple[float, float]:
+        """Offset (x, y) in pixels."""
+        x, y = (self.amplitude * np.sin(2 * np.pi * self.frequency * seconds + self.phase)).sum(axis=1)
+        return float(x), float(y)
+
+
 @dataclass(frozen=True)
 class ClipSettings:
-    """What all clips of a set share. `brief` is the part of the clip (0..1) that holds the action."""
+    """What all clips share; `brief` is the part of a clip (0..1) in which the actor does not stand still."""
 
     seconds: float = 2.5
     fps: int = 25
@@ -57,8 +70,8 @@ class SyntheticClip:
         self._stage(np.random.default_rng([*self._keys, 1]))
         self._perform(self._random(2), tempo)
 
-    def _random(self, purpose: int) -> np.random.Generator:
-        return np.random.default_rng([*self._keys, purpose, crc32(self._class.action.encode())])
+    def _random(self, purpose: int, *more: int) -> np.random.Generator:
+        return np.random.default_rng([*self._keys, purpose, crc32(self._class.action.encode()), *more])
 
     def _stage(self, rng: np.random.Generator) -> None:
         """Place, camera, light: the same whatever the actor does."""
@@ -75,7 +88,7 @@ class SyntheticClip:
         self._facing = 1.0 if rng.random() < 0.5 else -1.0
         self._rest_yaw = rng.uniform(-20, 20)
         still = 1.0 if s.brief is None else 0.1
-        self._shake = Shake.random(rng, still * rng.uniform(0.0, 0.009) * pixels)
+        self._shake = Shake(rng, still * rng.uniform(0.0, 0.009) * pixels)
         self._noise = rng.uniform(1.0, 5.0)
         self._light = (rng.uniform(0.88, 1.08) * rng.uniform(0.97, 1.03, 3)).astype(np.float32)
 
@@ -110,8 +123,8 @@ class SyntheticClip:
         if self._class.backwards:
             index = s.num_frames - 1 - index
         picture = np.asarray(self._picture(index).reduce(SUPERSAMPLE), np.float32) * self._light
-        rng = np.random.default_rng([*self._keys, 3, crc32(self._class.action.encode()), index])
-        return add_noise(picture, rng, self._noise)
+        noise = self._random(3, index).standard_normal(picture.shape, dtype=np.float32)
+        return np.clip(picture + self._noise * noise + 0.5, 0, 255).astype(np.uint8)
 
     def frames(self) -> Iterator[np.ndarray]:
         """All frames in order."""
@@ -120,27 +133,24 @@ class SyntheticClip:
     def _picture(self, index: int) -> Image.Image:
         dx, dy = self._shake.at(index / self.settings.fps)
         run = self._facing * self._travelled[index] * self._scale
-        x, y = self._pan0 + run + dx, self._margin + dy
-        image = crop(self._panorama, x, y, self._width, self._height)
+        left = round(self._pan0 + run + dx)
+        top = min(max(round(self._margin + dy), 0), len(self._panorama) - self._height)
+        columns = np.arange(left, left + self._width) % self._panorama.shape[1]  # it wraps around
+        image = Image.fromarray(self._panorama[top : top + self._height, columns])
         active = float(self._activity[index])
         yaw = (1 - active) * self._rest_yaw + active * self._yaw
         view = View(self._x - dx, self._floor - dy, self._scale, yaw)
-        draw = ImageDraw.Draw(image, "RGBA")
-        self._draw(draw, self._pose(index, active), view)
-        return image
-
-    def _pose(self, index: int, active: float) -> Pose:
         pose = self._action.pose(float(self._phase[index]))
-        return pose if active == 1.0 else standing().blend(pose, active)
-
-    def _draw(self, draw: ImageDraw.ImageDraw, pose: Pose, view: View) -> None:
-        prop = self._action.prop
-        if prop == "stool":
+        if active < 1.0:
+            pose = standing().blend(pose, active)
+        draw = ImageDraw.Draw(image, "RGBA")
+        if self._action.prop == "stool":
             draw_stool(draw, view, SHANK * self._look.legs)
         joints = draw_figure(draw, pose, self._look, view)
-        if prop == "drum":
+        if self._action.prop == "drum":
             draw_drum(draw, view)
             draw_mallet(draw, joints, view)
+        return image
 
     @cached_property
     def strike_seconds(self) -> list[float]:

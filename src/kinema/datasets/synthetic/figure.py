@@ -3,9 +3,7 @@
 Lengths are in statures (the figure is 1 high). Body axes: x to the actor's left, y up, z forward.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import ImageDraw
@@ -17,6 +15,7 @@ TRUNK, NECK, HEAD = 0.285, 0.055, 0.083
 SHOULDER_HALF, HIP_HALF, ANKLE_HEIGHT = 0.105, 0.058, 0.035
 VIEW_FROM_ABOVE = 0.12  # screen drop of a point per stature that it is nearer to the camera
 LEFT_ARM, RIGHT_ARM, LEFT_LEG, RIGHT_LEG = range(4)
+_LIMBS = ("left arm", "right arm", "left leg", "right leg")
 _SIDE = (1.0, -1.0, 1.0, -1.0)
 
 
@@ -35,15 +34,10 @@ class Pose:
     hop: float = 0.0
     planted: float = 1.0
 
-    def blend(self, other: Pose, weight: float) -> Pose:
+    def blend(self, other: "Pose", weight: float) -> "Pose":
         """The pose that is `weight` (0..1) of the way from this one to `other`."""
-        keep = 1.0 - weight
-        return Pose(
-            keep * self.limbs + weight * other.limbs,
-            keep * self.lean + weight * other.lean,
-            keep * self.hop + weight * other.hop,
-            keep * self.planted + weight * other.planted,
-        )
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return Pose(*((1.0 - weight) * a + weight * b for a, b in pairs))
 
 
 @dataclass(frozen=True)
@@ -78,12 +72,8 @@ class View:
         """Body coordinates [3] -> (x, y, nearness): pixels on the canvas and statures to the camera."""
         cos, sin = np.cos(np.radians(self.yaw)), np.sin(np.radians(self.yaw))
         near = point[2] * cos - point[0] * sin
-        across = point[0] * cos + point[2] * sin
-        return (
-            self.x + self.scale * across,
-            self.floor - self.scale * (point[1] - VIEW_FROM_ABOVE * near),
-            float(near),
-        )
+        across, up = point[0] * cos + point[2] * sin, point[1] - VIEW_FROM_ABOVE * near
+        return self.x + self.scale * across, self.floor - self.scale * up, float(near)
 
 
 def skeleton(pose: Pose, look: Look) -> dict[str, np.ndarray]:
@@ -93,18 +83,16 @@ def skeleton(pose: Pose, look: Look) -> dict[str, np.ndarray]:
     joints["head"] = joints["neck"] + up * (NECK + HEAD * 0.75)
     lengths = [(UPPER_ARM, FOREARM)] * 2 + [(THIGH * look.legs, SHANK * look.legs)] * 2
     halves = [SHOULDER_HALF * look.shoulders] * 2 + [HIP_HALF] * 2
-    for row, name in enumerate(("left arm", "right arm", "left leg", "right leg")):
+    for row, (name, angles) in enumerate(zip(_LIMBS, pose.limbs, strict=True)):
         root = up * (TRUNK * 0.94) if row < 2 else joints["hip"]
-        angles = pose.limbs[row]
         start = root + np.array([_SIDE[row] * halves[row], 0.0, 0.0])
         middle = start + lengths[row][0] * _direction(angles[0], angles[1], _SIDE[row])
         end = middle + lengths[row][1] * _direction(angles[2], angles[3], _SIDE[row])
         joints |= {f"{name} 0": start, f"{name} 1": middle, f"{name} 2": end}
     lowest = min(joints["left leg 2"][1], joints["right leg 2"][1])
-    for row, name in ((LEFT_LEG, "left leg"), (RIGHT_LEG, "right leg")):
-        joints[f"{name} toe"] = joints[f"{name} 2"] + _foot(
-            pose.limbs[row, 2], joints[f"{name} 2"][1] - lowest
-        )
+    for row in (LEFT_LEG, RIGHT_LEG):
+        ankle = joints[f"{_LIMBS[row]} 2"]
+        joints[f"{_LIMBS[row]} toe"] = ankle + _foot(pose.limbs[row, 2], ankle[1] - lowest)
     return _on_the_ground(joints, pose)
 
 
@@ -130,57 +118,47 @@ def _on_the_ground(joints: dict[str, np.ndarray], pose: Pose) -> dict[str, np.nd
     return {name: point + shift for name, point in joints.items()}
 
 
-@dataclass
-class _Part:
-    nearness: float
-    strokes: list[tuple[str, str, float, float, RGB]] = field(default_factory=list)
-
-
 def draw_figure(draw: ImageDraw.ImageDraw, pose: Pose, look: Look, view: View) -> dict[str, np.ndarray]:
     """Draw shadow and figure, far limbs first; returns the joints in body coordinates."""
     joints = skeleton(pose, look)
     screen = {name: view.project(point) for name, point in joints.items()}
     _shadow(draw, screen, pose, view)
-    parts = [_limb(row, screen, look) for row in range(4)]
-    for part in sorted((p for p in parts if p.nearness < 0), key=lambda p: p.nearness):
-        _strokes(draw, part, screen, view)
-    facing_camera = np.cos(np.radians(view.yaw)) > 0.5
-    if look.long_hair and facing_camera:
+    # A hair is added so that limbs beside the hip are drawn in front of it, in a fixed order.
+    near = {n: (screen[f"{n} 1"][2] + screen[f"{n} 2"][2]) / 2 - screen["hip"][2] + 1e-6 for n in _LIMBS}
+    limbs = sorted(_LIMBS, key=lambda name: near[name])
+    for name in [n for n in limbs if near[n] < 0]:
+        _limb(draw, name, near[name], screen, look, view)
+    hair_first = np.cos(np.radians(view.yaw)) > 0.5  # facing the camera
+    if look.long_hair and hair_first:
         _long_hair(draw, joints, look, view)
     _trunk(draw, screen, look, view)
-    if look.long_hair and not facing_camera:
+    if look.long_hair and not hair_first:
         _long_hair(draw, joints, look, view)
     _head(draw, joints, screen, look, view)
-    for part in sorted((p for p in parts if p.nearness >= 0), key=lambda p: p.nearness):
-        _strokes(draw, part, screen, view)
+    for name in [n for n in limbs if near[n] >= 0]:
+        _limb(draw, name, near[name], screen, look, view)
     return joints
 
 
-def _limb(row: int, screen: dict[str, tuple[float, float, float]], look: Look) -> _Part:
-    name = ("left arm", "right arm", "left leg", "right leg")[row]
-    near = (screen[f"{name} 1"][2] + screen[f"{name} 2"][2]) / 2 - screen["hip"][2]
-    part = _Part(near + 1e-6)
-    light = 0.8 if near < -0.03 else 1.0
-    if row >= 2:
-        colour = shade(look.trousers, light)
-        part.strokes = [
-            (f"{name} 2", f"{name} toe", 0.05, 0.042, shade(look.shoes, light)),
-            (f"{name} 0", f"{name} 1", 0.105, 0.082, colour),
-            (f"{name} 1", f"{name} 2", 0.08, 0.056, colour),
-        ]
-        return part
-    sleeve, skin = shade(look.shirt, light * 0.93), shade(look.skin, light)
-    part.strokes = [
-        (f"{name} 1", f"{name} 2", 0.056, 0.046, sleeve if look.long_sleeves else skin),
-        (f"{name} 0", f"{name} 1", 0.078, 0.062, sleeve),
-        (f"{name} 2", f"{name} 2", 0.06, 0.06, skin),
-    ]
-    return part
-
-
-def _strokes(draw: ImageDraw.ImageDraw, part: _Part, screen: dict, view: View) -> None:
-    for start, end, width0, width1, colour in part.strokes:
-        capsule(draw, screen[start], screen[end], width0 * view.scale, width1 * view.scale, colour)
+def _limb(draw: ImageDraw.ImageDraw, name: str, near: float, screen: dict, look: Look, view: View) -> None:
+    light = 0.8 if near < -0.029999 else 1.0
+    if name.endswith("leg"):
+        trousers = shade(look.trousers, light)
+        strokes = (
+            ("2", "toe", 0.05, 0.042, shade(look.shoes, light)),
+            ("0", "1", 0.105, 0.082, trousers),
+            ("1", "2", 0.08, 0.056, trousers),
+        )
+    else:
+        sleeve, skin = shade(look.shirt, light * 0.93), shade(look.skin, light)
+        strokes = (
+            ("1", "2", 0.056, 0.046, sleeve if look.long_sleeves else skin),
+            ("0", "1", 0.078, 0.062, sleeve),
+            ("2", "2", 0.06, 0.06, skin),
+        )
+    for start, end, width_a, width_b, colour in strokes:
+        a, b = screen[f"{name} {start}"], screen[f"{name} {end}"]
+        capsule(draw, a, b, width_a * view.scale, width_b * view.scale, colour)
 
 
 def _trunk(draw: ImageDraw.ImageDraw, screen: dict, look: Look, view: View) -> None:
@@ -188,12 +166,11 @@ def _trunk(draw: ImageDraw.ImageDraw, screen: dict, look: Look, view: View) -> N
     corners = [screen[k] for k in ("left arm 0", "right arm 0", "right leg 0", "left leg 0")]
     for corner in corners[2:]:
         _disc(draw, corner, radius, look.trousers)
-    hip, neck = screen["hip"], screen["neck"]
-    waist = tuple(0.8 * h + 0.2 * n for h, n in zip(hip, neck, strict=True))
+    neck = screen["neck"]
+    waist = tuple(0.8 * h + 0.2 * n for h, n in zip(screen["hip"], neck, strict=True))
     capsule(draw, neck, screen["head"], 0.06 * view.scale, 0.06 * view.scale, shade(look.skin, 0.88))
-    edge = list(zip(corners, corners[1:] + corners[:1], strict=True))
-    for a, b in edge[:2] + edge[3:]:
-        capsule(draw, a, b, 2 * radius, 2 * radius, look.shirt)
+    for a, b in ((0, 1), (1, 2), (3, 0)):
+        capsule(draw, corners[a], corners[b], 2 * radius, 2 * radius, look.shirt)
     draw.polygon([(c[0], c[1]) for c in corners], fill=look.shirt)
     capsule(draw, waist, neck, 2.6 * radius, 2.4 * radius, look.shirt)
 
@@ -215,8 +192,8 @@ def _head(draw: ImageDraw.ImageDraw, joints: dict, screen: dict, look: Look, vie
 
 def _shadow(draw: ImageDraw.ImageDraw, screen: dict, pose: Pose, view: View) -> None:
     feet = [screen[k] for k in ("left leg 2", "right leg 2", "left leg toe", "right leg toe", "hip")]
-    middle = (min(f[0] for f in feet) + max(f[0] for f in feet)) / 2
-    half = (max(f[0] for f in feet) - min(f[0] for f in feet)) / 2 + 0.1 * view.scale
+    left, right = min(f[0] for f in feet), max(f[0] for f in feet)
+    middle, half = (left + right) / 2, (right - left) / 2 + 0.1 * view.scale
     for grow, alpha in ((1.15, 26), (0.95, 34), (0.7, 40)):
         w, h = half * grow * (1 - pose.hop), 0.045 * view.scale * grow
         draw.ellipse((middle - w, view.floor - h, middle + w, view.floor + h), fill=(12, 14, 28, alpha))
@@ -228,21 +205,14 @@ def capsule(draw: ImageDraw.ImageDraw, a, b, width_a: float, width_b: float, col
     length = float(np.hypot(*along))
     if length > 0.5:
         nx, ny = -along[1] / length / 2, along[0] / length / 2
-        draw.polygon(
-            [
-                (a[0] + nx * width_a, a[1] + ny * width_a),
-                (b[0] + nx * width_b, b[1] + ny * width_b),
-                (b[0] - nx * width_b, b[1] - ny * width_b),
-                (a[0] - nx * width_a, a[1] - ny * width_a),
-            ],
-            fill=colour,
-        )
+        corners = ((a, width_a), (b, width_b), (b, -width_b), (a, -width_a))
+        draw.polygon([(p[0] + nx * width, p[1] + ny * width) for p, width in corners], fill=colour)
     _disc(draw, a, width_a / 2, colour)
     _disc(draw, b, width_b / 2, colour)
 
 
 def _disc(draw: ImageDraw.ImageDraw, centre, radius: float, colour: RGB) -> None:
-    x, y = centre[0], centre[1]
+    x, y = centre[:2]
     draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
 
 

@@ -1,22 +1,23 @@
 """A synthetic set on disk: video files in class folders, and a CSV file that gives split and group."""
 
 import csv
-import io
 import json
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-from ...atomic import write_text
+from ...atomic import atomic_open, write_text
 from ...errors import UsageError, WorkError
 from ...media.writer import VideoWriter
 from .actions import CLASSES
 from .clip import ClipSettings, SyntheticClip
 from .sound import SAMPLE_RATE
 
+Job = tuple[str, int, int]  # label, actor, clip
 MARKER = "synthetic.json"
 ANNOTATIONS = "annotations.csv"
 VERSION = 1
@@ -29,48 +30,35 @@ def make_synthetic(
     actors: int = 12,
     clips_per_actor: int = 2,
     classes: Sequence[str] | None = None,
-    seconds: float = 2.5,
-    fps: int = 25,
-    width: int = 160,
-    height: int = 120,
-    sound: bool = True,
-    brief: float | None = None,
-    seed: int = 0,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    **settings: Any,
 ) -> Path:
     """Write the set to `out` and return the path of its `annotations.csv`.
 
     Files are `out/<class>/<class>_gNN_cMM.mp4` (NN the actor, MM the clip); the CSV has
     `file_name,label,split,group`, every third actor in the test split. `classes` are names of
-    `CLASSES` (default: all; with `brief`, those that can be). `brief` is the part of the clip (0..1) that
-    holds the action; the actor stands still for the rest of it, which does not show the class.
+    `CLASSES` (default: all; with `brief`, those that can be). `settings` are those of `ClipSettings`.
 
-    A clip depends on its own label, actor, clip number and the common settings only, so a set can
-    grow in place: what is there is kept, what is missing is written. A finished set is left alone.
-    `progress` is called with (clips done, clips in all). Raises `UsageError` for impossible values and
-    where `out` holds something else, `WorkError` where it cannot be written.
+    A set can grow in place: what is there is kept, what is missing is written. `progress` is called with
+    (clips done, clips in all). Raises `UsageError` for impossible values and where `out` holds something
+    else, `WorkError` where it cannot be written.
     """
-    settings = ClipSettings(seconds, fps, width, height, sound, brief, seed)
-    labels = _checked_labels(classes, brief)
-    _check_values(settings, actors, clips_per_actor)
+    shared = ClipSettings(**settings)
+    labels = _checked_labels(classes, shared.brief)
+    _check_values(shared, actors, clips_per_actor)
     size = {"actors": actors, "clips_per_actor": clips_per_actor, "classes": labels}
-    wanted = {"version": VERSION, "settings": asdict(settings), **size}
+    wanted = {"version": VERSION, "settings": asdict(shared), **size}
     found = _read_marker(out)
     _check_fits(out, found, wanted)
     if found == {**wanted, "complete": True} and (out / ANNOTATIONS).is_file():
         return out / ANNOTATIONS
-    jobs = [
-        (label, actor, clip)
-        for label in labels
-        for actor in range(1, actors + 1)
-        for clip in range(1, clips_per_actor + 1)
-    ]
+    jobs = list(product(labels, range(1, actors + 1), range(1, clips_per_actor + 1)))
     try:
         out.mkdir(parents=True, exist_ok=True)
         _write_marker(out, {**wanted, "complete": False})
-        _write_clips(out, jobs, settings, workers, progress)
-        write_text(out / ANNOTATIONS, _annotations(jobs, actors))
+        _write_clips(out, jobs, shared, workers, progress)
+        _write_annotations(out, jobs, actors)
         _write_marker(out, {**wanted, "complete": True})
     except OSError as error:
         raise WorkError(
@@ -151,33 +139,27 @@ def _check_fits(out: Path, found: dict[str, Any] | None, wanted: dict[str, Any])
 
 
 def _write_clips(
-    out: Path,
-    jobs: list[tuple[str, int, int]],
-    settings: ClipSettings,
-    workers: int | None,
-    progress: Callable[[int, int], None] | None,
+    out: Path, jobs: list[Job], settings: ClipSettings, workers: int | None, progress: Callable
 ) -> None:
     """Missing clips, in threads: the encoder and most of the array work run outside the interpreter lock."""
     for label in {job[0] for job in jobs}:
         (out / label).mkdir(exist_ok=True)
-    report = progress or (lambda done, total: None)
     pool = ThreadPoolExecutor(max_workers=workers or min(4, os.cpu_count() or 1))
     try:
         futures = [pool.submit(_write_clip, out, job, settings) for job in jobs]
         for done, future in enumerate(futures, start=1):
             future.result()
-            report(done, len(jobs))
+            progress(done, len(jobs))
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _write_clip(out: Path, job: tuple[str, int, int], settings: ClipSettings) -> None:
+def _write_clip(out: Path, job: Job, settings: ClipSettings) -> None:
     path = out / clip_name(*job)
     if path.exists():  # the writer renames finished files into place, so it is whole
         return
     clip, s = SyntheticClip(*job, settings), settings
-    track = clip.sound() if s.sound else None
-    rate = SAMPLE_RATE if s.sound else None
+    track, rate = (clip.sound(), SAMPLE_RATE) if s.sound else (None, None)
     with VideoWriter(path, fps=s.fps, width=s.width, height=s.height, sample_rate=rate) as writer:
         for index, frame in enumerate(clip.frames()):
             writer.write(frame)
@@ -186,13 +168,12 @@ def _write_clip(out: Path, job: tuple[str, int, int], settings: ClipSettings) ->
                 writer.write_audio(track[start:end])
 
 
-def _annotations(jobs: list[tuple[str, int, int]], actors: int) -> str:
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(("file_name", "label", "split", "group"))
-    for label, actor, clip in jobs:
-        rows.writerow((clip_name(label, actor, clip), label, split_of(actor, actors), f"g{actor:02d}"))
-    return text.getvalue()
+def _write_annotations(out: Path, jobs: list[Job], actors: int) -> None:
+    with atomic_open(out / ANNOTATIONS, newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(("file_name", "label", "split", "group"))
+        for label, actor, clip in jobs:
+            rows.writerow((clip_name(label, actor, clip), label, split_of(actor, actors), f"g{actor:02d}"))
 
 
 def _write_marker(out: Path, value: dict[str, Any]) -> None:

@@ -1,9 +1,9 @@
-"""Backgrounds: four kinds of painted places, each with random variations."""
+"""Four kinds of painted places, each with random variations, and the things that an action needs."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from .figure import RGB, capsule, shade
+from .figure import RGB, View, capsule, shade
 from .looks import SHIRTS, pick
 
 
@@ -50,36 +50,26 @@ def _room(rng, draw, width, height, horizon) -> None:
         w = min(rng.uniform(0.2, 0.42) * height, width - x - 2)
         if w < 0.1 * height:
             break
-        _furniture(rng, draw, x, w, height, horizon, wall)
+        paint = (_window, _painting, _shelf, _plant)[int(rng.integers(4))]
+        paint(rng, draw, x, w, height, horizon, wall)
         x += w + rng.uniform(0.12, 0.4) * height
 
 
-def _furniture(rng, draw, x, w, height, horizon, wall) -> None:
-    kind = int(rng.integers(4))
-    if kind == 0:
-        _window(draw, x, w, height)
-    elif kind == 1:
-        _painting(rng, draw, x, w, height, wall)
-    elif kind == 2:
-        _shelf(rng, draw, x, w, rng.uniform(0.28, 0.42) * height, horizon)
-    else:
-        _plant(rng, draw, x + w / 2, w / 4, height, horizon)
-
-
-def _window(draw, x, w, height) -> None:
+def _window(rng, draw, x, w, height, horizon, wall) -> None:
     top, bottom, white = 0.12 * height, 0.5 * height, (248, 248, 244)
     draw.rectangle((x, top, x + w, bottom), fill=(176, 212, 236), outline=white, width=max(1, height // 60))
     draw.line((x + w / 2, top, x + w / 2, bottom), fill=white, width=max(1, height // 80))
 
 
-def _painting(rng, draw, x, w, height, wall) -> None:
+def _painting(rng, draw, x, w, height, horizon, wall) -> None:
     colour, top, m = pick(rng, SHIRTS), rng.uniform(0.12, 0.25) * height, 0.02 * height
     draw.rectangle((x, top, x + w, top + 0.24 * height), fill=shade(wall, 0.6))
     draw.rectangle((x + m, top + m, x + w - m, top + 0.24 * height - m), fill=shade(colour, 0.9))
     draw.ellipse((x + w * 0.3, top + 2 * m, x + w * 0.7, top + 0.2 * height), fill=shade(colour, 1.25))
 
 
-def _shelf(rng, draw, x, w, top, horizon) -> None:
+def _shelf(rng, draw, x, w, height, horizon, wall) -> None:
+    top = rng.uniform(0.28, 0.42) * height
     wood = pick(rng, ((120, 82, 56), (92, 96, 110), (168, 140, 104)))
     draw.rectangle((x, top, x + w, horizon + 1), fill=wood)
     for row in range(3):
@@ -90,8 +80,8 @@ def _shelf(rng, draw, x, w, top, horizon) -> None:
             draw.rectangle((left, high, left + 0.11 * w, end), fill=shade(pick(rng, SHIRTS), 0.8))
 
 
-def _plant(rng, draw, x, half, height, horizon) -> None:
-    rim = horizon - 0.13 * height
+def _plant(rng, draw, x, w, height, horizon, wall) -> None:
+    x, half, rim = x + w / 2, w / 4, horizon - 0.13 * height
     for _ in range(9):
         tip = (x + half * rng.uniform(-1.8, 1.8), horizon - rng.uniform(0.2, 0.42) * height)
         capsule(draw, (x, rim), tip, 0.02 * height, 0.05 * height, (74, 128, 84))
@@ -134,10 +124,8 @@ def _gym(rng, draw, width, height, horizon) -> None:
         x = (k + 0.5) * width / count
         draw.line((x, 0, x, horizon), fill=shade(wall, 0.78), width=int(height / 100))
     for x in _spread(rng, width, 0.7 * height):
-        for half, top, bottom, colour in (
-            (0.16, 0.1, 0.24, (246, 246, 246)),
-            (0.15, 0.11, 0.23, shade(band, 1.2)),
-        ):
+        boards = ((0.16, 0.1, 0.24, (246, 246, 246)), (0.15, 0.11, 0.23, shade(band, 1.2)))
+        for half, top, bottom, colour in boards:
             box = (x - half * height, top * height, x + half * height, bottom * height)
             draw.rectangle(box, fill=colour)
 
@@ -170,3 +158,41 @@ def _street(rng, draw, width, height, horizon) -> None:
 def _spread(rng: np.random.Generator, width: int, gap: float) -> list[float]:
     count = max(1, int(width / (gap * rng.uniform(1.1, 1.6))))
     return [(k + 0.5 + rng.uniform(-0.2, 0.2)) * width / count for k in range(count)]
+
+
+def draw_stool(draw: ImageDraw.ImageDraw, view: View, seat: float) -> None:
+    """A stool behind the figure's feet; `seat` is its height in statures."""
+    wood: RGB = (134, 92, 62)
+    behind = -0.24
+    for x, z in ((0.09, -0.09), (-0.09, -0.09), (0.09, 0.09), (-0.09, 0.09)):
+        top, foot = (view.project(np.array([x, y, behind + z])) for y in (seat, 0.0))
+        capsule(draw, top, foot, 0.035 * view.scale, 0.028 * view.scale, shade(wood, 0.8))
+    x, y, _ = view.project(np.array([0.0, seat, behind]))
+    w, h = 0.15 * view.scale, 0.035 * view.scale
+    draw.ellipse((x - w, y - h + 0.02 * view.scale, x + w, y + h + 0.02 * view.scale), fill=shade(wood, 0.7))
+    draw.ellipse((x - w, y - h, x + w, y + h), fill=shade(wood, 1.15))
+
+
+def draw_drum(draw: ImageDraw.ImageDraw, view: View) -> None:
+    """A drum under a cloth in front of the figure: only its sound tells a bell from a drum."""
+    cloth: RGB = (128, 74, 92)
+    x, top, _ = view.project(np.array([-0.1, 0.44, 0.44]))
+    _, bottom, _ = view.project(np.array([-0.1, 0.0, 0.44]))
+    w, h = 0.15 * view.scale, 0.045 * view.scale
+    draw.ellipse((x - w * 1.1, bottom - h, x + w * 1.2, bottom + h), fill=(12, 14, 28, 60))
+    draw.polygon([(x - w, top), (x + w, top), (x + w * 0.86, bottom), (x - w * 0.86, bottom)], fill=cloth)
+    draw.ellipse((x - w * 0.86, bottom - h * 0.8, x + w * 0.86, bottom + h * 0.8), fill=cloth)
+    for k in (-0.55, -0.1, 0.4):
+        fold = (x + k * w, top, x + k * w * 0.85, bottom)
+        draw.line(fold, fill=shade(cloth, 0.82), width=max(1, int(0.02 * view.scale)))
+    draw.ellipse((x - w, top - h, x + w, top + h), fill=shade(cloth, 1.22))
+
+
+def draw_mallet(draw: ImageDraw.ImageDraw, joints: dict[str, np.ndarray], view: View) -> None:
+    """A mallet that prolongs the right forearm."""
+    hand = joints["right arm 2"]
+    along = hand - joints["right arm 1"]
+    tip = hand + 0.17 * along / np.linalg.norm(along)
+    a, b = view.project(hand), view.project(tip)
+    capsule(draw, a, b, 0.024 * view.scale, 0.024 * view.scale, (120, 84, 52))
+    capsule(draw, b, b, 0.06 * view.scale, 0.06 * view.scale, (240, 232, 214))

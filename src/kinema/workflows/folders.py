@@ -1,0 +1,20 @@
+"""Folders that results are written to."""
+
+import errno
+from pathlib import Path
+
+from ..atomic import atomic_open
+from ..errors import UsageError, WorkError
+
+
+def writable(folder: Path) -> Path:
+    """The folder, made where it is missing. Raises `UsageError`, and `WorkError` on a full disk."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_open(folder / ".writable"):
+            pass
+        (folder / ".writable").unlink()
+    except OSError as error:
+        message = f"cannot write to {folder} ({error.strerror}); choose another folder with --out"
+        raise (WorkError if error.errno == errno.ENOSPC else UsageError)(message) from None
+    return folder
