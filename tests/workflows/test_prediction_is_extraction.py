@@ -23,6 +23,8 @@ CHEAP = {
     "dual-cnn-gru": ["streams.rgb.backbone=[mobilenet_v2, googlenet]", "streams.rgb.sampling.frames=12"],
     "i3d-gru": [],
     "lite": ["streams.rgb.sampling.fps=1"],
+    "lite-plus": ["streams.rgb.sampling.fps=1"],
+    "strong": ["streams.rgb.backbone=torchvision/s3d"],
     "three-stream": [
         "streams.rgb.backbone=mobilenet_v2",
         "streams.rgb.sampling.frames=12",
@@ -64,8 +66,8 @@ def long_and_short(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_predictions_path_equals_the_store(name: str, long_and_short: dict[str, Path], tmp_path: Path):
-    # I3D and TV-L1 cost most: twenty-one frames are two segments, and exceed three-stream's budgets.
-    path = long_and_short["short" if name in ("i3d-gru", "three-stream") else "long"]
+    # Clips and TV-L1 cost most: twenty-one frames are two segments, and exceed three-stream's budgets.
+    path = long_and_short["short" if name in ("i3d-gru", "strong", "three-stream") else "long"]
     resources = Resources(weights="none", device="cpu", workers=1)
     recipe = resolve(load_recipe(name, CHEAP[name]), (), resources)
     streams = load_streams(recipe.streams, resources)

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..weights.find import find_weights
 from ..weights.read import fill, read_state, state_digest
+from .libraries.entry import Entry
 from .module import Backbone
 from .random_init import initialise
 from .spec import BackboneSpec
@@ -45,26 +46,31 @@ def load_backbone(
     `folder`, `download` and `advice` say where files are looked up, as in `find_weights`. Raises `UsageError`
     for unknown names and `WeightsError` for files that are absent, damaged or of another network.
     """
-    table_entry = backbone_module(name)
-    spec: BackboneSpec = table_entry.SPEC
+    entry = backbone_module(name)
+    spec: BackboneSpec = entry.SPEC
     chosen = spec.features_name(features)
     options: dict[str, Any] = {"stack": stack} if stack else {}
     if weights == "none":
         source = f"random, seed {seed}"
-        module = table_entry.build(chosen, **options)
-        digest = initialise(module, replace(spec.input, length=stack or spec.input.length), seed)
+        module = entry.build(chosen, **options)
+        start = getattr(entry, "initialise", initialise)
+        digest = start(module, replace(spec.input, length=stack or spec.input.length), seed)
+    elif isinstance(entry, Entry):
+        spec.weight_files(weights)
+        module, path = entry.load(folder, download, advice)
+        digest, source = state_digest(module.state_dict()), str(path)
     else:
         where: dict[str, Any] = {"folder": folder, "download": download, "advice": advice}
         path, published = find_weights(name, spec.weight_files(weights), **where)
         source = str(path)
         if published.variant:
             options["variant"] = published.variant
-        module = table_entry.build(chosen, **options)
+        module = entry.build(chosen, **options)
         needed = {k: v for k, v in read_state(path).items() if not k.startswith(spec.classifier)}
         state = module.converted(needed)
         if chosen in spec.second_files:
             second, _ = find_weights(name, (spec.second_files[chosen],), **where)
-            state |= table_entry.second_state(second)
+            state |= entry.second_state(second)
         fill(module, state, f"{name} from {path}")
         digest = state_digest(module.state_dict(), published.variant)
     module.requires_grad_(False).eval()

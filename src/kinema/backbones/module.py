@@ -16,8 +16,11 @@ class Backbone(nn.Module):
     A backbone is in evaluation mode whatever `train()` says, except for the blocks that `unfreeze`
     released. `forward` normalises its raw input itself, casts it to the dtype of its parameters
     (`cast`), and returns float32. Subclasses give `blocks` and, where published values have other names
-    than their own, `converted`.
+    than their own, `converted`. With `autocasts` lower precision is torch's choice, layer by layer: networks
+    that are not made of convolutions and batch norms alone cannot be cast layer by layer.
     """
+
+    autocasts = False
 
     def __init__(self) -> None:
         super().__init__()

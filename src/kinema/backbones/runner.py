@@ -81,9 +81,10 @@ def _forward(
     if runtime == "torch":
         place = torch_device(device)
         module = _prepared(loaded.module, precision).to(place)
+        autocast = precision == "bf16" and loaded.module.autocasts
 
         def forward(batch: np.ndarray) -> np.ndarray:
-            with torch.inference_mode():
+            with torch.inference_mode(), torch.autocast(place.type, torch.bfloat16, enabled=autocast):
                 return module(torch.from_numpy(batch).to(place)).float().cpu().numpy()
 
         return forward
@@ -100,7 +101,7 @@ def _prepared(module: Backbone, precision: Precision) -> nn.Module:
     """A private copy in the memory format (and precision) that runs fastest."""
     own = copy.deepcopy(module).eval()
     for part in own.modules():
-        if precision == "bf16" and isinstance(part, _ConvNd | nn.Linear):
+        if precision == "bf16" and not module.autocasts and isinstance(part, _ConvNd | nn.Linear):
             part.to(torch.bfloat16)  # batch norm keeps its float32 statistics
         if isinstance(part, nn.Conv2d):
             part.to(memory_format=torch.channels_last)

@@ -1,13 +1,32 @@
 """What a backbone is, as plain data: its input, its features, its published weights. Imports no torch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 from ..errors import UsageError
 from ..weights.files import WeightFile
 
 InputKind = Literal["frame", "clip", "flow_clip", "flow_stack", "logmel"]
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """A library's own way from a frame to the input of one of its models, by the model's configuration.
+
+    The frame is resized to `resize`, the short side in pixels or (H, W); then the middle of the input's size
+    is cut out. With `pad` the long side is resized, and borders of the mean's colour fill the rest.
+    `antialias` False takes points of the frame, as torchvision's video transforms do. `mean` and `std` are
+    those of R, G, B in [0, 1]; the network applies them, and they count here for the fingerprint.
+    """
+
+    resize: int | tuple[int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    interpolation: Interpolation = "bilinear"
+    antialias: bool = True
+    pad: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +43,41 @@ class InputSpec:
 
     `size` is (H, W); None means any. `crop` is how a frame gets there unless the recipe says otherwise:
     `center` cuts the largest centred square, then resizes; `stretch` resizes both sides on their own.
-    `length` is L where the backbone prefers one. Normalisation is the backbone's own work.
+    `length` is L where the backbone prefers one, and where `fixed` takes no other; `least` and `multiple` are
+    what others keep to. Normalisation is the backbone's own work. `preprocessing` is a library's own way to
+    `size`; `own_crop` says that a recipe's `crop` replaces it.
     """
 
     kind: InputKind
     size: tuple[int, int] | None = None
     crop: Literal["center", "stretch"] = "center"
     length: int | None = None
+    fixed: bool = False
+    least: int = 1
+    multiple: int = 1
+    preprocessing: Preprocessing | None = None
+    own_crop: bool = False
+
+    def describe(self) -> dict[str, Any]:
+        """What becomes of a frame, as plain data, for the fingerprint."""
+        plain: dict[str, Any] = {"kind": self.kind, "size": self.size, "crop": self.crop}
+        if self.preprocessing is not None:
+            plain |= {"preprocessing": asdict(self.preprocessing), "own_crop": self.own_crop}
+        return plain
+
+    def lengths(self) -> str:
+        """The lengths that it takes, in words; empty where it takes any."""
+        if self.fixed:
+            return f"{self.length} frames"
+        parts = [f"at least {self.least} frames"] if self.least > 1 else []
+        parts += [f"a multiple of {self.multiple} frames"] if self.multiple > 1 else []
+        return " and ".join(parts)
+
+    def takes(self, length: int) -> bool:
+        """Whether clips of `length` frames are among them."""
+        if self.fixed:
+            return length == self.length
+        return length >= self.least and length % self.multiple == 0
 
     @property
     def dtype(self) -> str:

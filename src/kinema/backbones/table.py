@@ -1,10 +1,13 @@
 """The table of backbones: one line each. Importing it, and reading a specification, imports no torch."""
 
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
-from types import ModuleType
+from typing import Any
 
 from ..errors import UsageError
+from ..plugins import load_plugin, plugin_names
+from .libraries.entry import LIBRARIES, library_entry, library_of
 from .spec import BackboneSpec
 
 # A module holds SPEC and build(features); where a variant of the features needs a second file, also
@@ -25,13 +28,32 @@ BACKBONES: dict[str, str] = {
 }
 
 
-def backbone_module(name: str) -> ModuleType:
-    """The module of one backbone. Raises `UsageError` with a suggestion and the list."""
-    if name not in BACKBONES:
-        close = get_close_matches(name, BACKBONES, n=1)
-        hint = f"did you mean '{close[0]}'? " if close else ""
-        raise UsageError(f"unknown backbone '{name}'; {hint}choose one of: {', '.join(BACKBONES)}")
-    return import_module(BACKBONES[name])
+def backbone_names() -> list[str]:
+    """The backbones of the table, and those that other packages declare (see `kinema.plugins`)."""
+    return [*BACKBONES, *(name for name in plugin_names("backbones") if name not in BACKBONES)]
+
+
+def backbone_module(name: str) -> Any:
+    """What declares one backbone: its module, or the entry of a library's model (`timm/NAME`).
+
+    Raises `UsageError` with a suggestion and the list.
+    """
+    if library_of(name):
+        return _library_entry(name)
+    if name in BACKBONES:
+        return import_module(BACKBONES[name])
+    names = backbone_names()
+    if name in names:
+        return load_plugin("backbones", name)
+    close = get_close_matches(name, names, n=1)
+    hint = f"did you mean '{close[0]}'? " if close else ""
+    libraries = ", ".join(f"{library}/NAME" for library in LIBRARIES)
+    raise UsageError(f"unknown backbone '{name}'; {hint}choose one of: {', '.join(names)}, or {libraries}")
+
+
+@cache
+def _library_entry(name: str) -> Any:
+    return library_entry(name)
 
 
 def backbone_spec(name: str) -> BackboneSpec:

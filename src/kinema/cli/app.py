@@ -6,7 +6,21 @@ import typer
 from rich.text import Text
 
 from ..errors import KinemaError, UsageError
-from . import anomaly, demo, doctor, embed, evaluate, extract, flow, predict, recipes, scan, search, train
+from . import (
+    anomaly,
+    backbones,
+    demo,
+    doctor,
+    embed,
+    evaluate,
+    extract,
+    flow,
+    predict,
+    recipes,
+    scan,
+    search,
+    train,
+)
 from .console import error_console
 
 # Typer's exit code after Ctrl-C.
@@ -20,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for verb in (demo, scan, recipes, extract, train, evaluate, predict, flow, embed, search, doctor):
+for verb in (demo, scan, recipes, backbones, extract, train, evaluate, predict, flow, embed, search, doctor):
     app.command(name=verb.__name__.rpartition(".")[2])(verb.command)
 app.add_typer(anomaly.app)
 

@@ -9,6 +9,7 @@ import typer
 
 from ..datasets import LAYOUTS
 from ..resources import Resources
+from ..weights.hub import look_in
 
 DataArgument = Annotated[
     str, typer.Argument(metavar="DATA", help="Folder of class folders, a CSV, or a known dataset's folder.")
@@ -45,6 +46,7 @@ def with_resources(*names: str) -> Callable[[Callable[..., None]], Callable[...,
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         def run(**given: Any) -> None:
             resources = Resources(**{name: given.pop(name) for name in names})
+            look_in(resources.folder, offline=resources.offline)
             command(**given, resources=resources)
 
         signature = inspect.signature(command, eval_str=True)

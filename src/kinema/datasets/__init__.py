@@ -1,6 +1,7 @@
 """Layouts on disk -> labelled records, their splits, and checks that keep a score honest.
 
-Here are the table of layouts and the one function that reads any of them. A new layout is one line here.
+Here are the table of layouts and the one function that reads any of them. A new layout is one line here;
+another package's is a `Layout` behind an entry point of the group `kinema.layouts`.
 """
 
 import os
@@ -10,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import UsageError
+from ..plugins import load_plugins
 from . import csv_file, folder, hmdb51, kth, ucf11, ucf101
 from .checks import check_trainable, find_duplicates, find_leaks
 from .dataset import Dataset
@@ -47,6 +49,7 @@ LAYOUTS: dict[str, Layout] = {
     "kth": Layout(kth.scan, kth.detect, splits=1),
     "kth_files": Layout(partial(kth.scan, whole_files=True), lambda path: False, splits=1),
     "ucf11": Layout(ucf11.scan, ucf11.detect),
+    **load_plugins("layouts"),
     "folder": Layout(folder.scan, Path.is_dir),
 }
 

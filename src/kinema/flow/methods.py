@@ -1,4 +1,8 @@
-"""The table of flow methods, by the names that recipes use. Imports neither torch nor numba."""
+"""The table of flow methods, by the names that recipes use. Imports neither torch nor numba.
+
+Another package's method is a module behind an entry point of the group `kinema.flow`, with VERSION, BATCH
+(the pairs of frames at once) and build(device, threads), which gives a `kinema.flow.pairs.Compute`.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
+from ..plugins import load_plugin, plugin_names
 from ..resources import has_cuda
 from ..weights.files import WeightFile, torchvision_file
 from .pairs import BatchedPairs, Pairs
@@ -49,7 +54,8 @@ NETWORKS = {
     ),
 }
 
-METHODS = ("tvl1", *NETWORKS)
+OWN = ("tvl1", *NETWORKS)
+METHODS = (*OWN, *plugin_names("flow"))
 # Bump when a method's fields change, so that nothing computed before is used with what comes after.
 _VERSION = {"tvl1": 1, "raft_small": 1, "raft_large": 1, "flownet2": 1}
 
@@ -88,6 +94,9 @@ def load_method(
     """
     _check(name, parameters)
     device = _automatic() if device == "auto" else device
+    if name not in OWN:
+        method = load_plugin("flow", name)
+        return FlowMethod(name, partial(BatchedPairs, name, method.build(device, threads), method.BATCH))
     if name == "tvl1":
         return FlowMethod(name, _tvl1(Tvl1Options(**parameters), device, threads))
     from .learned import BATCH, load_network
@@ -101,6 +110,8 @@ def load_method(
 def describe_method(name: str, *, weights: str = "published", **parameters: Any) -> dict[str, Any]:
     """What a fingerprint needs to know: method, its version, every parameter, its weights by file name."""
     _check(name, parameters)
+    if name not in OWN:
+        return {"method": name, "version": load_plugin("flow", name).VERSION}
     described = {"method": name, "version": _VERSION[name]}
     if name == "tvl1":
         return {**described, **asdict(Tvl1Options(**parameters))}
@@ -114,7 +125,10 @@ def _check(name: str, parameters: dict[str, Any]) -> None:
         close = get_close_matches(name, METHODS, n=1)
         hint = f"did you mean '{close[0]}'? " if close else ""
         raise UsageError(f"unknown flow method '{name}'; {hint}choose one of: {', '.join(METHODS)}")
-    allowed = asdict(Tvl1Options()) if name == "tvl1" else {**NETWORKS[name].parameters, "seed": 0}
+    if name not in OWN:
+        allowed: dict[str, Any] = {}
+    else:
+        allowed = asdict(Tvl1Options()) if name == "tvl1" else {**NETWORKS[name].parameters, "seed": 0}
     if unknown := parameters.keys() - allowed.keys():
         title = "TV-L1" if name == "tvl1" else name
         raise UsageError(f"{title} has no parameter '{min(unknown)}'; choose among: {', '.join(allowed)}")

@@ -28,6 +28,7 @@ from ..recipe import changed
 from ..resources import Resources
 from ..run import RunConfig, check_backbones, load_run, weight_hints
 from ..types import FeatureSequence, Prediction, VideoRecord
+from ..weights.hub import look_in
 from ..weights.read import state_digest
 from .windows import Window, window_messages, windows_of
 
@@ -137,8 +138,9 @@ def load(run: str | Path, resources: Resources | None = None) -> LoadedRun:
 
     Raises `UsageError` for what is not a run, for a newer run, and for other weights than the run's own.
     """
-    config, state = load_run(run)
     resources = resources or Resources()
+    look_in(resources.folder, offline=resources.offline)
+    config, state = load_run(run)
     resources = replace(resources, precision=resources.precision or config.data.get("precision"))
     _check_weights(run, config, resources)
     trained = [n for n, found in config.backbones.items() if any(b["source"] == TRAINED for b in found)]

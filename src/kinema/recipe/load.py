@@ -8,8 +8,11 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from ..backbones.libraries.entry import PUBLISHED, STANDS_FOR_PUBLISHED, library_of
 from ..errors import UsageError
 from ..resources import Resources
+from ..streams import StreamSettings
+from ..weights.hub import look_in
 from .explain import explain, kinds_at
 from .schema import Recipe
 
@@ -43,14 +46,22 @@ def resolve(
     What the recipe leaves to training is decided here, so that the run's config.yaml says it: features are
     standardised where they are a random projection, nothing loaded and nothing trained.
     """
+    look_in(resources.folder, offline=resources.offline)  # a model's configuration says what it takes
     resolved = load_recipe(recipe, overrides)
     if resources.random:
         random = {n: s.without_weights() for n, s in resolved.streams.items()}
         values = {f"streams.{n}.{key}": value for n, keys in random.items() for key, value in keys.items()}
         resolved = changed(resolved, values)
+    named = [n for n, stream in resolved.streams.items() if _names_its_weights(stream)]
+    resolved = changed(resolved, {f"streams.{n}.weights": PUBLISHED for n in named})
     left_open = {n: s for n, s in resolved.streams.items() if s.standardize is None}
     decided = {n: s.weights == "none" and s.can_standardize for n, s in left_open.items()}
     return changed(resolved, {f"streams.{n}.standardize": value for n, value in decided.items()})
+
+
+def _names_its_weights(stream: StreamSettings) -> bool:
+    """Whether `weights` is left over from a backbone that models of libraries have replaced."""
+    return stream.weights in STANDS_FOR_PUBLISHED and all(library_of(name) for name in stream.backbones)
 
 
 def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:

@@ -1,12 +1,17 @@
 """The samplings that a recipe can name, with the keys of each."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from ..plugins import plugin_names
 from ..settings import Count, Settings
 
 Seconds = Annotated[float, Field(gt=0)]
+if TYPE_CHECKING:
+    Motion = str
+else:  # the methods of kinema.flow, which lies above, and those of other packages
+    Motion = Literal[("tvl1", "raft_small", "raft_large", "flownet2", "difference", *plugin_names("flow"))]
 
 
 class FirstN(Settings):
@@ -71,7 +76,7 @@ class Adaptive(Settings):
     frames: Count
     seconds: Seconds
     stretches: Count = 12
-    motion: Literal["tvl1", "raft_small", "raft_large", "flownet2", "difference"] = "tvl1"
+    motion: Motion = "tvl1"
     weights: Literal["published", "none"] = "published"
 
 

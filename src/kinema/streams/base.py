@@ -11,6 +11,7 @@ Nothing here or in the streams imports torch at module level: workers that decod
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -104,11 +105,20 @@ class StreamSettings(Settings):
         """The backbones whose features are joined per step, as a tuple even where there is one."""
         return (self.backbone,) if isinstance(self.backbone, str) else self.backbone
 
+    @cached_property
+    def known_inputs(self) -> dict[str, InputSpec]:
+        """What the backbones take, as checked: it travels to the workers, which need no library for it."""
+        return {}
+
     @property
     def views(self) -> tuple[InputSpec, ...]:
         """What each backbone is given per step: what it asks for, cropped as the stream says."""
-        specs = [backbone_spec(name).input for name in self.backbones]
-        return tuple(replace(s, crop=getattr(self, "crop", None) or s.crop) for s in specs)
+        for name in self.backbones:
+            if name not in self.known_inputs:
+                self.known_inputs[name] = backbone_spec(name).input
+        specs = [self.known_inputs[name] for name in self.backbones]
+        own = getattr(self, "crop", None)
+        return tuple(replace(s, crop=own, own_crop=True) if own else s for s in specs)
 
     @property
     def can_standardize(self) -> bool:
@@ -137,8 +147,7 @@ class StreamSettings(Settings):
 
     def settings(self, variant: int = 0) -> dict[str, Any]:
         """Everything but the backbones' values that decides the features, as plain data."""
-        views = [{"kind": v.kind, "size": v.size, "crop": v.crop} for v in self.views]
-        return self.counted() | {"views": views}
+        return self.counted() | {"views": [view.describe() for view in self.views]}
 
     def without_weights(self) -> dict[str, Any]:
         """The changes that make every network of the stream a random one, by key."""
@@ -152,13 +161,24 @@ class StreamSettings(Settings):
         """Raise `ValueError` where a backbone takes what this input does not give."""
         for name in self.backbones:
             try:
-                kind = backbone_spec(name).input.kind
+                self.known_inputs[name] = spec = backbone_spec(name).input
             except UsageError as error:
                 raise ValueError(str(error)) from None
-            if kind not in allowed:
+            if spec.kind not in allowed:
                 raise ValueError(
-                    f"backbone {name} takes {kind} input, which these settings do not give "
+                    f"backbone {name} takes {spec.kind} input, which these settings do not give "
                     f"(they give {' or '.join(allowed)}); choose another backbone, input or sampling"
+                )
+
+    def check_length(self, length: int) -> None:
+        """Raise `ValueError` where a backbone takes no clips of `length` frames."""
+        for name in self.backbones:
+            spec = self.known_inputs[name]
+            if not spec.takes(length):
+                near = spec.length or spec.least
+                raise ValueError(
+                    f"backbone {name} takes clips of {spec.lengths()}, not of {length}; "
+                    f"set `sampling.length` to {near}"
                 )
 
     @model_validator(mode="after")

@@ -2,13 +2,13 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field as Key
 from pydantic import model_validator
 
-from ..flow.methods import describe_method
+from ..flow.methods import METHODS, describe_method
 from ..keys import fingerprint
 from ..sampling.frames import within
 from ..sampling.online import OnlineSampler, online_sampler
@@ -23,6 +23,10 @@ from .motion import MOTION_SIZE, MotionProfile, describe_motion
 from .stacks import Stacker, stack_fields, stack_start
 
 ONE_FRAME = "no motion: one frame"
+if TYPE_CHECKING:
+    Method = str
+else:
+    Method = Literal[METHODS]
 
 
 class FlowStream(FrameStream):
@@ -33,7 +37,7 @@ class FlowStream(FrameStream):
     """
 
     input: Literal["flow"]
-    method: Annotated[Literal["tvl1", "raft_small", "raft_large", "flownet2"], APART]
+    method: Annotated[Method, APART]
     flow_weights: Annotated[Literal["published", "none"], APART] = "published"
     sampling: Sampling
     crop: Annotated[Literal["stretch", "center"] | None, APART] = None

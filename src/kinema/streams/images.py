@@ -18,7 +18,7 @@ def fit(frame: np.ndarray, size: tuple[int, int], crop: Literal["center", "stret
     """
     if crop == "center":
         aspect = size[1] / size[0]
-        frame = _cut(frame, aspect, aspect)
+        frame = cut(frame, aspect, aspect)
     if frame.shape[:2] == size:
         return frame
     # Cut before resizing: Pillow's `box` would let pixels from outside bleed in.
@@ -36,7 +36,7 @@ def fit_flow(frame: np.ndarray, size: tuple[int, int], crop: Literal["center", "
     if crop == "stretch":
         return fit(frame, size, "stretch")
     aspect = size[1] / size[0]
-    frame = _cut(frame, aspect / LONGEST_ASPECT, aspect * LONGEST_ASPECT)
+    frame = cut(frame, aspect / LONGEST_ASPECT, aspect * LONGEST_ASPECT)
     needed = [round(side * FLOW_MARGIN) for side in size]
     scale = max(n / side for n, side in zip(needed, frame.shape, strict=False))
     height, width = (max(n, round(side * scale)) for n, side in zip(needed, frame.shape, strict=False))
@@ -49,7 +49,7 @@ def middle(field: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return field[:, top : top + size[0], left : left + size[1]]
 
 
-def _cut(frame: np.ndarray, narrowest: float, widest: float) -> np.ndarray:
+def cut(frame: np.ndarray, narrowest: float, widest: float) -> np.ndarray:
     """The largest centred part whose width over height lies in these bounds, at least one pixel a side."""
     height, width = frame.shape[:2]
     cut_width = min(width, max(round(height * widest), 1))

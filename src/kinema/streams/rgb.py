@@ -14,8 +14,8 @@ from .augment import Augment, Augmenter
 from .base import Task, Tools
 from .fields import Spool
 from .frames import FrameMaker, FrameStream
-from .images import fit
 from .motion import MotionProfile
+from .preprocess import fit_view
 
 Prepared = tuple[float, tuple[np.ndarray, ...]]
 
@@ -47,7 +47,10 @@ class RgbStream(FrameStream):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        self.check_kinds(("clip",) if isinstance(self.sampling, Segments | Windows) else ("frame",))
+        clips = isinstance(self.sampling, Segments | Windows)
+        self.check_kinds(("clip",) if clips else ("frame",))
+        if isinstance(self.sampling, Segments | Windows):
+            self.check_length(self.sampling.length)
         return self
 
 
@@ -98,7 +101,7 @@ class RgbMaker(FrameMaker):
 
     def _prepared(self, frame: Frame) -> tuple[np.ndarray, ...]:
         image = self.augment(frame.data) if self.augment else frame.data
-        return tuple(fit(image, view.size, view.crop) for view in self.views if view.size)
+        return tuple(fit_view(image, view) for view in self.views if view.size)
 
     def _clip(self, items: list[Prepared]) -> Clip:
         columns = zip(*(inputs for _, inputs in items), strict=True)

@@ -1,13 +1,21 @@
-"""Temporal models: feature sequence -> embedding. A kind is a class of settings, named in this union."""
+"""Temporal models: feature sequence -> embedding. A kind is a class of settings, named in this union.
 
-from typing import Annotated
+Another package's kind is its class of settings behind an entry point of the group `kinema.temporal`.
+"""
+
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from ..plugins import load_plugins
 from .encoder import Encoder
 from .mean import Mean
 from .recurrent import Gru, Lstm
 
 Temporal = Annotated[Gru | Lstm | Mean, Field(discriminator="kind")]
+if not TYPE_CHECKING and (_plugins := load_plugins("temporal")):
+    Temporal = Annotated[reduce(or_, _plugins.values(), Temporal.__origin__), Field(discriminator="kind")]
 
 __all__ = ["Encoder", "Gru", "Lstm", "Mean", "Temporal"]

@@ -17,7 +17,7 @@ from ..resources import Resources
 from ..weights.find import find_weights
 
 CORE = ("torch", "torchvision", "timm", "av", "numba", "scikit-learn", "lightning", "safetensors", "pyarrow")
-EXTRAS = {"openvino": "openvino", "flownet2": "ptlflow"}
+EXTRAS = {"openvino": "openvino", "flownet2": "ptlflow", "transformers": "transformers"}
 
 
 class Check(NamedTuple):

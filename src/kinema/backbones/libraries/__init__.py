@@ -1,0 +1,1 @@
+"""Backbones of other libraries, by name: timm/NAME, torchvision/NAME, transformers/ORGANISATION/NAME."""
