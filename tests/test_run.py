@@ -165,7 +165,10 @@ DEEP = "[" * 5000 + "]" * 5000
 BOMB = "\n".join(["a0: &a0 [x, x]", *(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 60))])
 
 
-@pytest.mark.parametrize("text", [f"recipe: {DEEP}", "kinema_run: 1\nrecipe: &r {streams: *r}", BOMB])
+@pytest.mark.parametrize(
+    "text",
+    [f"recipe: {DEEP}", "kinema_run: 0x" + "f" * 5000, "kinema_run: 2\nrecipe: &r {streams: *r}", BOMB],
+)
 def test_deep_self_referring_and_exploding_yaml(text: str, folder: Path) -> None:
     (folder / "config.yaml").write_text(text)
     refusal(folder)

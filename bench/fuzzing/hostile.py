@@ -155,8 +155,8 @@ def _run_cases() -> Iterator[tuple[str, Change]]:
     for change in ({"name": None}, {"digest": 5}, {"source": "/etc"}, {"features": "\x1b[2J"}):
         yield f"config.yaml: {change}", _edited(lambda raw, c=change: raw["backbones"]["rgb"][0].update(c))
     yield "config.yaml: precision", _edited(lambda raw: raw["data"].update(precision={"a": 1}))
-    yield "deep config.yaml", _written("kinema_run: 1\nrecipe: " + "[" * 5000 + "]" * 5000)
-    yield "config.yaml in itself", _written("&a {kinema_run: 1, recipe: *a, labels: [*a], backbones: *a}")
+    yield "deep config.yaml", _written("kinema_run: 2\nrecipe: " + "[" * 5000 + "]" * 5000)
+    yield "config.yaml in itself", _written("&a {kinema_run: 2, recipe: *a, labels: [*a], backbones: *a}")
     yield "empty config.yaml", _written("")
     for name in ("config.yaml", "model.safetensors"):
         yield f"no {name}", lambda run, n=name: (run / n).unlink()

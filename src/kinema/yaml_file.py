@@ -25,6 +25,8 @@ def read_yaml(path: Path) -> Any:
         count += 1
         if depth > DEEPEST or count > MOST_VALUES:
             raise ValueError("it is nested too deeply" if depth > DEEPEST else "it holds too many values")
+        if isinstance(part, int) and abs(part) >= 1 << 63:  # one of many digits cannot even be printed
+            raise ValueError("it holds a number that is too large")
         if isinstance(part, dict):
             waiting += [(one, depth + 1) for one in part.values()]
         elif isinstance(part, list):

@@ -122,3 +122,10 @@ def test_parts_that_overlap_were_seen(tmp_path: Path) -> None:
     assert part(open_end, start_seconds=500.0) in seen
     assert part(tested) not in seen
     assert part(whole, content=None) not in seen
+
+
+def test_a_damaged_list_of_videos_is_not_known(tmp_path: Path) -> None:
+    head = "name,part,label,split,group,content\n"
+    for text in ("name\nx\n", head + "x\n", head + "x" * 200_000, head + "x,frames 1.5-2,a,train,,1\n"):
+        (tmp_path / "training_videos.csv").write_text(text)
+        assert not Seen(tmp_path).known

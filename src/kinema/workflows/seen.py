@@ -36,7 +36,7 @@ class Seen:
                 for row in csv.DictReader(file):
                     self._parts.setdefault(row["content"], []).append(_record(row["name"], row["part"]))
             self.known = True
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError, csv.Error):
             self.known = False
 
     def __contains__(self, record: VideoRecord) -> bool:
