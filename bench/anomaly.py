@@ -29,7 +29,7 @@ from kinema.resources import Resources
 from kinema.types import VideoRecord
 from kinema.workflows.anomaly import AnomalyOptions, fit_anomaly
 from kinema.workflows.events import Events
-from kinema.workflows.train import train
+from kinema.workflows.train import TrainOptions, train
 from streams import recipe
 
 CHOICES = (
@@ -89,7 +89,9 @@ def measure(
     seen = {*normal, *experience}
     known = write_csv(folder / "known.csv", (r for r in dataset.records if r.label in seen))
     resources = Resources(weights=weights, features=folder / "features")
-    run = train(known, recipe=plan, out=folder / "run", resources=resources, events=events).run
+    anew = TrainOptions(overwrite=True)
+    out = folder / "run"
+    run = train(known, recipe=plan, out=out, options=anew, resources=resources, events=events).run
     chosen = AnomalyOptions(normal=normal)
     detector = folder / "detector"
     return fit_anomaly(run, judged, detector, options=chosen, resources=resources, events=events)

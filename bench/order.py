@@ -19,7 +19,7 @@ from typing import Any
 from kinema.cli.console import ConsoleEvents
 from kinema.datasets.synthetic import CLASSES, make_synthetic
 from kinema.resources import Resources
-from kinema.workflows.train import train
+from kinema.workflows.train import TrainOptions, train
 
 ROWS: dict[str, tuple[str, list[str]]] = {
     "flow alone": ("i3d-gru", ["streams.rgb=null"]),
@@ -52,6 +52,7 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, dict[str, Any]]
                     recipe=recipe,
                     out=folder / "run",
                     overrides=[*overrides, f"training.seed={args.seed}"],
+                    options=TrainOptions(overwrite=True),
                     resources=resources,
                     events=events,
                 ).metrics

@@ -98,7 +98,7 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, dict[str, float
             fps=15,
             progress=events.progress,
         )
-        options = TrainOptions(subsets=subsets)
+        options = TrainOptions(subsets=subsets, overwrite=True)
         resources = Resources(weights=args.weights, features=folder / "features")
         rows = {}
         for streams in RUNS:
