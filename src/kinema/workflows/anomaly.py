@@ -69,7 +69,7 @@ def fit_anomaly(
     options = options or AnomalyOptions()
     context = Context(resources or Resources(), events)
     loaded = load(run, context.resources)
-    dataset = load_dataset(data, layout=options.layout, split=options.split)
+    dataset = load_dataset(data, layout=options.layout, split=options.split, whole_files=loaded.whole_files)
     unknown = sorted(set(options.normal) - set(dataset.labels))
     if unknown:
         raise UsageError(

@@ -51,7 +51,7 @@ def embed_dataset(
     """
     context = Context(resources or Resources(), events)
     loaded = load(run, context.resources)
-    dataset = load_dataset(data, layout=layout)
+    dataset = load_dataset(data, layout=layout, whole_files=loaded.whole_files)
     out = _parquet(Path(out))
     dim, fingerprint = loaded.sequences.model.embedding_size, loaded.fingerprint
     with EmbeddingWriter(out, dim, fingerprint, run=os.path.abspath(run)) as writer:

@@ -37,7 +37,7 @@ def extract_dataset(
     """
     context = Context(resources or Resources(), events)
     resolved = resolve(recipe, overrides, context.resources)
-    dataset = load_dataset(data, layout=layout, split=split)
+    dataset = load_dataset(data, layout=layout, split=split, whole_files=resolved.data.whole_files)
     if not dataset.records:
         raise UsageError(f"no videos in {data}; give a folder of class folders, a CSV or a known dataset")
     if any(stream.copies for stream in resolved.streams.values()):

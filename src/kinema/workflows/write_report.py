@@ -84,7 +84,7 @@ def report_data(facts: RunFacts, evaluation: Evaluation) -> ReportData:
         run=facts.folder.name,
         recipe=recipe.name,
         recipe_yaml=recipe.to_yaml(),
-        paper_title=recipe.paper.title if recipe.paper else "",
+        paper_title=recipe.paper.shown if recipe.paper else "",
         paper_doi=(recipe.paper.doi or "") if recipe.paper else "",
         notes=recipe.notes,
         warnings=tuple(dict.fromkeys(facts.warnings)),
