@@ -1,5 +1,7 @@
 """What the command line shows while a workflow runs: steps, a progress bar, epochs. All on stderr."""
 
+import codecs
+import io
 import json
 import sys
 from collections.abc import Mapping
@@ -18,8 +20,35 @@ def error_console() -> Console:
 
 
 def print_json(value: Any) -> None:
-    """A result for machines, on stdout: one JSON document, strictly valid (no NaN)."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """A result for machines, on stdout: one JSON document, strictly valid (no NaN).
+
+    What stdout's encoding has no letter for is written as JSON's escapes, so that nothing is lost.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    if not can_print(text):
+        text = json.dumps(value, indent=2, allow_nan=False)
+    sys.stdout.write(text + "\n")
+
+
+def can_print(text: str) -> bool:
+    """Whether stdout's encoding has every letter of `text`."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def writes_utf8() -> bool:
+    """Whether what is printed is UTF-8."""
+    return codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8"
+
+
+def tolerate_encoding() -> None:
+    """Print `?` for a letter that stdout or stderr has no code for (cp1252, ASCII), instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 class ConsoleEvents(Events):

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from ..errors import UsageError
 from ..recipe import Recipe, bibtex, load_recipe, paper_count, recipe_names
-from .console import print_json
+from .console import print_json, writes_utf8
 from .options import JsonOption, SetOption
 
 
@@ -43,7 +43,8 @@ def command(
         print_json(facts)
         return
     # Not through a console, which would break lines at the terminal's width and so change the YAML.
-    typer.echo(recipe.to_yaml(), nl=False)
+    # Its file is read as UTF-8, whatever stdout's encoding.
+    typer.echo(recipe.to_yaml(ascii_only=not writes_utf8()), nl=False)
     typer.echo(f"# trainable parameters: {facts['trainable_parameters']:,}")
     if facts["paper_trainable_parameters"]:
         typer.echo(f"# the paper's count:    {facts['paper_trainable_parameters']:,}")

@@ -187,6 +187,9 @@ class Recipe(Settings):
             raise ValueError("`classifier.per_step` works with one stream")
         return self
 
-    def to_yaml(self) -> str:
-        """The resolved recipe, every default written out; `load_recipe` reads it back to an equal one."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    def to_yaml(self, *, ascii_only: bool = False) -> str:
+        """The resolved recipe, every default written out; `load_recipe` reads it back to an equal one.
+
+        `ascii_only` writes other letters as YAML's escapes.
+        """
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=not ascii_only)
