@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 import kinema
 from kinema.cli.app import app
+from kinema.datasets.csv_header import FORMAT
 from kinema.workflows.doctor import diagnose
 
 
@@ -139,3 +140,9 @@ def test_doctor_promises_what_can_be_had(monkeypatch) -> None:
     if found["extra flownet2"].state == "optional":
         assert found["extra flownet2"].detail == f"optional; pip install '{wanted.pop()}'"
     assert "weights flow flownet2" in found
+
+
+def test_train_documents_the_csv() -> None:
+    shown = words_of(CliRunner().invoke(app, ["train", "--help"], terminal_width=200).output)
+    assert FORMAT in shown
+    assert "Paths are relative to the CSV's folder" in shown
