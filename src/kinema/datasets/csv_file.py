@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import UsageError
 from ..types import VideoRecord
 from .csv_header import REQUIRED, read_header
-from .dataset import Dataset, counted, present_labels, remark, shown_name
+from .dataset import Dataset, class_name, counted, present_labels, remark, shown_name
 from .folder import SPLIT_FOLDERS
 from .splits import infer_group
 
@@ -106,7 +106,7 @@ def _record(path: Path, folder: Path, line: int, row: dict[str, str]) -> VideoRe
         raise UsageError(f"{where}: unknown split '{row['split'].strip()}'; use train, val or test")
     return VideoRecord(
         path=video,
-        label=row["label"].strip(),
+        label=class_name(row["label"].strip()),
         group=row.get("group", "").strip() or infer_group(name),
         split=SPLIT_FOLDERS[split] if split else None,
         start_seconds=start,
