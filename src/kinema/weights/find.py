@@ -24,9 +24,9 @@ def find_weights(
     """The file that serves network `name`, and which of `candidates` it is; its digest is checked.
 
     Looked up in `folder` (else `KINEMA_WEIGHTS`), then in torch hub's cache, then, with `download` and
-    without `KINEMA_OFFLINE`, fetched into that cache from where it is published. `advice` is what the caller may do
-    without the file; it ends the message where the file is absent. Raises `WeightsError` (absent, wrong
-    digest) and `UsageError` (no such folder), each with the cure.
+    without `KINEMA_OFFLINE`, fetched into that cache from where it is published. `advice` is what the caller
+    may do without the file; it ends the message where the file is absent. Raises `WeightsError` (absent,
+    wrong digest) and `UsageError` (no such folder), each with the cure.
     """
     folders = _folders(folder)
     for place in folders:
