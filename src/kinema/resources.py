@@ -60,7 +60,7 @@ class Resources:
             raise UsageError(
                 f"runtime openvino works on the processor, not on {self.device}; use --device cpu"
             )
-        if os.environ.get("KINEMA_OFFLINE", "0") not in ("", "0"):
+        if offline_asked():
             object.__setattr__(self, "offline", True)
 
     @property
@@ -72,6 +72,11 @@ class Resources:
     def folder(self) -> Path | None:
         """The folder of weights to look in first, absolute, where one was given."""
         return None if self.weights is None or self.random else Path(self.weights).absolute()
+
+
+def offline_asked() -> bool:
+    """Whether the environment forbids every download: `KINEMA_OFFLINE`, set to anything but 0."""
+    return os.environ.get("KINEMA_OFFLINE", "0") not in ("", "0")
 
 
 def has_cuda() -> bool:

@@ -116,6 +116,15 @@ def contradicting(layout: str) -> Dataset:
     return replace(dataset_of(*records), layout=layout)
 
 
+def test_many_copies_are_shown_by_a_few_names():
+    copies = [VideoRecord(Path(f"{n}.mp4"), "a", content="1", name=f"{n}.mp4") for n in range(100)]
+    (same,) = find_duplicates(copies)
+    assert len(same.names) == 100
+    assert same.shown == "0.mp4 = 1.mp4 = 2.mp4 = 3.mp4 and 96 more"
+    (few,) = find_duplicates(copies[:4])
+    assert few.shown == "0.mp4 = 1.mp4 = 2.mp4 = 3.mp4"
+
+
 def test_one_content_under_two_labels_is_refused_with_both_names():
     with pytest.raises(UsageError, match=r"a/1 and b/copy of 1 .*'a' and 'b'; remove one"):
         check_trainable(contradicting("folder"))

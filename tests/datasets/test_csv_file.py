@@ -74,11 +74,46 @@ def test_remarks(write):
     )
 
 
+FILE = ("path", "video", "filename", "file", "video_path", "Video Path", "video-path", "filepath")
+OTHERS = [
+    *((name, "label", "split", "start", "end") for name in FILE),
+    *(("file_name", name, "split", "start", "end") for name in ("class", "Target", "category", "action")),
+    ("file_name", "label", "subset", "start", "end"),
+    ("file_name", "label", "split", "begin", "stop"),
+    ("video", "class", "partition", "start_time", "end_time"),
+]
+
+
+@pytest.mark.parametrize("names", OTHERS, ids=",".join)
+def test_other_common_names_of_columns(write, names):
+    dataset = load_dataset(write(f"{','.join(names)}\na.mp4,run,train,1,2\nb.mp4,walk,test,,\n"))
+    found = [(r.name, r.label, r.split, r.start_seconds, r.end_seconds) for r in dataset.records]
+    assert found == [("a.mp4", "run", "train", 1.0, 2.0), ("b.mp4", "walk", "test", None, None)]
+    (said,) = dataset.warnings
+    assert "of data.csv read by other names: " in said
+
+
+def test_our_names_come_first(write):
+    assert load_dataset(write("File Name,LABEL\na.mp4,run\nb.mp4,walk\n")).warnings == ()
+    dataset = load_dataset(write("file_name,path,label,class\na.mp4,b.mp4,run,3\n"))
+    assert [(r.name, r.label) for r in dataset.records] == [("a.mp4", "run")]
+    assert dataset.warnings == ("unknown columns of data.csv ignored: path, class",)
+
+
+def test_a_fold_is_no_split(write):
+    dataset = load_dataset(write("file_name,label,fold\na.mp4,run,1\nb.mp4,walk,2\n"))
+    assert not dataset.has_split
+    assert "ignored: fold; rename fold to split if it holds train, val and test" in dataset.warnings[0]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("name,label\na.mp4,x\n", "no column 'file_name'; its first line must be"),
-        ("file_name,class\na.mp4,x\n", "no column 'label'"),
+        ("file_name,kind\na.mp4,x\n", "no column 'label'; its first line must be file_name,label"),
+        ("path,file,label\na.mp4,b.mp4,x\n", "'path' and 'file' could both be file_name; rename the one"),
+        ("file_name,class,target\na.mp4,x,0\n", "'class' and 'target' could both be label; rename the one"),
+        ("file_name,label,subset\na.mp4,x,1\n", "line 2: unknown split '1'; use train, val or test"),
         ("", "no column 'file_name'"),
         ("file_name,label,label\na.mp4,x,y\n", "column 'label' twice"),
         ("file_name,label\na.mp4,x\nb.mp4, \n", "line 3: label is blank"),

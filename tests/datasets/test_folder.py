@@ -43,6 +43,23 @@ def test_split_folders(tmp_path, val):
     assert dataset.split_source == "split folders"
 
 
+def test_one_name_in_two_unicode_forms_is_one_class(tmp_path):
+    """A Mac writes é as two code points (NFD), most others as one (NFC)."""
+    touch(tmp_path, "cafe\u0301/1.mp4", "caf\u00e9/2.mp4", "tea/3.mp4")
+    dataset = load_dataset(tmp_path)
+    assert dataset.labels == ("caf\u00e9", "tea")
+    assert [r.label for r in dataset.records].count("caf\u00e9") == 2
+    assert all(r.path.exists() for r in dataset.records)  # the file's own name stays
+    (tmp_path / "x.csv").write_text(
+        "file_name,label\ncafe\u0301/1.mp4,cafe\u0301\ncaf\u00e9/2.mp4,caf\u00e9\n", encoding="utf-8"
+    )
+    assert load_dataset(tmp_path / "x.csv").labels == ("caf\u00e9",)
+    group = touch(
+        tmp_path / "ucf11", *(f"{c}/v_x_0{g}/v_x_0{g}_01.mpg" for c in ("cafe\u0301", "b") for g in (1, 2))
+    )
+    assert load_dataset(group, layout="ucf11").labels == ("b", "caf\u00e9")
+
+
 def test_a_class_may_be_called_train(tmp_path):
     touch(tmp_path, "train/1.mp4", "bus/2.mp4")
     assert load_dataset(tmp_path).labels == ("bus", "train")

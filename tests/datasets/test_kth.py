@@ -66,6 +66,12 @@ def test_whole_files(whole):
     assert len(dataset.part("test")) == 9 * 6 * 4
 
 
+def test_a_recipe_may_ask_for_whole_files_where_the_layout_is_found(whole):
+    found = load_dataset(whole, whole_files=True)
+    assert (found.layout, len(found.records)) == ("kth_files", 599)
+    assert load_dataset(whole, layout="kth", whole_files=True).layout == "kth"
+
+
 def test_without_the_sequence_file(tmp_path):
     fake_tree(tmp_path, flat=False)
     dataset = load_dataset(tmp_path)

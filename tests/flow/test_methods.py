@@ -167,7 +167,7 @@ def test_flownet2_says_how_to_get_it():
 
 
 def test_flownet2_with_random_weights():
-    pytest.importorskip("ptlflow", reason="ptlflow is not installed (pip install 'kinema[flownet2]')")
+    pytest.importorskip("ptlflow", reason="ptlflow is not installed (pip install ptlflow)")
     fields = fields_of("flownet2", np.repeat(drifting(3)[..., None], 3, axis=-1), weights="none")
     assert fields.shape == (2, 2, 48, 64)
     assert np.isfinite(fields).all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import shutil
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 import kinema
 from kinema.errors import UsageError
+from kinema.inference.embedding_csv import CsvEmbeddingWriter
 from kinema.inference.embedding_file import read_embeddings
 from kinema.media.writer import VideoWriter
 from kinema.resources import Resources
@@ -91,3 +94,35 @@ def test_a_lost_run_asks_for_its_place(embedded: EmbedResult, tmp_path: Path) ->
 def test_a_folder_is_no_file(tiny_run: Path, tiny_videos: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="folder"):
         embed_dataset(tiny_run, tiny_videos, tmp_path)
+
+
+def test_csv_has_the_columns_and_the_numbers_of_parquet(
+    embedded: EmbedResult, tiny_run: Path, tiny_videos: Path, tmp_path: Path
+) -> None:
+    resources = Resources(features=tiny_run.parent / "features")
+    result = embed_dataset(tiny_run, tiny_videos, tmp_path / "deep" / "v.csv", resources=resources)
+    with open(result.file, newline="", encoding="utf-8") as file:
+        written = list(csv.DictReader(file))
+    table = pq.read_table(embedded.file)
+    assert list(written[0]) == table.column_names
+    assert len(written) == result.videos == 12
+    for row, other in zip(written, table.to_pylist(), strict=True):
+        assert (row["path"], row["label"], row["group"]) == (other["path"], other["label"], other["group"])
+        assert json.loads(row["presence"]) == dict(other["presence"])
+        assert row["fingerprint"] == other["fingerprint"]
+        np.testing.assert_array_equal(np.array(json.loads(row["vector"]), np.float32), other["vector"])
+    assert sorted(path.name for path in result.file.parent.iterdir()) == ["v.csv"]
+    with pytest.raises(UsageError, match=r"v\.csv is CSV; search reads Parquet"):
+        search_videos(result.file, written[0]["path"], run=tiny_run)
+
+
+def test_csv_that_cannot_be_finished_leaves_nothing(tmp_path: Path) -> None:
+    def fill() -> None:
+        with CsvEmbeddingWriter(tmp_path / "v.csv", 2, "f") as writer:
+            writer.add("a", np.ones(2))
+            writer.add("b", np.array([1.0, np.nan]))
+
+    (tmp_path / "v.csv").write_text("the old one")
+    with pytest.raises(ValueError, match="finite"):
+        fill()
+    assert [p.read_text() for p in tmp_path.iterdir()] == ["the old one"]

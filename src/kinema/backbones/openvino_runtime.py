@@ -32,7 +32,7 @@ class OpenVINOForward:
         try:
             import openvino
         except ImportError:
-            raise UsageError("OpenVINO is not installed; pip install 'kinema[openvino]'") from None
+            raise UsageError("OpenVINO is not installed; run: pip install openvino") from None
         self._openvino, self._core = openvino, openvino.Core()
         self._loaded = loaded
         # Without the hint OpenVINO picks a precision of its own.

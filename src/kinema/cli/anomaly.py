@@ -33,7 +33,7 @@ def fit(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the detector to write.")],
     normal: Annotated[
         list[str] | None,
-        typer.Option(metavar="LABEL", help="A normal class (may be given again) [default: all videos]."),
+        typer.Option(metavar="LABEL", help="A normal class (may be given again).", show_default="all videos"),
     ] = None,
     false_alarms: Annotated[
         float, typer.Option(help="Share of normal videos that may be called anomalous.", min=1e-6, max=0.5)
@@ -85,15 +85,15 @@ def score(
     videos: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="Video files.")],
     run: Annotated[
         Path | None,
-        typer.Option(metavar="RUN", help="The run that DIR was fitted on [default: where it was]."),
+        typer.Option(metavar="RUN", help="The run that DIR was fitted on.", show_default="where it was"),
     ] = None,
     timeline: Annotated[bool, typer.Option("--timeline", help="Sliding windows: when was it?")] = False,
     window: Annotated[
         float | None,
-        typer.Option(help="Seconds per window [default: as long as the normal videos].", min=0.05),
+        typer.Option(help="Seconds per window.", min=0.05, show_default="as long as the normal videos"),
     ] = None,
     stride: Annotated[
-        float | None, typer.Option(help="Seconds between windows [default: half a window].", min=0.05)
+        float | None, typer.Option(help="Seconds between windows.", min=0.05, show_default="half a window")
     ] = None,
     json: options.JsonOption = False,
 ) -> None:

@@ -1,10 +1,12 @@
 """The program `kinema`: one verb a job."""
 
 import sys
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
+from .. import __version__
 from ..errors import KinemaError, UsageError
 from . import (
     anomaly,
@@ -21,14 +23,20 @@ from . import (
     search,
     train,
 )
-from .console import error_console
+from .console import error_console, tolerate_encoding
 
 # Typer's exit code after Ctrl-C.
 INTERRUPTED = 130
 
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"kinema {__version__}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     name="kinema",
-    help="Human action recognition in video with CNN + RNN models.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -39,8 +47,19 @@ for verb in (demo, scan, recipes, backbones, extract, train, evaluate, predict, 
 app.add_typer(anomaly.app)
 
 
+@app.callback()
+def program(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and exit.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Human action recognition in video with CNN + RNN models."""
+
+
 def main() -> None:
     """Run; errors that a user can cause become one line and exit code 1 (work failed) or 2 (wrong call)."""
+    tolerate_encoding()
     try:
         app()
     except KinemaError as error:

@@ -1,5 +1,7 @@
 """What the command line shows while a workflow runs: steps, a progress bar, epochs. All on stderr."""
 
+import codecs
+import io
 import json
 import sys
 from collections.abc import Mapping
@@ -29,10 +31,36 @@ def echo(text: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """A result for machines, on stdout: one JSON document, strictly valid (no NaN)."""
+    """A result for machines, on stdout: one JSON document, strictly valid (no NaN).
+
+    Control characters, and what stdout's encoding has no letter for, are written as JSON's escapes.
+    """
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    if not can_print(text):
+        text = json.dumps(value, indent=2, allow_nan=False)
     # JSON escapes the first 32 control characters alone.
     sys.stdout.write("".join(c if c == "\n" or c.isprintable() else json.dumps(c)[1:-1] for c in text) + "\n")
+
+
+def can_print(text: str) -> bool:
+    """Whether stdout's encoding has every letter of `text`."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def writes_utf8() -> bool:
+    """Whether what is printed is UTF-8."""
+    return codecs.lookup(sys.stdout.encoding or "utf-8").name == "utf-8"
+
+
+def tolerate_encoding() -> None:
+    """Print `?` for a letter that stdout or stderr has no code for (cp1252, ASCII), instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 class ConsoleEvents(Events):

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ..resources import Resources
-from .console import print_json
+from .console import can_print, print_json
 from .options import JsonOption, with_resources
 
 
@@ -22,6 +22,8 @@ def command(resources: Resources, json: JsonOption = False) -> None:
     else:
         console = Console()
         marks = {"ok": "[green]✓[/]", "optional": "[dim]·[/]", "missing": "[red]✗[/]"}
+        if not can_print("✓·✗"):
+            marks = {"ok": "+", "optional": "-", "missing": "!"}
         for check in checks:
             console.print(
                 f"{marks[check.state]} {escape(check.name):<28} {escape(check.detail)}", highlight=False

@@ -1,4 +1,4 @@
-"""`kinema embed`: the embeddings of a folder of videos as one Parquet file."""
+"""`kinema embed`: the embeddings of a folder of videos as one file."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -16,11 +16,13 @@ def command(
     resources: Resources,
     run: RunArgument,
     data: DataArgument,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The Parquet file to write.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The file to write: .parquet, or .csv.")],
     layout: LayoutOption = "auto",
     json: JsonOption = False,
 ) -> None:
     """Write the embedding of every video of a folder to a Parquet file, for search and for other programs.
+
+    A name that ends in .csv gives CSV with the same columns, which search does not read.
 
     Example: kinema embed run videos --out videos.parquet
     """

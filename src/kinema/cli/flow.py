@@ -19,7 +19,7 @@ def command(
     out: Annotated[Path, typer.Option(metavar="FILE", help=".mp4, .npy or .safetensors.")],
     method: Annotated[str, typer.Option(help="tvl1, raft_small, raft_large or flownet2.")] = "tvl1",
     max_px: Annotated[
-        float | None, typer.Option(help="Displacement of full colour [default: width / 32].")
+        float | None, typer.Option(help="Displacement of full colour.", show_default="width / 32")
     ] = None,
     short_side: Annotated[
         int | None, typer.Option(help="Resize the shorter side to this first.", min=16)

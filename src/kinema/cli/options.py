@@ -23,15 +23,15 @@ SetOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
-# The fields of `Resources`: type, default, help.
-_RESOURCES: dict[str, tuple[Any, Any, str]] = {
-    "weights": (str | None, None, "Folder of pretrained weights, or `none` for seeded random ones."),
-    "features": (Path | None, None, "Feature store (default: $KINEMA_FEATURES or ~/.cache/kinema/features)."),
-    "workers": (int | None, None, "Decoding processes (default: by processor and stream)."),
-    "device": (str, "auto", "auto, cpu, cuda, cuda:N or mps."),
-    "precision": (str | None, None, "Of the backbones: fp32 or bf16 (default: the run's own, else fp32)."),
-    "runtime": (str | None, None, "Of the backbones: torch or openvino (default: torch)."),
-    "offline": (bool, False, "Never download; KINEMA_OFFLINE=1 says the same."),
+# The fields of `Resources`: type, default, help, and the default in words where the value does not say it.
+_RESOURCES: dict[str, tuple[Any, Any, str, str]] = {
+    "weights": (str | None, None, "Folder of pretrained weights, or `none` for seeded random ones.", ""),
+    "features": (Path | None, None, "Feature store.", "$KINEMA_FEATURES, else the user's cache folder"),
+    "workers": (int | None, None, "Decoding processes.", "by processor and stream"),
+    "device": (str, "auto", "auto, cpu, cuda, cuda:N or mps.", ""),
+    "precision": (str | None, None, "Of the backbones: fp32 or bf16.", "the run's own, else fp32"),
+    "runtime": (str | None, None, "Of the backbones: torch or openvino.", "torch"),
+    "offline": (bool, False, "Never download; KINEMA_OFFLINE=1 says the same.", ""),
 }
 COMPUTING = ("weights", "device", "precision", "runtime", "offline")
 STORING = ("weights", "features", "workers", "device", "precision", "runtime", "offline")
@@ -61,9 +61,10 @@ def with_resources(*names: str) -> Callable[[Callable[..., None]], Callable[...,
 
 
 def _parameter(name: str) -> inspect.Parameter:
-    kind, default, text = _RESOURCES[name]
+    kind, default, text, words = _RESOURCES[name]
     # "--offline" alone: without it typer would offer "--no-offline" too.
-    option = typer.Option(f"--{name}", help=text) if kind is bool else typer.Option(help=text)
+    spelling = [f"--{name}"] if kind is bool else []
+    option = typer.Option(*spelling, help=text, show_default=words or True)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
     )

@@ -6,14 +6,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ..recipe import load_recipe, paper_count, recipe_names
-from .console import print_json
+from ..errors import UsageError
+from ..recipe import Recipe, bibtex, load_recipe, paper_count, recipe_names
+from .console import print_json, writes_utf8
 from .options import JsonOption, SetOption
 
 
 def command(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Recipe name or .yaml file.")] = None,
     set_: SetOption = None,
+    cite: Annotated[
+        bool, typer.Option("--cite", help="Print the BibTeX entry of the recipe's paper instead.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """List the recipes, or show one resolved, with its trainable parameters and the paper's.
@@ -21,9 +25,14 @@ def command(
     Example: kinema recipes vgg16-lstm --set data.classes=6 --set temporal.units=360 --json
     """
     if name is None:
+        if cite:
+            raise UsageError("--cite needs a recipe: kinema recipes NAME --cite")
         _list(json)
         return
     recipe = load_recipe(name, set_ or ())
+    if cite:
+        _cite(recipe)
+        return
     from ..model.build import count_parameters
 
     facts = recipe.model_dump(mode="json") | {
@@ -34,17 +43,25 @@ def command(
         print_json(facts)
         return
     # Not through a console, which would break lines at the terminal's width and so change the YAML.
-    typer.echo(recipe.to_yaml(), nl=False)
+    # Its file is read as UTF-8, whatever stdout's encoding.
+    typer.echo(recipe.to_yaml(ascii_only=not writes_utf8()), nl=False)
     typer.echo(f"# trainable parameters: {facts['trainable_parameters']:,}")
     if facts["paper_trainable_parameters"]:
         typer.echo(f"# the paper's count:    {facts['paper_trainable_parameters']:,}")
+
+
+def _cite(recipe: Recipe) -> None:
+    entry = bibtex(recipe)
+    if entry is None:
+        raise UsageError(f"recipe {recipe.name} names no paper; cite Kinema itself, see docs/citation.md")
+    typer.echo(entry, nl=False)
 
 
 def _list(json: bool) -> None:
     recipes = [load_recipe(name) for name in recipe_names()]
     if json:
         print_json(
-            [{"name": r.name, "summary": r.summary, "paper": r.paper and r.paper.title} for r in recipes]
+            [{"name": r.name, "summary": r.summary, "paper": r.paper and r.paper.shown} for r in recipes]
         )
         return
     table = Table("recipe", "what it is", box=None, header_style="bold")

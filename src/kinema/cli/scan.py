@@ -46,7 +46,7 @@ def _show(report: ScanReport) -> None:
     _list(console, "broken", [f"{name}: {reason}" for name, reason in report.broken])
     _list(console, "damaged", [f"{name}: {reason}" for name, reason in report.damaged])
     _list(console, "listed but absent", list(report.absent))
-    _list(console, "identical files", [" = ".join(d.names) for d in report.duplicates])
+    _list(console, "identical files", [d.shown for d in report.duplicates])
     _list(
         console,
         "groups in train and test",

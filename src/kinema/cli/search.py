@@ -18,7 +18,8 @@ def command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Parquet file made by `kinema embed`.")],
     video: Annotated[Path, typer.Argument(metavar="VIDEO", help="The video to look for.")],
     run: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="The run that made FILE [default: where it was then].")
+        Path | None,
+        typer.Option(metavar="RUN", help="The run that made FILE.", show_default="where it was then"),
     ] = None,
     top: Annotated[int, typer.Option(help="How many videos to show.", min=1)] = 10,
     json: JsonOption = False,

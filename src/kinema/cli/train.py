@@ -29,6 +29,9 @@ def command(
 ) -> None:
     """Train a recogniser on a folder of videos: scan, extract, fit, evaluate, report.
 
+    A CSV has one row a video or a part of one; its first line is file_name,label[,split,group,start,end].
+    Paths are relative to the CSV's folder; split is train, val or test; start and end are seconds.
+
     Example: kinema train videos --recipe lite --out run
     """
     from ..workflows.train import TrainOptions, train

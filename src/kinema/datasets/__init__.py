@@ -54,16 +54,21 @@ LAYOUTS: dict[str, Layout] = {
 }
 
 
-def load_dataset(data: str | Path, *, layout: str = "auto", split: int | None = 1) -> Dataset:
+def load_dataset(
+    data: str | Path, *, layout: str = "auto", split: int | None = 1, whole_files: bool = False
+) -> Dataset:
     """The videos of a folder or CSV, with their labels, groups and, where there is one, their split.
 
-    `layout` is a key of `LAYOUTS` or "auto". `split` is the number of an official split, None for no split.
+    `layout` is a key of `LAYOUTS` or "auto"; with `whole_files` auto takes the layout's variant `X_files`
+    where there is one. `split` is the number of an official split, None for no split.
     Raises `UsageError`.
     """
     root = Path(os.path.abspath(Path(data).expanduser()))
     _check_path(root, layout)
     detected = (name for name, known in LAYOUTS.items() if known.detect(root))
     name = next(detected) if layout == "auto" else layout
+    if layout == "auto" and whole_files and f"{name}_files" in LAYOUTS:
+        name = f"{name}_files"
     chosen = LAYOUTS[name]
     if split is not None and not 1 <= split <= max(1, chosen.splits):
         cure = f"choose 1 to {chosen.splits}" if chosen.splits > 1 else "leave --split out"

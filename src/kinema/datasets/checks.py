@@ -13,6 +13,9 @@ from .dataset import Dataset, counted, natural, remark, some
 _PER_CLASS = re.compile(r"g\d+")
 
 
+SHOWN = 4  # names of identical files that one line has
+
+
 @dataclass(frozen=True, slots=True)
 class Leak:
     """A group with videos in train and in test; `label` is set where group names start again per class.
@@ -35,6 +38,12 @@ class Duplicate:
     names: tuple[str, ...]
     splits: tuple[str, ...]
     labels: tuple[str, ...]
+
+    @property
+    def shown(self) -> str:
+        """The first few names, and how many more there are."""
+        more = f" and {len(self.names) - SHOWN} more" if len(self.names) > SHOWN else ""
+        return " = ".join(self.names[:SHOWN]) + more
 
     @property
     def across_splits(self) -> bool:
@@ -113,6 +122,24 @@ def find_leaks(records: Iterable[VideoRecord]) -> list[Leak]:
         if on["train"] and on["test"]
     ]
     return sorted(leaks, key=lambda leak: (natural(leak.group), natural(leak.label or "")))
+
+
+def remarks(leaks: Iterable[Leak], duplicates: Iterable[Duplicate]) -> list[str]:
+    """What makes a score too high or a training contradictory: a line a kind, with count and first names."""
+    leaks, duplicates = list(leaks), list(duplicates)
+    kinds = {
+        "groups in train and in test, so the score is too high": [_group(k) for k in leaks if k.same_class],
+        "groups in train under one class and in test under another": [
+            _group(k) for k in leaks if not k.same_class
+        ],
+        "identical files in different splits": [d.shown for d in duplicates if d.across_splits],
+        "identical files with different labels": [d.shown for d in duplicates if d.conflicting],
+    }
+    return [f"{kind} ({len(names)}): {some(names)}" for kind, names in kinds.items() if names]
+
+
+def _group(leak: Leak) -> str:
+    return f"{leak.label} {leak.group}" if leak.label else leak.group
 
 
 def find_contradictions(records: Iterable[VideoRecord]) -> list[tuple[VideoRecord, VideoRecord]]:

@@ -9,12 +9,10 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..types import VideoRecord
-from .dataset import Dataset, counted, present_labels, remark, shown_name, some
+from .csv_header import REQUIRED, read_header
+from .dataset import Dataset, class_name, counted, present_labels, remark, shown_name
 from .folder import SPLIT_FOLDERS
 from .splits import infer_group
-
-REQUIRED = ("file_name", "label")
-COLUMNS = (*REQUIRED, "split", "group", "start", "end")
 
 
 def scan(root: Path, *, split: int | None = None) -> Dataset:
@@ -66,8 +64,7 @@ def _rows(path: Path, warnings: list[str]) -> Iterator[tuple[int, dict[str, str]
     """(1-based number of the row's first line, {column: text}) for every row that is not blank."""
     reader = csv.reader(io.StringIO(_read(path), newline=""), strict=True)
     try:
-        header = [column.strip().lower() for column in next(reader, [])]
-        _check_header(path, header, warnings)
+        header = read_header(path.name, next(reader, []), warnings)
         line = reader.line_num + 1
         for fields in reader:
             if any(field.strip() for field in fields):
@@ -92,19 +89,6 @@ def _read(path: Path) -> str:
         raise UsageError(f"cannot read {path} ({error.strerror}); check its path and rights") from None
 
 
-def _check_header(path: Path, header: list[str], warnings: list[str]) -> None:
-    for column in REQUIRED:
-        if column not in header:
-            first = "file_name,label[,split,group,start,end]"
-            raise UsageError(f"{path.name} has no column '{column}'; its first line must be {first}")
-    twice = sorted({c for c in header if header.count(c) > 1})
-    if twice:
-        raise UsageError(f"{path.name} has column '{twice[0]}' twice; keep one of them")
-    unknown = [c for c in header if c not in COLUMNS]
-    if unknown:
-        warnings.append(f"unknown columns of {path.name} ignored: {some(unknown)}")
-
-
 def _record(path: Path, folder: Path, line: int, row: dict[str, str]) -> VideoRecord:
     where = f"{path.name} line {line}"
     for column in REQUIRED:
@@ -122,7 +106,7 @@ def _record(path: Path, folder: Path, line: int, row: dict[str, str]) -> VideoRe
         raise UsageError(f"{where}: unknown split '{row['split'].strip()}'; use train, val or test")
     return VideoRecord(
         path=video,
-        label=row["label"].strip(),
+        label=class_name(row["label"].strip()),
         group=row.get("group", "").strip() or infer_group(name),
         split=SPLIT_FOLDERS[split] if split else None,
         start_seconds=start,

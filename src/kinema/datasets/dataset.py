@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -85,6 +86,11 @@ def shown_name(path: Path, root: Path) -> str:
     except ValueError:
         text = path.as_posix()
     return os.fsencode(text).decode("utf-8", "backslashreplace")
+
+
+def class_name(text: str) -> str:
+    """The name of a class as it is compared: NFC, since systems may write one name as other code points."""
+    return unicodedata.normalize("NFC", text)
 
 
 def counted(number: int, noun: str) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..types import VideoRecord
-from .dataset import Dataset, present_labels, shown_name, some
+from .dataset import Dataset, class_name, present_labels, shown_name, some
 from .files import VIDEO_SUFFIXES, Listing, folders_in, list_videos, visible
 from .splits import infer_group
 
@@ -15,8 +15,8 @@ SPLIT_FOLDERS = {name: split for split, names in _NAMES.items() for name in name
 def scan(root: Path, *, split: int | None = None) -> Dataset:
     """Reads a folder of class folders; `split` has no meaning here.
 
-    A class is the name of a folder directly below `root` (or below its split folders); videos may lie in
-    deeper folders. Groups are taken from file names (`_g07_`, `person03_`). A folder that holds videos and
+    A class is the name of a folder directly below `root` (or below its split folders), in NFC; videos may lie
+    in deeper folders. Groups are taken from file names (`_g07_`, `person03_`). A folder that holds videos and
     no class folders gives unlabelled records. Raises `UsageError` where there is nothing to read.
     """
     warnings: list[str] = []
@@ -27,7 +27,7 @@ def scan(root: Path, *, split: int | None = None) -> Dataset:
         for class_folder in folders_in(folder):
             found = list_videos(class_folder)
             listing.add(found)
-            records += [_record(root, path, class_folder.name, part) for path in found.videos]
+            records += [_record(root, path, class_name(class_folder.name), part) for path in found.videos]
             if not found.videos:
                 empty.append(shown_name(class_folder, root))
         if empty:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..types import VideoRecord
-from .dataset import Dataset, natural, present_labels, remark, shown_name
+from .dataset import Dataset, class_name, natural, present_labels, remark, shown_name
 from .files import Listing, folders_in, list_videos
 
 _GROUP_FOLDER = re.compile(r"v_.+_(\d{2})")
@@ -34,7 +34,9 @@ def scan(root: Path, *, split: int | None = None) -> Dataset:
             if group is None:
                 strays.append(name)
                 continue
-            records.append(VideoRecord(path=path, label=class_folder.name, group=f"g{group[1]}", name=name))
+            records.append(
+                VideoRecord(path=path, label=class_name(class_folder.name), group=f"g{group[1]}", name=name)
+            )
     if not records:
         raise UsageError(
             f"no UCF-11 videos in {root}; they lie like basketball/v_shooting_01/v_shooting_01_01.mpg"

@@ -102,7 +102,7 @@ def _flownet2(name: str) -> nn.Module:
         import ptlflow
     except ImportError:
         raise UsageError(
-            f"method {name} needs ptlflow, which is not installed; run: pip install 'kinema[flownet2]'"
+            f"method {name} needs ptlflow, which is not installed; run: pip install 'ptlflow>=0.4.1'"
         ) from None
     return ptlflow.get_model(name)
 

@@ -60,12 +60,10 @@ class EmbeddingWriter:
         presence: Mapping[str, bool] | None = None,
     ) -> None:
         """Append one embedding, `vector` float [dim]. Raises `ValueError` for another shape or NaN."""
-        if vector.shape != (self.dim,) or not np.isfinite(vector).all():
-            raise ValueError(f"an embedding must be finite and [{self.dim}], got {list(vector.shape)}")
+        check_vector(vector, self.dim)
         self._vectors[len(self._rows)] = vector
         seen = list((presence or {}).items())
-        readable = path.encode("utf-8", "backslashreplace").decode()  # a file name need not be UTF-8
-        self._rows.append({"path": readable, "label": label, "group": group, "presence": seen})
+        self._rows.append({"path": readable(path), "label": label, "group": group, "presence": seen})
         self.count += 1
         if len(self._rows) == len(self._vectors):
             self._flush()
@@ -109,6 +107,17 @@ class EmbeddingWriter:
         return WorkError(f"cannot write {self.path}: {reason}; free space or choose another --out")
 
 
+def check_vector(vector: np.ndarray, dim: int) -> None:
+    """Raises `ValueError` for another shape than [dim] or for NaN and infinity."""
+    if vector.shape != (dim,) or not np.isfinite(vector).all():
+        raise ValueError(f"an embedding must be finite and [{dim}], got {list(vector.shape)}")
+
+
+def readable(path: str) -> str:
+    """The path as it can be written: a file name need not be UTF-8."""
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
 @dataclass(frozen=True, slots=True)
 class EmbeddingFile:
     """An opened file of embeddings: what all its rows share. `run` is the folder of the run, where known."""
@@ -142,6 +151,10 @@ def open_embeddings(path: str | Path) -> EmbeddingFile:
     except FileNotFoundError:
         raise UsageError(f"no embeddings at {path}; make them with kinema embed") from None
     except _DAMAGED as error:
+        if Path(path).suffix.lower() == ".csv":
+            raise UsageError(
+                f"{path} is CSV; search reads Parquet: kinema embed ... --out NAME.parquet"
+            ) from None
         raise _unreadable(path, str(error)) from None
     facts = schema.metadata or {}
     version = facts.get(_VERSION_KEY, b"").decode("utf-8", "replace")

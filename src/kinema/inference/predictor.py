@@ -79,6 +79,11 @@ class LoadedRun:
         return self.config.labels
 
     @property
+    def whole_files(self) -> bool:
+        """Whether it was trained on whole files where the layout can cut them (KTH's)."""
+        return str(self.config.data.get("layout", "")).endswith("_files")
+
+    @property
     def fingerprint(self) -> str:
         """Digest of all that decides an embedding: the streams' settings and the trained values."""
         streams = {name: stream.settings() for name, stream in self.streams.items()}

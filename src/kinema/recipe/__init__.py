@@ -1,5 +1,6 @@
 """The recipe as data: its schema, and how one is read."""
 
+from .cite import bibtex
 from .load import changed, load_recipe, paper_count, recipe_names, resolve
 from .schema import BackboneTraining, Classifier, Protocol, Recipe, Schedule, StageTraining, Training
 
@@ -11,6 +12,7 @@ __all__ = [
     "Schedule",
     "StageTraining",
     "Training",
+    "bibtex",
     "changed",
     "load_recipe",
     "paper_count",

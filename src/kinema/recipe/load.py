@@ -102,9 +102,10 @@ def _read(recipe: str | Path) -> dict[str, Any]:
     elif Path(name).suffix in {".yaml", ".yml"}:
         try:
             text = Path(name).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "it is not text"
-            raise UsageError(f"cannot read recipe file {name}: {why}; give another file") from None
+        except OSError as error:
+            raise UsageError(f"cannot read recipe file {name}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise UsageError(f"recipe file {name} is not UTF-8 text; save it as UTF-8") from None
     else:
         raise UsageError(
             f"unknown recipe '{name}'; choose one of {', '.join(recipe_names())}, or give a .yaml file"

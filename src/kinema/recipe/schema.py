@@ -87,9 +87,13 @@ class Training(StageTraining):
 
 
 class Data(Settings):
-    """What the recipe assumes of the data: the number of classes used for counting parameters."""
+    """What the recipe assumes of the data: the number of classes used for counting parameters.
+
+    `whole_files`: where the layout is found and not given, one that cuts files into parts reads them whole.
+    """
 
     classes: Annotated[int, Field(ge=2)] = 101
+    whole_files: bool = False
 
 
 class Protocol(Settings):
@@ -114,11 +118,34 @@ class PaperCount(Settings):
 
 
 class Paper(Settings):
-    """Where a recipe comes from."""
+    """Where a recipe comes from. What is not known is left out, never guessed.
 
-    title: str
+    `opening`: the first words of the abstract, by which a paper is known that is without its title here.
+    `authors`: each as `Family, Given`. `counts`: the parameter counts that the paper prints.
+    """
+
+    title: str | None = None
+    opening: str = ""
+    authors: tuple[str, ...] = ()
+    year: int | None = None
+    venue: str | None = None
+    volume: str | None = None
+    number: str | None = None
+    pages: str | None = None
     doi: str | None = None
+    url: str | None = None
     counts: tuple[PaperCount, ...] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.title and not self.opening:
+            raise ValueError("a paper needs its `title` or the `opening` of its abstract")
+        return self
+
+    @property
+    def shown(self) -> str:
+        """The title or, where it is not known, how the abstract begins."""
+        return self.title or f"a paper of unknown title, whose abstract begins: {self.opening}"
 
 
 class Recipe(Settings):
@@ -160,6 +187,9 @@ class Recipe(Settings):
             raise ValueError("`classifier.per_step` works with one stream")
         return self
 
-    def to_yaml(self) -> str:
-        """The resolved recipe, every default written out; `load_recipe` reads it back to an equal one."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    def to_yaml(self, *, ascii_only: bool = False) -> str:
+        """The resolved recipe, every default written out; `load_recipe` reads it back to an equal one.
+
+        `ascii_only` writes other letters as YAML's escapes.
+        """
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=not ascii_only)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..atomic import temporary_name
 from ..errors import UsageError, WeightsError
+from ..resources import offline_asked
 from .files import WeightFile, file_digest
 
 TIMEOUT_SECONDS = 30
@@ -23,10 +24,10 @@ def find_weights(
 ) -> tuple[Path, WeightFile]:
     """The file that serves network `name`, and which of `candidates` it is; its digest is checked.
 
-    Looked up in `folder` (else `KINEMA_WEIGHTS`), then in torch hub's cache, then, with `download`, fetched
-    into that cache from where it is published. `advice` is what the caller may do without the file; it ends
-    the message where the file is absent. Raises `WeightsError` (absent, wrong digest) and `UsageError` (no
-    such folder), each with the cure.
+    Looked up in `folder` (else `KINEMA_WEIGHTS`), then in torch hub's cache, then, with `download` and
+    without `KINEMA_OFFLINE`, fetched into that cache from where it is published. `advice` is what the caller
+    may do without the file; it ends the message where the file is absent. Raises `WeightsError` (absent,
+    wrong digest) and `UsageError` (no such folder), each with the cure.
     """
     folders = _folders(folder)
     for place in folders:
@@ -37,7 +38,7 @@ def find_weights(
                     _check_digest(path, candidate.digest_of(file_name))
                     return path, candidate
     published = [c for c in candidates if c.url]
-    if download and published:
+    if download and published and not offline_asked():
         target = folders[-1] / published[0].files[0]
         fetch(published[0], target, cure=_cure(target.name, folders, advice))
         return target, published[0]

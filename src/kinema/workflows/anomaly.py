@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ..anomaly.threshold import choose_threshold
 from ..atomic import write_text
 from ..datasets import load_dataset
 from ..datasets.balance import choose_units
+from ..datasets.dataset import class_name
 from ..errors import UsageError
 from ..evaluation.metrics import auroc_interval
 from ..extraction.extracted import Extracted
@@ -72,7 +73,8 @@ def fit_anomaly(
     options = options or AnomalyOptions()
     context = Context(resources or Resources(), events)
     loaded = load(run, context.resources)
-    dataset = load_dataset(data, layout=options.layout, split=options.split)
+    dataset = load_dataset(data, layout=options.layout, split=options.split, whole_files=loaded.whole_files)
+    options = replace(options, normal=tuple(map(class_name, options.normal)))
     unknown = sorted(set(options.normal) - set(dataset.labels))
     if unknown:
         raise UsageError(

@@ -7,13 +7,14 @@ import shutil
 import sys
 from collections.abc import Iterator
 from importlib import metadata
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 from ..backbones.table import BACKBONES, backbone_spec
 from ..errors import KinemaError
 from ..features.store import default_features
+from ..flow.methods import NETWORKS
 from ..resources import Resources
+from ..weights.files import WeightFile
 from ..weights.find import find_weights
 
 CORE = ("torch", "torchvision", "timm", "av", "numba", "scikit-learn", "lightning", "safetensors", "pyarrow")
@@ -36,13 +37,13 @@ def diagnose(resources: Resources | None = None) -> list[Check]:
         *_codecs(),
         *_hardware(),
         *_folders(),
-        *_weights((resources or Resources()).folder),
+        *_weights(resources or Resources()),
     ]
 
 
 def _python() -> Iterator[Check]:
     supported = (3, 11) <= sys.version_info[:2] <= (3, 13)
-    detail = platform.python_version() + ("" if supported else "; Kinema is tested on 3.11 to 3.13")
+    detail = platform.python_version() + ("" if supported else "; Kinema needs 3.11, 3.12 or 3.13")
     yield Check("Python", "ok" if supported else "missing", detail)
 
 
@@ -54,8 +55,14 @@ def _packages() -> Iterator[Check]:
             yield Check(name, "missing", f"pip install {name}")
     for extra, module in EXTRAS.items():
         found = importlib.util.find_spec(module) is not None
-        detail = metadata.version(module) if found else f"optional; pip install 'kinema[{extra}]'"
+        detail = metadata.version(module) if found else f"optional; pip install {_required_by(extra)}"
         yield Check(f"extra {extra}", "ok" if found else "optional", detail)
+
+
+def _required_by(extra: str) -> str:
+    """What an extra installs. Kinema itself is on no index, so the extra's name would not do."""
+    wanted = (r.partition(";") for r in metadata.requires("kinema") or ())
+    return " ".join(f"'{what.strip()}'" for what, _, when in wanted if f'extra == "{extra}"' in when)
 
 
 def _codecs() -> Iterator[Check]:
@@ -64,7 +71,7 @@ def _codecs() -> Iterator[Check]:
     wanted: tuple[tuple[str, Literal["r", "w"], str], ...] = (
         ("h264", "r", "most video files"),
         ("mpeg4", "r", "UCF101's AVI files"),
-        ("libx264", "w", "synthetic sets and annotated video"),
+        ("libx264", "w", "synthetic sets and films of optical flow"),
         ("aac", "w", "sound of synthetic sets"),
     )
     for codec, mode, why in wanted:
@@ -98,12 +105,19 @@ def _folders() -> Iterator[Check]:
     yield Check("feature store", "ok" if writable else "missing", detail)
 
 
-def _weights(folder: Path | None) -> Iterator[Check]:
+def _weights(resources: Resources) -> Iterator[Check]:
     for name in BACKBONES:
         for kind, files in backbone_spec(name).weights.items():
-            try:
-                path, _ = find_weights(name, files, folder, download=False)
-                yield Check(f"weights {name}/{kind}", "ok", str(path))
-            except KinemaError:
-                where = "fetched on first use" if any(f.url for f in files) else "put into KINEMA_WEIGHTS"
-                yield Check(f"weights {name}/{kind}", "optional", f"{files[0].files[0]}: {where}")
+            yield _weight_file(f"{name}/{kind}", files, resources)
+    for name, network in NETWORKS.items():
+        yield _weight_file(f"flow {name}", (network.weights,), resources)
+
+
+def _weight_file(name: str, files: tuple[WeightFile, ...], resources: Resources) -> Check:
+    try:
+        path, _ = find_weights(name, files, resources.folder, download=False)
+        return Check(f"weights {name}", "ok", str(path))
+    except KinemaError:
+        fetched = any(f.url for f in files) and not resources.offline
+        where = "fetched on first use" if fetched else "put it into a folder named by KINEMA_WEIGHTS"
+        return Check(f"weights {name}", "optional", f"{files[0].files[0]}: {where}")

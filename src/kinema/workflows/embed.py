@@ -1,4 +1,4 @@
-"""Embeddings of a data folder in one Parquet file, and the search over it."""
+"""Embeddings of a data folder in one file, and the search over it."""
 
 import os
 from collections.abc import Iterator
@@ -11,7 +11,8 @@ from ..datasets import load_dataset
 from ..errors import UsageError
 from ..evaluation.score import EVALUATION_BATCH
 from ..extraction.extracted import Extracted
-from ..inference.embedding_file import EmbeddingWriter, open_embeddings
+from ..inference.embedding_csv import embedding_writer
+from ..inference.embedding_file import open_embeddings
 from ..inference.predictor import LoadedRun, load
 from ..inference.search import Hit, search
 from ..model.items import FeatureDataset, feature_loader
@@ -43,7 +44,9 @@ def embed_dataset(
     resources: Resources | None = None,
     events: Events = SILENT,
 ) -> EmbedResult:
-    """Write the embedding of every video of `data` to the Parquet file `out`, whatever its split.
+    """Write the embedding of every video of `data` to the file `out`, whatever its split.
+
+    `out` is Parquet, or CSV with the same columns where its name ends in .csv; `search` reads Parquet.
 
     A folder of loose videos will do: labels and groups are then null. Features go through the store, so a
     second call computes nothing; memory does not grow with the number of videos but for their names.
@@ -51,10 +54,10 @@ def embed_dataset(
     """
     context = Context(resources or Resources(), events)
     loaded = load(run, context.resources)
-    dataset = load_dataset(data, layout=layout)
-    out = _parquet(Path(out))
+    dataset = load_dataset(data, layout=layout, whole_files=loaded.whole_files)
+    out = _writable(Path(out))
     dim, fingerprint = loaded.sequences.model.embedding_size, loaded.fingerprint
-    with EmbeddingWriter(out, dim, fingerprint, run=os.path.abspath(run)) as writer:
+    with embedding_writer(out, dim, fingerprint, run=os.path.abspath(run)) as writer:
         extracted = extract_streams(dataset.records, loaded.streams, context)
         events.step(f"embedding {len(extracted.records)} videos")
         for done, (record, vector, presence) in enumerate(embeddings(loaded, extracted), start=1):
@@ -103,7 +106,7 @@ def _place(record: VideoRecord) -> str:
     return f"{path}#{record.part.replace(' ', '=')}" if record.part else path
 
 
-def _parquet(out: Path) -> Path:
+def _writable(out: Path) -> Path:
     """The file to write, its folder made. Raises `UsageError` where that cannot be."""
     if out.is_dir():
         raise UsageError(f"{out} is a folder; give the name of a .parquet file with --out")

@@ -39,7 +39,7 @@ def evaluate(
     context = Context(resources or Resources(), events)
     loaded = load(run, context.resources)
     folder = writable(Path(out)) if out is not None else None
-    dataset = load_dataset(data, layout=layout, split=split)
+    dataset = load_dataset(data, layout=layout, split=split, whole_files=loaded.whole_files)
     if dataset.has_split:
         dataset = ensure_split(dataset)
     else:

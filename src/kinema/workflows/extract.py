@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..datasets import ensure_split, load_dataset
+from ..datasets import ensure_split, find_duplicates, find_leaks, load_dataset
+from ..datasets.checks import remarks
 from ..errors import UsageError, WorkError
 from ..extraction.extract import ExtractReport, extract, items_of
 from ..recipe import Recipe, resolve
@@ -33,17 +34,23 @@ def extract_dataset(
 ) -> dict[str, Any]:
     """Extract every stream of `recipe` for all videos of `data`; returns counts per stream.
 
+    What `scan` says against the data itself (leaks, duplicates, contradictions) is said before the work.
+
     Raises `UsageError` where there is nothing to extract, `WorkError` where nothing can be read.
     """
     context = Context(resources or Resources(), events)
     resolved = resolve(recipe, overrides, context.resources)
-    dataset = load_dataset(data, layout=layout, split=split)
+    dataset = load_dataset(data, layout=layout, split=split, whole_files=resolved.data.whole_files)
     if not dataset.records:
         raise UsageError(f"no videos in {data}; give a folder of class folders, a CSV or a known dataset")
     if any(stream.copies for stream in resolved.streams.values()):
         dataset = ensure_split(dataset, resolved.training.seed)
     from ..extraction.loaded import NO_WEIGHTS, load_streams  # torch: all that can be refused, was
 
+    records = context.identified(dataset).records
+    warnings = [*dataset.warnings, *remarks(find_leaks(records), find_duplicates(records))]
+    for text in warnings:
+        events.warn(text)
     streams = load_streams(resolved.streams, context.resources, advice=NO_WEIGHTS)
     done = extract_streams(dataset.records, streams, context)
     return {
@@ -51,6 +58,7 @@ def extract_dataset(
         "videos": len(dataset.records),
         "absent": len(dataset.absent),
         "quarantined": len(done.quarantined),
+        "warnings": warnings,
         "streams": {
             name: {
                 "fingerprint": report.fingerprint,

@@ -39,8 +39,11 @@ def train_protocol(
     Features are extracted once for all rounds. A finished round with the same settings and videos is not
     repeated. Raises as `train` does; data that does not fit the protocol is refused at once.
     """
+    whole_files = recipe.data.whole_files
     made = rounds(
-        lambda split: context.identified(load_dataset(data, layout=options.layout, split=split)),
+        lambda split: context.identified(
+            load_dataset(data, layout=options.layout, split=split, whole_files=whole_files)
+        ),
         recipe.protocol,
         recipe.training.seed,
         split=options.split,

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean, median
 
 from ..datasets import Dataset, check_trainable, ensure_split, find_duplicates, find_leaks, load_dataset
-from ..datasets.checks import Duplicate, Leak
+from ..datasets.checks import Duplicate, Leak, remarks
 from ..datasets.dataset import counted, some
 from ..errors import MediaError, UsageError
 from ..media.probe import VideoFacts, probe
@@ -85,7 +85,7 @@ def scan(
     duplicates = find_duplicates(usable)
     leaks = find_leaks(usable)
     beyond = [r.id for r in usable if _ends_beyond(r, facts[r.name])]
-    warnings = [*dataset.warnings, *_warnings(broken, beyond, duplicates, leaks)]
+    warnings = [*dataset.warnings, *_warnings(broken, beyond), *remarks(leaks, duplicates)]
     return ScanReport(
         layout=dataset.layout,
         root=str(dataset.root),
@@ -163,25 +163,13 @@ def _tally(values: Iterable[str]) -> dict[str, int]:
     return dict(Counter(values).most_common())
 
 
-def _warnings(
-    broken: dict[str, str], beyond: list[str], duplicates: list[Duplicate], leaks: list[Leak]
-) -> list[str]:
-    """One line for each kind of problem that occurs, with its count and the first names."""
-    kinds: dict[str, list[str]] = {
+def _warnings(broken: dict[str, str], beyond: list[str]) -> list[str]:
+    """One line for each kind of problem with the files, with its count and the first names."""
+    kinds = {
         "files that cannot be read": sorted(broken),
         "parts ending after the end of their file": beyond,
-        "groups in train and in test, so the score is too high": [_group(k) for k in leaks if k.same_class],
-        "groups in train under one class and in test under another": [
-            _group(k) for k in leaks if not k.same_class
-        ],
-        "identical files in different splits": [" = ".join(d.names) for d in duplicates if d.across_splits],
-        "identical files with different labels": [" = ".join(d.names) for d in duplicates if d.conflicting],
     }
     return [f"{kind} ({len(names)}): {some(names)}" for kind, names in kinds.items() if names]
-
-
-def _group(leak: Leak) -> str:
-    return f"{leak.label} {leak.group}" if leak.label else leak.group
 
 
 def _refusal(dataset: Dataset, usable: list[VideoRecord]) -> str:

@@ -37,7 +37,9 @@ def train(
     resolved = resolve(recipe, overrides, context.resources)
     if not options.overwrite:
         refuse_other_recipe(Path(out), resolved)
-    dataset = load_dataset(data, layout=options.layout, split=options.split)
+    dataset = load_dataset(
+        data, layout=options.layout, split=options.split, whole_files=resolved.data.whole_files
+    )
     if resolved.protocol.several_rounds:
         from .protocol import train_protocol  # torch
 
@@ -57,6 +59,6 @@ def train(
 
 
 def _refuse_facts(overrides: Iterable[str]) -> None:
-    fact = next((o for o in overrides if o.startswith("data.")), None)
+    fact = next((o for o in overrides if o.startswith("data.classes")), None)
     if fact is not None:
         raise UsageError(f"--set {fact}: the number of classes is counted in the data; leave it out")

@@ -84,7 +84,7 @@ def report_data(facts: RunFacts, evaluation: Evaluation) -> ReportData:
         run=facts.folder.name,
         recipe=recipe.name,
         recipe_yaml=recipe.to_yaml(),
-        paper_title=recipe.paper.title if recipe.paper else "",
+        paper_title=recipe.paper.shown if recipe.paper else "",
         paper_doi=(recipe.paper.doi or "") if recipe.paper else "",
         notes=recipe.notes,
         warnings=tuple(dict.fromkeys(facts.warnings)),
@@ -112,7 +112,7 @@ def data_warnings(dataset: Dataset, extracted: Extracted) -> list[str]:
     crossing = [d for d in find_duplicates(dataset.records) if d.across_splits]
     if crossing:
         warnings.append(
-            f"{len(crossing)} files are in train and in test under two names: {', '.join(crossing[0].names)}"
+            f"{len(crossing)} files are in train and in test under two names: {crossing[0].shown}"
         )
     counts = [row["train"] for row in dataset.counts().values()]
     if counts and max(counts) > 3 * max(min(counts), 1):
@@ -146,7 +146,7 @@ def _dataset_facts(facts: RunFacts) -> DatasetFacts:
         counts=counts,
         absent=dataset.absent,
         quarantined=sorted(facts.extracted.quarantined.items()),
-        duplicates=[" = ".join(d.names) for d in find_duplicates(dataset.records)],
+        duplicates=[d.shown for d in find_duplicates(dataset.records)],
         leaks=[
             f"{leak.label or ''} {leak.group}: {leak.train} train, {leak.test} test".strip()
             for leak in find_leaks(dataset.records)
