@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from ..resources import Resources
+from .checks import check_file
 from .console import ConsoleEvents, print_json
 from .options import JsonOption, with_resources
-from .videos import check_files
 
 
 @with_resources("weights", "device", "offline")
@@ -33,7 +33,7 @@ def command(
     from ..media.reader import VideoReader
     from ..workflows.flow import write_flow
 
-    check_files(video)
+    check_file(video)
     with ConsoleEvents() as events:
         events.step(f"optical flow of {video.name} by {method}")
         with VideoReader(video) as reader:

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from ..resources import Resources
+from .checks import check_file
 from .console import ConsoleEvents, print_json
 from .options import COMPUTING, JsonOption, with_resources
-from .videos import check_files
 
 
 @with_resources(*COMPUTING)
@@ -29,7 +29,7 @@ def command(
     """
     from ..workflows.embed import search_videos
 
-    check_files(video)
+    check_file(video)
     with ConsoleEvents():
         hits = search_videos(file, video, run=run, top=top, resources=resources)
     if json:
