@@ -20,7 +20,8 @@ class Log:
 
     def __init__(self, volume: int = 0, terminal: bool = False):
         self.now, self.file = 0.0, io.StringIO()
-        console = Console(file=self.file, width=200, force_terminal=terminal, legacy_windows=False)
+        environment = {"TERM": "xterm"}
+        console = Console(file=self.file, width=200, force_terminal=terminal, _environ=environment)
         self.events = ConsoleEvents(volume, console=console, clock=lambda: self.now)
 
     @property

@@ -30,10 +30,9 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number in range(3):
             path = root / label / f"{number}.mp4"
             with VideoWriter(path, fps=10, width=64, height=48, preset="ultrafast") as writer:
+                first = 40 * number + 20 * len(label)
                 for shift in range(300):
-                    writer.write(
-                        np.full((48, 64, 3), (shift + 40 * number + 20 * len(label)) % 255, np.uint8)
-                    )
+                    writer.write(np.full((48, 64, 3), (first + shift) % 255, np.uint8))
     return root
 
 
