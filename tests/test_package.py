@@ -54,8 +54,6 @@ def test_verbs_that_share_their_name_with_a_subpackage(first: str):
 
 def test_flow_is_the_verb(tiny_videos: Path, tmp_path: Path):
     video = next(tiny_videos.parent.rglob("*.mp4"))
-    summary = kinema.flow(video, tmp_path / "flow.npy")
-    assert len(np.load(tmp_path / "flow.npy")) == summary.fields == 9
     with pytest.raises(UsageError, match="tvl1"):
         kinema.flow(video, tmp_path / "flow.npy", "nonsense")
 

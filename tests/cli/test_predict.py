@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -174,3 +175,21 @@ def test_annotate(call: Call, tiny_run: Path, video: Path, tmp_path: Path):
 def test_json_is_all_of_stdout(call: Call, tiny_run: Path, video: Path, tmp_path: Path):
     called = call("predict", tiny_run, video, "--json", "--annotate", tmp_path / "out.mp4")
     assert json.loads(called.out)[0]["video"] == str(video)
+
+
+def test_results_go_to_stdout_though_progress_is_on_a_terminal(tiny_run: Path, tiny_videos: Path):
+    """kinema predict run videos > answers.txt, at a terminal."""
+    terminal, theirs = os.openpty()
+    command = [sys.executable, "-m", "kinema.cli.app", "predict", str(tiny_run), str(tiny_videos.parent)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # the end of a terminal, on Linux
+        while part := os.read(terminal, 4096):
+            shown += part
+    out = process.communicate()[0].decode()
+    os.close(terminal)
+    assert process.returncode == 0
+    assert out.count(".mp4\n") == 12
+    assert b"/12" in shown
+    assert b".mp4" not in shown

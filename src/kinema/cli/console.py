@@ -139,7 +139,7 @@ class ConsoleEvents(Events):
 
     def _move(self, done: int, total: int) -> None:
         if self.task is None:
-            self.task = self.bar.add_task("", total=total)
+            self.task = self.bar.add_task(self._beside, total=total, completed=done)
             self.bar.start()
         self.bar.update(self.task, completed=done, total=total, description=self._beside)
 
