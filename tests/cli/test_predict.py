@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -177,19 +178,19 @@ def test_json_is_all_of_stdout(call: Call, tiny_run: Path, video: Path, tmp_path
     assert json.loads(called.out)[0]["video"] == str(video)
 
 
-def test_results_go_to_stdout_though_progress_is_on_a_terminal(tiny_run: Path, tiny_videos: Path):
-    """kinema predict run videos > answers.txt, at a terminal."""
+def test_results_and_the_bar_share_a_terminal(tiny_run: Path, tiny_videos: Path):
+    """No result is written behind the bar, whose line is wiped."""
     terminal, theirs = os.openpty()
     command = [sys.executable, "-m", "kinema.cli.app", "predict", str(tiny_run), str(tiny_videos.parent)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs)
+    process = subprocess.Popen(command, stdout=theirs, stderr=theirs)
     os.close(theirs)
     shown = b""
     with contextlib.suppress(OSError):  # the end of a terminal, on Linux
         while part := os.read(terminal, 4096):
             shown += part
-    out = process.communicate()[0].decode()
     os.close(terminal)
-    assert process.returncode == 0
-    assert out.count(".mp4\n") == 12
-    assert b"/12" in shown
-    assert b".mp4" not in shown
+    assert process.wait() == 0
+    assert b"1/12" in shown
+    written = [re.split("\x1b\\[2K", line)[-1] for line in shown.decode().split("\n") if ".mp4" in line]
+    assert len(written) == 12
+    assert not [line for line in written if "━" in line]

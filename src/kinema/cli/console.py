@@ -3,7 +3,8 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import Token
 from typing import Any, Self
 
@@ -132,6 +133,16 @@ class ConsoleEvents(Events):
     def result(self, text: str) -> None:
         """What the verb is for."""
         self._print(f"  {escape(text)}", QUIET)
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """The bar is away meanwhile, so that results can be written to the same terminal."""
+        shown = self.task is not None
+        if shown:
+            self.bar.stop()
+        yield
+        if shown:
+            self.bar.start()
 
     def _print(self, text: str, least: int = NORMAL) -> None:
         if self.volume >= least:

@@ -105,15 +105,20 @@ def each_video(
             result = {"video": str(video), failed: str(error)}
         results.append(result)
         if not json and failed not in result:
-            typer.echo(str(video))
-            for row in result.get("timeline", [result]):
-                when = f"{row['start']:7.2f} – {row['end']:7.2f} s   " if "start" in row else ""
-                typer.echo(f"  {when}{line(row)}")
+            with events.hidden():
+                _echo(result, line)
         if len(videos) > 1:
             events.progress(number, len(videos))
     if json:
         print_json(results)
     return results
+
+
+def _echo(result: dict[str, Any], line: Callable[[dict[str, Any]], str]) -> None:
+    typer.echo(result["video"])
+    for row in result.get("timeline", [result]):
+        when = f"{row['start']:7.2f} – {row['end']:7.2f} s   " if "start" in row else ""
+        typer.echo(f"  {when}{line(row)}")
 
 
 def raise_unread(results: Sequence[dict[str, Any]], failed: str = "error") -> None:
