@@ -78,6 +78,32 @@ def test_pipes_are_refused_at_once(tree: Path):
         find_videos([Path("pipe.mp4")])
 
 
+IRREGULAR = [
+    ["predict", "run", "PIPE"],
+    ["anomaly", "score", "detector", "PIPE"],
+    ["search", "file.parquet", "PIPE"],
+    ["flow", "PIPE", "--out", "flow.mp4"],
+    ["scan", "PIPE"],
+    ["extract", "PIPE"],
+    ["train", "PIPE", "--out", "out"],
+]
+
+
+def test_every_verb_refuses_pipes_and_devices_before_torch(tree: Path):
+    os.mkfifo("pipe.mp4")
+    Path("device.mp4").symlink_to("/dev/zero")
+    code = (
+        "import sys; from kinema.cli.app import app; from kinema.errors import UsageError\n"
+        "for name in ('pipe.mp4', 'device.mp4'):\n"
+        f"    for words in {IRREGULAR!r}:\n"
+        "        try: app([name if word == 'PIPE' else word for word in words])\n"
+        "        except UsageError as error: assert name in str(error), error\n"
+        "        else: raise AssertionError(words)\n"
+        "        assert 'torch' not in sys.modules, words"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
 REFUSED = [
     (["v/a.mp4", "--windows"], "--windows has no effect without --timeline"),
     (["v/a.mp4", "--window", "2"], "--window has no effect without --timeline"),

@@ -35,6 +35,4 @@ def refuse_idle(needed: str, **given: object) -> None:
     for name, value in given.items():
         if value not in (None, False):
             option = name.replace("_", "-")
-            raise UsageError(
-                f"--{option} has no effect without {needed}; add {needed} or leave --{option} out"
-            )
+            raise UsageError(f"--{option} has no effect without {needed}; add that or leave --{option} out")

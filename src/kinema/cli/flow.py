@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ..resources import Resources
-from .checks import check_file
+from .checks import check_file, refuse_idle
 from .console import ConsoleEvents, print_json
 from .options import JsonOption, with_resources
 
@@ -30,10 +30,12 @@ def command(
 
     Example: kinema flow clip.mp4 --out flow.mp4
     """
+    check_file(video)
+    if out.suffix.lower() in (".npy", ".safetensors"):
+        refuse_idle("a video as --out", max_px=max_px)
     from ..media.reader import VideoReader
     from ..workflows.flow import write_flow
 
-    check_file(video)
     with ConsoleEvents() as events:
         events.step(f"optical flow of {video.name} by {method}")
         with VideoReader(video) as reader:

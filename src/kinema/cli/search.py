@@ -27,9 +27,9 @@ def command(
 
     Example: kinema search videos.parquet clip.mp4 --top 5
     """
+    check_file(video)
     from ..workflows.embed import search_videos
 
-    check_file(video)
     with ConsoleEvents():
         hits = search_videos(file, video, run=run, top=top, resources=resources)
     if json:
