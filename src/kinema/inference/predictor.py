@@ -94,7 +94,7 @@ class LoadedRun:
         return f"<LoadedRun {self.folder}: recipe {recipe}, {count} classes ({labels}), streams {streams}>"
 
     @overload
-    def predict(self, video: Source) -> Prediction: ...
+    def predict(self, video: Source) -> Prediction: ...  # type: ignore[overload-overlap]  # str is both
 
     @overload
     def predict(self, video: Sequence[Source]) -> list[Prediction]: ...
