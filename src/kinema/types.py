@@ -138,3 +138,14 @@ class Prediction:
     def label(self) -> str:
         """The best label."""
         return self.top(1)[0][0]
+
+    @property
+    def score(self) -> float:
+        """The score of the best label."""
+        return self.top(1)[0][1]
+
+    def __repr__(self) -> str:
+        when = "" if self.start_seconds is None else f" {self.start_seconds:.2f} to {self.end_seconds:.2f} s"
+        best = ", ".join(f"{label} {score:.3f}" for label, score in self.top(3))
+        rest = ", ..." if len(self.labels) > 3 else ""
+        return f"<Prediction of {self.path.name}{when}: {best}{rest}>"

@@ -4,69 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from kinema.cli import app as program
 from kinema.recipe import recipe_names
+from support.called import Call, Called
 
 VERBS = ["demo", "scan", "recipes", "extract", "train", "evaluate", "predict", "flow", "embed", "search"]
 VERBS += ["doctor", "anomaly fit", "anomaly score"]
-
-
-@dataclass
-class Called:
-    """What one call left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def error(self) -> str:
-        """The error, which must be the last line of stderr, and the only one of its kind."""
-        lines = [line for line in self.err.splitlines() if line.startswith("error:")]
-        assert len(lines) == 1, self.err
-        assert self.err.splitlines()[-1] == lines[0], self.err
-        assert "Traceback" not in self.err
-        return lines[0]
-
-    @property
-    def json(self) -> Any:
-        """stdout as one strict JSON document."""
-
-        def refuse(constant: str) -> None:
-            raise AssertionError(constant)
-
-        return json.loads(self.out, parse_constant=refuse)
-
-
-Call = Callable[..., Called]
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Call:
-    """Calls the program in this process, on a terminal of 60 columns."""
-    monkeypatch.setenv("COLUMNS", "60")
-
-    def run(*arguments: str | Path) -> Called:
-        monkeypatch.setattr(sys, "argv", ["kinema", *(str(a) for a in arguments)])
-        capfd.readouterr()
-        code = 0
-        try:
-            program.main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        captured = capfd.readouterr()
-        return Called(code, captured.out, captured.err)
-
-    return run
 
 
 @pytest.fixture
@@ -210,7 +157,8 @@ def test_unreadable_file_does_not_stop_the_others(
 
 def test_timeline(call: Call, tiny_run: Path, tiny_videos: Path) -> None:
     video = next(tiny_videos.parent.rglob("*.mp4"))
-    arguments = ("predict", tiny_run, video, "--timeline", "--window", "0.5", "--stride", "0.5")
+    arguments = ("predict", tiny_run, video, "--timeline", "--windows", "--window", "0.5")
+    arguments = (*arguments, "--stride", "0.5")
     windows = call(*arguments, "--json").json[0]["timeline"]
     starts = [w["start"] for w in windows]
     assert starts == sorted(starts)

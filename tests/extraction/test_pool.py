@@ -244,3 +244,63 @@ def test_a_worker_imports_neither_torch_nor_modules_of_the_working_folder(
     assert list(DecodingPool(every_frame, CPU, workers=1).results(jobs_of(clips[:1])))[-1] == (0, Finished())
     code = "import sys, kinema.extraction.worker, kinema.streams.rgb; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-P", "-c", code], check=True)
+
+
+@pytest.mark.parametrize("kills", [3, 4])
+def test_a_worker_killed_while_it_starts_is_started_again(
+    kills: int, clips: list[Path], every_frame: RgbStream, monkeypatch: pytest.MonkeyPatch
+):
+    """Three times; the fourth death in a row is an error. No file is blamed."""
+    real, dead = pool_module._start, []
+
+    def start(pipe) -> subprocess.Popen[bytes]:
+        if len(dead) == kills:
+            return real(pipe)
+        dead.append(pipe)
+        return _popen(pipe, "import os; os.kill(os.getpid(), 9)")
+
+    monkeypatch.setattr(pool_module, "_start", start)
+    jobs = jobs_of(clips[:2])
+    pool = DecodingPool(every_frame, CPU, workers=1)
+    if kills == 4:
+        with pytest.raises(WorkError, match=r"could not start \(signal 9\)"):
+            list(pool.results(jobs))
+        return
+    found = sorted_by_job(pool.results(jobs), len(jobs))
+    for messages, job in zip(found, jobs, strict=True):
+        check_whole(messages, job, every_frame)
+
+
+BUSY_PARENT = """
+import os, subprocess, sys, time
+code = (
+    "import os, sys; from kinema.extraction.worker import end_with; end_with(int(sys.argv[1]))\\n"
+    "print(os.getpid(), flush=True)\\n"
+    "while True: pass"
+)
+subprocess.Popen([sys.executable, "-c", code, str(os.getpid())])
+time.sleep(60)
+"""
+
+
+def test_a_worker_ends_with_its_parent_in_the_midst_of_its_work():
+    parent = subprocess.Popen([sys.executable, "-c", BUSY_PARENT], stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    worker = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    psutil.wait_procs([worker], timeout=3)
+    assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_signal_to_the_whole_group_is_the_parents_to_handle(
+    clips: list[Path], long_clip: Path, every_frame: RgbStream
+):
+    """SIGTERM to a worker blames no file."""
+    results = DecodingPool(every_frame, CPU, workers=1, ahead=1).results(jobs_of([long_clip]))
+    with closing(results):
+        next(results)
+        (worker,) = workers_of()
+        worker.terminate()
+        assert list(results)[-1] == (0, Finished())

@@ -61,8 +61,11 @@ def run(
     *,
     resume: bool = False,
     on_epoch: Callable[[Row], None] = lambda row: None,
+    on_note: Callable[[str], None] = lambda text: None,
 ) -> list[Row]:
-    options = FitOptions(folder, resume=resume, device="cpu", on_epoch=lambda row, epochs: on_epoch(row))
+    options = FitOptions(
+        folder, resume=resume, device="cpu", on_epoch=lambda row, epochs: on_epoch(row), on_note=on_note
+    )
     return fit(model, items[:12], items[12:], options)
 
 
@@ -85,6 +88,18 @@ def without_time(rows: list[Row]) -> list[Row]:
 def assert_equal(one: Recognizer, two: Recognizer) -> None:
     for name, value in one.state_dict().items():
         assert torch.equal(value, two.state_dict()[name]), name
+
+
+def test_a_resumed_stage_says_from_which_epoch(items: list[FeatureItem], tmp_path: Path) -> None:
+    notes: list[str] = []
+    with pytest.raises(Killed):
+        run(recognizer(), items, tmp_path, on_epoch=kill_at(3), on_note=notes.append)
+    assert notes == []
+    # Epoch 3 was told of but not yet kept.
+    run(recognizer(), items, tmp_path, resume=True, on_note=notes.append)
+    assert notes == ["stage temporal goes on from epoch 3 of 4"]
+    run(recognizer(), items, tmp_path, resume=True, on_note=notes.append)
+    assert len(notes) == 1, "nothing is left to do"
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ import typer
 
 from ..resources import Resources
 from . import options
+from .checks import refuse_idle
 from .console import ConsoleEvents, print_json
-from .options import COMPUTING, STORING, with_resources
-from .videos import check_files, each_video
+from .options import COMPUTING, STORING, with_resources, with_volume
+from .videos import each_video, find_videos, raise_unread
 
 if TYPE_CHECKING:
     from ..anomaly.detector import Verdict
@@ -25,6 +26,7 @@ app = typer.Typer(
 
 
 @app.command()
+@with_volume
 @with_resources(*STORING)
 def fit(
     resources: Resources,
@@ -78,11 +80,14 @@ def fit(
 
 
 @app.command()
+@with_volume
 @with_resources(*COMPUTING)
 def score(
     resources: Resources,
     detector: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of `kinema anomaly fit`.")],
-    videos: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="Video files.")],
+    videos: Annotated[
+        list[Path], typer.Argument(metavar="VIDEO...", help="Video files, folders, globs or lists.")
+    ],
     run: Annotated[
         Path | None,
         typer.Option(metavar="RUN", help="The run that DIR was fitted on.", show_default="where it was"),
@@ -101,20 +106,23 @@ def score(
 
     Example: kinema anomaly score detector clip.mp4 --timeline
     """
+    if not timeline:
+        refuse_idle("--timeline", window=window, stride=stride)
+    found = find_videos(videos)
     from ..inference.anomaly import load_anomaly
-
-    check_files(*videos)
-    loaded = load_anomaly(detector, run=run, resources=resources)
 
     def work(video: Path) -> dict[str, Any]:
         if not timeline:
             return _facts(loaded.score(video))
-        found = loaded.timeline(video, window_seconds=window, stride_seconds=stride)
+        parts = loaded.timeline(video, window_seconds=window, stride_seconds=stride)
         return {
-            "timeline": [{"start": start, "end": end, **_facts(verdict)} for start, end, verdict in found]
+            "timeline": [{"start": start, "end": end, **_facts(verdict)} for start, end, verdict in parts]
         }
 
-    each_video(videos, work, _line, json=json, failed="error_reading")
+    with ConsoleEvents() as events:
+        loaded = load_anomaly(detector, run=run, resources=resources)
+        results = each_video(found, work, _line, events, json=json, failed="error_reading")
+    raise_unread(results, "error_reading")
 
 
 def _facts(verdict: Verdict) -> dict[str, Any]:

@@ -21,12 +21,11 @@ from . import (
     recipes,
     scan,
     search,
+    signals,
     train,
 )
 from .console import error_console, tolerate_encoding
-
-# Typer's exit code after Ctrl-C.
-INTERRUPTED = 130
+from .options import with_volume
 
 
 def _show_version(asked: bool) -> None:
@@ -43,7 +42,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 for verb in (demo, scan, recipes, backbones, extract, train, evaluate, predict, flow, embed, search, doctor):
-    app.command(name=verb.__name__.rpartition(".")[2])(verb.command)
+    app.command(name=verb.__name__.rpartition(".")[2])(with_volume(verb.command))
 app.add_typer(anomaly.app)
 
 
@@ -60,15 +59,17 @@ def program(
 def main() -> None:
     """Run; errors that a user can cause become one line and exit code 1 (work failed) or 2 (wrong call)."""
     tolerate_encoding()
+    signals.watch()
     try:
         app()
     except KinemaError as error:
         _show_error(str(error))
         sys.exit(2 if isinstance(error, UsageError) else 1)
     except SystemExit as stop:
-        if stop.code == INTERRUPTED:
-            error_console().print("stopped; what was finished is kept, start again to go on", soft_wrap=True)
-        raise
+        if stop.code != signals.INTERRUPTED:
+            raise
+        error_console().print("stopped; what was finished is kept, start again to go on", soft_wrap=True)
+        signals.leave()
     except OSError as error:
         # A full disk or a lost folder, wherever it occurs.
         where = f" ({error.filename})" if error.filename else ""

@@ -34,11 +34,11 @@ def command(
         )
         if not json:
             for name, counts in result["streams"].items():
-                events.note(
+                events.result(
                     f"{name}: {counts['extracted']} extracted, {counts['reused']} already there, "
                     f"{counts['seconds']:.1f} s"
                 )
-            events.note(f"{result['quarantined']} quarantined, {result['absent']} listed but absent")
-            events.note(f"features: {result['features']}")
+            events.result(f"{result['quarantined']} quarantined, {result['absent']} listed but absent")
+            events.result(f"features: {result['features']}")
     if json:
         print_json(result)

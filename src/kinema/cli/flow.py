@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from ..resources import Resources
+from .checks import check_file, refuse_idle
 from .console import ConsoleEvents, echo, print_json
 from .options import JsonOption, with_resources
-from .videos import check_files
 
 
 @with_resources("weights", "device", "offline")
@@ -30,10 +30,12 @@ def command(
 
     Example: kinema flow clip.mp4 --out flow.mp4
     """
+    check_file(video)
+    if out.suffix.lower() in (".npy", ".safetensors"):
+        refuse_idle("a video as --out", max_px=max_px)
     from ..media.reader import VideoReader
     from ..workflows.flow import write_flow
 
-    check_files(video)
     with ConsoleEvents() as events:
         events.step(f"optical flow of {video.name} by {method}")
         with VideoReader(video) as reader:

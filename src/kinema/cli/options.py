@@ -10,6 +10,7 @@ import typer
 from ..datasets import LAYOUTS
 from ..resources import Resources
 from ..weights.hub import look_in
+from .console import set_volume
 
 DataArgument = Annotated[
     str, typer.Argument(metavar="DATA", help="Folder of class folders, a CSV, or a known dataset's folder.")
@@ -58,6 +59,29 @@ def with_resources(*names: str) -> Callable[[Callable[..., None]], Callable[...,
         return run
 
     return decorate
+
+
+def with_volume(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command -q and -v, which say how much is shown while it works."""
+
+    def run(*, quiet: bool = False, verbose: bool = False, **given: Any) -> None:
+        set_volume(quiet, verbose)
+        command(**given)
+
+    signature = inspect.signature(command, eval_str=True)
+    kinds = {
+        "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Show errors and the result only.")],
+        "verbose": Annotated[bool, typer.Option("--verbose", "-v", help="Show details too.")],
+    }
+    volume = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=kind)
+        for name, kind in kinds.items()
+    ]
+    own = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in signature.parameters.values()]
+    run.__signature__ = signature.replace(parameters=[*own, *volume])  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in (*own, *volume)}
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    return run
 
 
 def _parameter(name: str) -> inspect.Parameter:

@@ -1,52 +1,138 @@
-"""`kinema predict`: class scores of video files."""
+"""`kinema predict`: class scores of videos, or segments along them."""
+
+from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import UsageError
 from ..resources import Resources
 from ..types import Prediction
+from .checks import check_output, check_run, refuse_idle
+from .console import ConsoleEvents
 from .options import COMPUTING, JsonOption, RunArgument, with_resources
-from .videos import check_files, each_video
+from .videos import each_video, find_videos, raise_unread, write_csv
+
+if TYPE_CHECKING:
+    from ..inference.predictor import LoadedRun
+
+TOP = 3
 
 
 @with_resources(*COMPUTING)
 def command(
     resources: Resources,
     run: RunArgument,
-    videos: Annotated[list[Path], typer.Argument(metavar="VIDEO...", help="Video files.")],
-    top: Annotated[int, typer.Option(help="How many classes to show.", min=1)] = 3,
-    timeline: Annotated[
-        bool, typer.Option("--timeline", help="Sliding windows: when did it happen?")
+    videos: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="VIDEO...", help="Video files, folders, quoted globs, or lists (.txt)."),
+    ] = None,
+    files: Annotated[
+        Path | None, typer.Option(metavar="LIST", help="A list of videos, one path a line; - for stdin.")
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option(help=f"How many classes to show [default: {TOP}; of a segment 1].", min=1)
+    ] = None,
+    min_score: Annotated[
+        float | None, typer.Option(help="Answer unknown where the best score is lower.", min=0.0, max=1.0)
+    ] = None,
+    timeline: Annotated[bool, typer.Option("--timeline", help="When did it happen? Segments.")] = False,
+    windows: Annotated[
+        bool, typer.Option("--windows", help="The sliding windows behind the segments.")
     ] = False,
-    window: Annotated[float, typer.Option(help="Seconds per window.", min=0.05)] = 2.0,
-    stride: Annotated[float, typer.Option(help="Seconds between windows.", min=0.05)] = 1.0,
+    window: Annotated[float | None, typer.Option(help="Seconds per window [default: 2].", min=0.05)] = None,
+    stride: Annotated[
+        float | None, typer.Option(help="Seconds between windows [default: 1].", min=0.05)
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a row per video or segment.")
+    ] = None,
+    annotate: Annotated[
+        Path | None, typer.Option(metavar="FILE.mp4", help="Write the one video with its answer on it.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Name the action in video files, or, with --timeline, in sliding windows along each.
+    """Name the action in videos, or, with --timeline, say when which action happens.
+
+    Neighbouring windows of one label are one segment, with the mean of their scores.
 
     Example: kinema predict run clip.mp4 --top 3
     """
-    from ..inference.predictor import load
+    if not timeline:
+        refuse_idle("--timeline", windows=windows, window=window, stride=stride)
+    found = find_videos(videos or [], files)
+    _check_outputs(found, csv, annotate)
+    check_run(run)
+    with ConsoleEvents() as events:
+        from ..inference.predictor import load
 
-    check_files(*videos)
-    loaded = load(run, resources)
+        job = _Job(load(run, resources), min_score or 0.0, timeline, window or 2.0, stride or 1.0)
 
-    def work(video: Path) -> dict[str, Any]:
-        if not timeline:
-            return _facts(loaded.predict(video), top)
-        found = loaded.timeline(video, window_seconds=window, stride_seconds=stride)
-        return {
-            "timeline": [{"start": p.start_seconds, "end": p.end_seconds, **_facts(p, top)} for p in found]
-        }
+        def facts(prediction: Prediction) -> dict[str, Any]:
+            return _facts(prediction, top or TOP, min_score)
 
-    def line(row: dict[str, Any]) -> str:
-        return "   ".join(f"{best['label']} {best['score']:.3f}" for best in row["top"])
+        def work(video: Path) -> dict[str, Any]:
+            raw, merged = job.answers(video, events)
+            if annotate is not None:
+                job.annotate(video, annotate, merged, events)
+            if not timeline:
+                return facts(merged[0])
+            shown = raw if windows else merged
+            return {"timeline": [{"start": p.start_seconds, "end": p.end_seconds, **facts(p)} for p in shown]}
 
-    each_video(videos, work, line, json=json)
+        def line(row: dict[str, Any]) -> str:
+            count = top or (1 if timeline and not windows else TOP)
+            best = "   ".join(f"{best['label']} {best['score']:.3f}" for best in row["top"][:count])
+            return f"unknown ({best})" if row.get("unknown") else best
+
+        results = each_video(found, work, line, events, json=json)
+        if csv is not None:
+            write_csv(csv, results)
+    raise_unread(results)
 
 
-def _facts(prediction: Prediction, top: int) -> dict[str, Any]:
+class _Job:
+    """A loaded run and how it is asked."""
+
+    def __init__(self, run: LoadedRun, min_score: float, timeline: bool, window: float, stride: float):
+        self.run, self.min_score, self.timeline = run, min_score, timeline
+        self.times = {"window_seconds": window, "stride_seconds": stride}
+
+    def answers(self, video: Path, events: ConsoleEvents) -> tuple[list[Prediction], list[Prediction]]:
+        """Windows, and the segments that they make; without --timeline the video's answer for both."""
+        if not self.timeline:
+            whole = [self.run.predict(video)]
+            return whole, whole
+        from ..inference.segments import segments
+
+        raw = self.run.timeline(video, **self.times, progress=events.progress)
+        return raw, segments(raw, self.min_score)
+
+    def annotate(self, video: Path, out: Path, found: list[Prediction], events: ConsoleEvents) -> None:
+        from ..inference.annotate import write_annotated
+
+        write_annotated(video, out, found, min_score=self.min_score, progress=events.progress)
+        events.note(f"annotated video: {out}")
+
+
+def _check_outputs(videos: list[Path], csv: Path | None, annotate: Path | None) -> None:
+    if csv is not None:
+        check_output(csv, "--csv", *videos)
+    if annotate is not None:
+        if len(videos) > 1:
+            raise UsageError(f"--annotate writes one video and {len(videos)} are given; name one")
+        from ..inference.annotate import check_ending
+
+        check_ending(annotate)
+        check_output(annotate, "--annotate", *videos)
+
+
+def _facts(prediction: Prediction, top: int, min_score: float | None) -> dict[str, Any]:
     best = [{"label": label, "score": score} for label, score in prediction.top(top)]
-    return {"label": prediction.label, "top": best}
+    facts: dict[str, Any] = {"label": prediction.label, "score": prediction.score, "top": best}
+    if min_score is not None:
+        unknown = prediction.score < min_score
+        facts |= {"label": None if unknown else prediction.label, "unknown": unknown}
+    return facts

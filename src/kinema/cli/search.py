@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from ..resources import Resources
+from .checks import check_file
 from .console import ConsoleEvents, echo, print_json
 from .options import COMPUTING, JsonOption, with_resources
-from .videos import check_files
 
 
 @with_resources(*COMPUTING)
@@ -28,9 +28,9 @@ def command(
 
     Example: kinema search videos.parquet clip.mp4 --top 5
     """
+    check_file(video)
     from ..workflows.embed import search_videos
 
-    check_files(video)
     with ConsoleEvents():
         hits = search_videos(file, video, run=run, top=top, resources=resources)
     if json:

@@ -25,6 +25,9 @@ def command(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a finished or interrupted run in RUN.")
     ] = False,
+    logger: Annotated[
+        str | None, typer.Option(help="Tell tensorboard, mlflow or wandb of every epoch too.")
+    ] = None,
     json: options.JsonOption = False,
 ) -> None:
     """Train a recogniser on a folder of videos: scan, extract, fit, evaluate, report.
@@ -37,13 +40,14 @@ def command(
     from ..workflows.train import TrainOptions, train
 
     overrides = [*(set_ or []), *([f"training.seed={seed}"] if seed is not None else [])]
+    chosen = TrainOptions(layout, split, overwrite, logger=logger)
     with ConsoleEvents() as events:
         result = train(
             data,
             recipe=recipe,
             out=out,
             overrides=overrides,
-            options=TrainOptions(layout, split, overwrite),
+            options=chosen,
             resources=resources,
             events=events,
         )

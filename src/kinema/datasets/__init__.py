@@ -83,7 +83,7 @@ def _check_path(root: Path, layout: str) -> None:
         raise UsageError(f"{root} does not exist; give a folder of videos or a CSV file")
     if root.is_dir() and not os.access(root, os.R_OK | os.X_OK):
         raise UsageError(f"{root} cannot be read; check the rights of the folder")
-    if root.is_file() and (root.suffix.lower() != ".csv" or layout not in ("auto", "csv")):
+    if not root.is_dir() and (root.suffix.lower() != ".csv" or layout not in ("auto", "csv")):
         raise UsageError(f"{root} is a file; give a folder of videos, or a .csv file with layout csv")
     if root.is_dir() and layout == "csv":
         raise UsageError(f"{root} is a folder; layout csv needs the path of the .csv file")

@@ -22,6 +22,9 @@ from .messages import Job
 from .pool import DecodingPool
 
 Progress = Callable[[int, int], None]
+# Seconds that are left, and bytes that all of it will take.
+Forecast = Callable[[float, int], None]
+_FIRST = 3  # videos, and twice as many as there are workers: what the first ones take foretells the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,11 @@ def digest_files(paths: Iterable[Path]) -> tuple[dict[Path, str], dict[Path, str
         except KinemaError as error:
             unreadable[path] = str(error)
 
-    with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+    pool = ThreadPoolExecutor(os.cpu_count() or 2)
+    try:
         list(pool.map(work, sorted(set(paths))))
+    finally:  # after Ctrl-C: without waiting for the files that are being read
+        pool.shutdown(wait=False, cancel_futures=True)
     return digests, unreadable
 
 
@@ -86,11 +92,13 @@ def extract(
     workers: int,
     progress: Progress | None = None,
     on_failure: Callable[[VideoRecord, str], None] | None = None,
+    forecast: Forecast | None = None,
 ) -> ExtractReport:
     """Compute what the store lacks. Safe to stop at any moment and to start again.
 
-    `shelf_of(variant)` gives the shelf of each augmented version. A file that cannot be read is told to
-    `on_failure` at once and ends up in the report; the rest goes on. Raises `WorkError` on a full disk.
+    `shelf_of(variant)` gives the shelf of each augmented version. `forecast` is told once, after the first
+    videos, what to expect. A file that cannot be read is told to `on_failure` at once and ends up in the
+    report; the rest goes on. Raises `WorkError` on a full disk.
     """
     first = shelf_of(0)
     report = ExtractReport(first.stream, first.fingerprint)
@@ -104,6 +112,7 @@ def extract(
     jobs = [Job(i.record, Task(i.key, i.variant, store.root)) for i in todo]
     messages = pool.results(jobs, lambda n: todo[n].key not in shelf_of(todo[n].variant))
     failed: dict[str, str] = {}
+    first_ones = max(_FIRST, 2 * workers)
 
     def open_writer(number: int) -> SequenceWriter:
         return shelf_of(todo[number].variant).writer(todo[number].key, compute.dim)
@@ -125,6 +134,11 @@ def extract(
                         report.notes[note] = report.notes.get(note, 0) + 1
                 if progress:
                     progress(ended, len(todo))
+                if forecast and first_ones <= ended < len(todo) and report.extracted:
+                    left = (time.monotonic() - started) / ended * (len(todo) - ended)
+                    size = 4 * compute.dim * report.steps / report.extracted
+                    forecast(left, round(size * len(todo)))
+                    forecast = None
     except OSError as error:
         reason = error.strerror or str(error)
         raise WorkError(

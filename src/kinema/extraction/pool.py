@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
@@ -22,6 +23,8 @@ from .messages import Finished, Job, Message, Ready
 # silence (it counts the frames of a long film) is given PATIENCE times as long.
 HANG_SECONDS = 180.0
 PATIENCE = 20
+# How often a worker that a signal killed while it started (no memory, perhaps) is started again.
+STARTS_AGAIN = 3
 
 
 class DecodingPool:
@@ -99,7 +102,7 @@ class DecodingPool:
                     self._put((number, Finished(skipped=True)))
                     continue
                 if worker is None:
-                    worker = _Worker(self._setting, self.hang_seconds, self._stop)
+                    worker = self._started()
                     self._workers.append(worker)
                 for message in worker.run(job):
                     self._put((number, message))
@@ -113,6 +116,12 @@ class DecodingPool:
             if worker:
                 worker.close()
 
+    def _started(self) -> "_Worker":
+        for _ in range(STARTS_AGAIN):
+            with suppress(_KilledEarly):
+                return _Worker(self._setting, self.hang_seconds, self._stop)
+        return _Worker(self._setting, self.hang_seconds, self._stop)
+
     def _put(self, item: tuple[int, Message] | BaseException | None) -> None:
         while not self._stop.is_set():
             try:
@@ -120,6 +129,10 @@ class DecodingPool:
                 return
             except queue.Full:
                 continue
+
+
+class _KilledEarly(WorkError):
+    """A signal ended a worker before it was ready."""
 
 
 class _Worker:
@@ -145,8 +158,9 @@ class _Worker:
             ready = None
         if not isinstance(ready, Ready) and not stop.is_set():
             cause = self._cause()
+            kind = _KilledEarly if (self.process.returncode or 0) < 0 else WorkError
             self.close()
-            raise WorkError(f"a decoding process could not start ({cause}); run `kinema doctor`")
+            raise kind(f"a decoding process could not start ({cause}); run `kinema doctor`")
 
     def run(self, job: Job) -> Iterator[Message]:
         """Yield the clips of one job and its `Finished`, also where the process dies or hangs."""
@@ -220,5 +234,5 @@ def _start(pipe: Connection) -> subprocess.Popen[bytes]:
         "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
     }
     # -P: modules are found where we find them, and never in a working folder that happens to hold an av.py.
-    command = [sys.executable, "-P", "-m", "kinema.extraction.worker", str(pipe.fileno())]
+    command = [sys.executable, "-P", "-m", "kinema.extraction.worker", str(pipe.fileno()), str(os.getpid())]
     return subprocess.Popen(command, pass_fds=(pipe.fileno(),), env=environment, stdin=subprocess.DEVNULL)

@@ -7,10 +7,10 @@ A ladder that can be entered at any rung, each built on the one before:
     run.predict("clip.mp4")                 a file -> frames -> features -> class scores
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -94,8 +94,24 @@ class LoadedRun:
         supplier = _video(video)
         return {name: stream.features(supplier) for name, stream in self.streams.items()}
 
-    def predict(self, video: Source) -> Prediction:
-        """Class scores of one video. Raises `MediaError` where it cannot be read."""
+    def __repr__(self) -> str:
+        labels = ", ".join(self.labels[:5]) + (", ..." if len(self.labels) > 5 else "")
+        streams = ", ".join(
+            f"{name} ({', '.join(stream.spec.backbones)})" for name, stream in self.streams.items()
+        )
+        recipe, count = self.config.recipe.name, len(self.labels)
+        return f"<LoadedRun {self.folder}: recipe {recipe}, {count} classes ({labels}), streams {streams}>"
+
+    @overload
+    def predict(self, video: Source) -> Prediction: ...  # type: ignore[overload-overlap]  # str is both
+
+    @overload
+    def predict(self, video: Sequence[Source]) -> list[Prediction]: ...
+
+    def predict(self, video: Source | Sequence[Source]) -> Prediction | list[Prediction]:
+        """Class scores of one video, or of each of a list. Raises `MediaError` where one cannot be read."""
+        if isinstance(video, Sequence) and not isinstance(video, str):
+            return [self.predict(one) for one in video]
         return self.sequences.predict(self.features(video), _path(video))
 
     def embed(self, video: Source) -> np.ndarray:
@@ -103,9 +119,16 @@ class LoadedRun:
         return self.sequences.embed(self.features(video))
 
     def windows(
-        self, video: Source, window_seconds: float, stride_seconds: float
+        self,
+        video: Source,
+        window_seconds: float,
+        stride_seconds: float,
+        progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> Iterator[tuple[Window, dict[str, FeatureSequence]]]:
-        """The features of sliding windows, in order: those that the same stretches would have as files."""
+        """The features of sliding windows, in order: those that the same stretches would have as files.
+
+        progress: called with the number of windows done, and of all.
+        """
         supplier = _video(video)
         times = supplier.times()
         if times is None:
@@ -121,8 +144,9 @@ class LoadedRun:
             )
             for stream in self.streams.values()
         ]
-        for window, *found in zip(windows, *of_streams, strict=True):
+        for number, (window, *found) in enumerate(zip(windows, *of_streams, strict=True), start=1):
             yield window, dict(zip(self.streams, found, strict=True))
+            progress(number, len(windows))
 
     def timeline(
         self,
@@ -130,11 +154,15 @@ class LoadedRun:
         *,
         window_seconds: float = 2.0,
         stride_seconds: float = 1.0,
+        progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> list[Prediction]:
-        """Class scores of sliding windows of video time, in order."""
+        """Class scores of sliding windows of video time, in order; `kinema.segments` merges them.
+
+        progress: called with the number of windows done, and of all.
+        """
         return [
             replace(self.sequences.predict(features, _path(video)), start_seconds=start, end_seconds=end)
-            for (start, end), features in self.windows(video, window_seconds, stride_seconds)
+            for (start, end), features in self.windows(video, window_seconds, stride_seconds, progress)
         ]
 
 

@@ -16,6 +16,9 @@ from ..errors import KinemaError, MediaError, printable
 
 # Lists of other files. A data folder's video never is one, and a text file that was renamed could be.
 _PLAYLISTS = frozenset({"concat", "dash", "hls", "imf"})
+# Still pictures, each in a format of its own ("png_pipe") or, by its name, in image2; and within MP4 boxes.
+_PICTURES = frozenset({"image2", "image2pipe", "ico"})
+_PICTURE_BRANDS = frozenset({"avif", "heic", "heix", "mif1"})
 # One picture of this size takes 200 MB as RGB. FFmpeg's decoders refuse larger ones before they allocate.
 MAX_PIXELS = 8192 * 8192
 
@@ -38,7 +41,15 @@ def open_container(path: str | Path) -> InputContainer:
     if _PLAYLISTS & set(container.format.name.split(",")):
         container.close()
         raise MediaError(f"{shown(path)} is a playlist, not media; give the files that it names")
+    if _is_picture(container):
+        container.close()
+        raise MediaError(f"{shown(path)} is a picture, not a video; give a video file")
     return container
+
+
+def _is_picture(container: InputContainer) -> bool:
+    name, brand = container.format.name, container.metadata.get("major_brand", "").strip()
+    return name in _PICTURES or name.endswith("_pipe") or brand in _PICTURE_BRANDS
 
 
 def content_digest(path: str | Path) -> str:

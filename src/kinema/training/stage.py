@@ -12,6 +12,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.loggers import Logger
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
@@ -30,7 +31,10 @@ Objective = Callable[[nn.Module, Any], tuple[Tensor, int, int]]
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:
-    """Where checkpoints go, whether to resume, whom to tell, on which device, what is kept."""
+    """Where checkpoints go, whether to resume, whom to tell, on which device, what is kept.
+
+    `logger` is one of Lightning's: each row of the history goes there too, its keys after the stage's name.
+    """
 
     checkpoints: Path
     resume: bool = False
@@ -38,6 +42,7 @@ class FitOptions:
     on_epoch: Callable[[Row, int], None] = lambda row, epochs: None
     on_note: Callable[[str], None] = lambda text: None
     kept: Kept = field(default_factory=Kept)
+    logger: Logger | None = None
 
 
 @dataclass(slots=True)
@@ -78,7 +83,7 @@ def run_stage(stage: Stage) -> list[Row]:
         callbacks=callbacks,
         plugins=[SafeCheckpointIO()],
         gradient_clip_val=stage.spec.clip_norm,
-        logger=False,
+        logger=options.logger or False,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
@@ -132,6 +137,9 @@ class _LitStage(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.stage.history = list(checkpoint["kinema_history"])
+        done, epochs = len(self.stage.history), self.stage.spec.epochs
+        if done < epochs:
+            self.stage.options.on_note(f"stage {self.stage.name} goes on from epoch {done + 1} of {epochs}")
         self.schedule_state = checkpoint["kinema_schedule"]
         # Lightning fetches the first batch before it says which epoch this is.
         assert isinstance(self.stage.train.sampler, EpochSampler)
@@ -163,13 +171,13 @@ class _LitStage(pl.LightningModule):
         return loss
 
     def on_validation_epoch_end(self) -> None:
-        self.log("val_loss", self._mean("val", "loss"))
+        self.log("val_loss", self._mean("val", "loss"), logger=False)
 
     def _mean(self, prefix: str, key: str) -> float:
         return self.sums.get(f"{prefix}_{key}", 0.0) / max(self.sums.get(f"{prefix}_items", 0.0), 1.0)
 
     def on_train_epoch_end(self) -> None:
-        self.log("train_loss", self._mean("train", "loss"))
+        self.log("train_loss", self._mean("train", "loss"), logger=False)
         row: Row = {"stage": self.stage.name, "epoch": self.current_epoch + 1}
         for prefix in ("train", "val"):
             if f"{prefix}_items" in self.sums:
@@ -182,6 +190,9 @@ class _LitStage(pl.LightningModule):
         elif self.schedule is not None:
             self.schedule.step()
         self.stage.history.append(row)
+        if self.logger is not None:
+            values = {k: v for k, v in row.items() if k not in ("stage", "epoch")}
+            self.logger.log_metrics({f"{self.stage.name}/{k}": v for k, v in values.items()}, row["epoch"])
         self.stage.options.on_epoch(row, self.stage.spec.epochs)
 
 

@@ -2,6 +2,8 @@
 
 import os
 import urllib.request
+from collections.abc import Callable
+from contextvars import ContextVar
 from http.client import HTTPException
 from pathlib import Path
 
@@ -12,6 +14,14 @@ from .files import WeightFile, file_digest
 
 TIMEOUT_SECONDS = 30
 _CHUNK = 1 << 20
+
+
+def _unwatched(name: str, done: int, total: int) -> None:
+    """Nobody looks."""
+
+
+# Who is told of a download: the file's name, bytes here, bytes in all (0 where the server does not say).
+DOWNLOADS: ContextVar[Callable[[str, int, int], None]] = ContextVar("DOWNLOADS", default=_unwatched)
 
 
 def find_weights(
@@ -58,9 +68,11 @@ def fetch(weights: WeightFile, target: Path, cure: str = "") -> None:
             urllib.request.urlopen(weights.url, timeout=TIMEOUT_SECONDS) as answer,
             open(partial, "xb") as out,
         ):
+            length = int(answer.headers.get("Content-Length") or 0)
             while chunk := answer.read(_CHUNK):
                 out.write(chunk)
-            length = int(answer.headers.get("Content-Length") or out.tell())
+                DOWNLOADS.get()(target.name, out.tell(), length)
+            length = length or out.tell()
             if out.tell() != length:
                 raise OSError(f"it broke off after {out.tell()} of {length} bytes")
         expected, found = weights.digest_of(weights.files[0]), file_digest(partial)

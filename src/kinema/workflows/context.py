@@ -3,16 +3,20 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ..datasets import Dataset
+from ..errors import UsageError
 from ..extraction.extract import digest_files
 from ..features.store import FeatureStore, default_features
 from ..resources import Resources
 from ..types import VideoRecord
 from .events import SILENT, Events
 
+# Also the names of the packages that they need.
+LOGGERS = ("tensorboard", "mlflow", "wandb")
 # Groups of classes whose accuracy is given by itself, by name.
 Subsets = Mapping[str, Sequence[str]]
 
@@ -48,12 +52,27 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class TrainOptions:
-    """How the data is read, whether a run that is there is replaced, and which classes are scored apart."""
+    """How the data is read, whether a run that is there is replaced, and which classes are scored apart.
+
+    logger: tensorboard, mlflow or wandb, told of every epoch as well. Raises `UsageError` for another name
+    and where its package is not there.
+    """
 
     layout: str = "auto"
     split: int = 1
     overwrite: bool = False
     subsets: Subsets | None = None
+    logger: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.logger is None:
+            return
+        if self.logger not in LOGGERS:
+            raise UsageError(f"unknown logger '{self.logger}'; use {', '.join(LOGGERS)}")
+        if find_spec(self.logger) is None:
+            raise UsageError(
+                f"logger {self.logger} needs a package that is not here; pip install 'kinema[{self.logger}]'"
+            )
 
 
 @dataclass(slots=True)

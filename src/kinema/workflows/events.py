@@ -19,8 +19,34 @@ class Events:
     def note(self, text: str) -> None:
         """Something worth knowing."""
 
+    def detail(self, text: str) -> None:
+        """Something that only who looks closely wants to know."""
+
     def warn(self, text: str) -> None:
         """Something that may spoil the result."""
 
 
 SILENT = Events()
+
+
+def duration(seconds: float) -> str:
+    """A time to wait, as people say it.
+
+    >>> duration(7.6), duration(840), duration(7560)
+    ('8 s', '14 min', '2 h 6 min')
+    """
+    if seconds < 90:
+        return f"{round(seconds)} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def megabytes(size: int) -> str:
+    """A number of bytes, as people say it.
+
+    >>> megabytes(14_000_000), megabytes(2_300_000_000), megabytes(70_000)
+    ('14 MB', '2.3 GB', '0.1 MB')
+    """
+    if size >= 1e9:
+        return f"{size / 1e9:.1f} GB"
+    return f"{size / 1e6:.0f} MB" if size >= 1e6 else f"{size / 1e6:.1f} MB"

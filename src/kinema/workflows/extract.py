@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ from ..recipe import Recipe, resolve
 from ..resources import Resources
 from ..types import VideoRecord
 from .context import Context
-from .events import SILENT, Events
+from .events import SILENT, Events, duration, megabytes
 
 if TYPE_CHECKING:
     from ..extraction.extracted import Extracted
@@ -88,6 +90,7 @@ def extract_streams(
     # Flow first: the motion that it leaves in the cache spares other streams the work.
     for name in sorted(streams, key=lambda n: streams[n].spec.input != "flow"):
         reports[name] = _extract_stream(records, streams[name], digests, context)
+        _tell_details(reports[name], streams[name], context.events)
         failures += [(record, name, reason) for record, reason in reports[name].failed]
     seen = {(*_place(r), stream) for r in records for stream in (*streams, "file")}
     store.quarantine.settle({(*_place(r), stream, reason) for r, stream, reason in failures}, seen)
@@ -131,4 +134,28 @@ def _extract_stream(
         workers=stream.workers,
         progress=events.progress,
         on_failure=lambda r, reason: context.store.quarantine.add((*_place(r), stream.name, reason)),
+        forecast=partial(_foretell, events=events, store=context.store.root),
     )
+
+
+def _foretell(seconds: float, size: int, *, events: Events, store: Path) -> None:
+    """Say how long the rest will take and how much disk the whole; warn where the disk is too small."""
+    events.note(f"about {duration(seconds)} to go, {megabytes(size)} in {store}")
+    free = shutil.disk_usage(store).free
+    if free < size:
+        events.warn(
+            f"only {megabytes(free)} are free there; stop, then free space or choose another --features"
+        )
+
+
+def _tell_details(report: ExtractReport, stream: LoadedStream, events: Events) -> None:
+    for backbone in stream.backbones:
+        events.detail(f"{stream.name}: {backbone.spec.name}, {backbone.features}, from {backbone.source}")
+    events.detail(
+        f"{stream.name}: {report.extracted} extracted ({report.steps} steps, {report.seconds:.1f} s), "
+        f"{report.reused} reused, {len(report.failed)} failed"
+    )
+    for note, count in report.notes.items():
+        events.detail(f"{stream.name}: {note} ({count})")
+    for record, reason in report.failed:
+        events.detail(f"{stream.name}: {record.id}: {reason}")

@@ -122,18 +122,17 @@ def _probe_all(
     facts: dict[str, VideoFacts] = {}
     broken: dict[str, str] = {}
     events.step(f"looking at {counted(len(paths), 'file')}")
-    with ThreadPoolExecutor(THREADS) as pool:
+    pool = ThreadPoolExecutor(THREADS)
+    try:
         jobs = {name: pool.submit(probe, path, exact=exact) for name, path in paths.items()}
-        try:
-            for done, (name, job) in enumerate(jobs.items(), 1):
-                try:
-                    facts[name] = job.result()
-                except MediaError as error:
-                    broken[name] = str(error)
-                events.progress(done, len(jobs))
-        except BaseException:  # Ctrl-C: skip the files that were not begun
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        for done, (name, job) in enumerate(jobs.items(), 1):
+            try:
+                facts[name] = job.result()
+            except MediaError as error:
+                broken[name] = str(error)
+            events.progress(done, len(jobs))
+    finally:  # after Ctrl-C: without the files that were not begun, and without waiting for those that were
+        pool.shutdown(wait=False, cancel_futures=True)
     return facts, broken
 
 

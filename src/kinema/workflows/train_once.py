@@ -25,6 +25,7 @@ from ..streams.fields import FLOW_FOLDER
 from ..training.backbones import clip_streams, train_backbones
 from ..training.clips import ClipItem, Clips
 from ..training.fit import fit, fit_on_the_fly
+from ..training.loggers import make_logger
 from ..training.reuse import STAGES, kept_in
 from ..training.separate import fit_separate, fit_svm
 from ..training.stage import FitOptions, Row
@@ -54,7 +55,10 @@ def train_once(
     checkpoints = folder / "checkpoints"
     resume = _resumable(folder, digest, options.overwrite)
     kept = kept_in(folder)
-    fit_options = FitOptions(checkpoints, resume, context.resources.device, events.epoch, events.note, kept)
+    logger = make_logger(options.logger, folder) if options.logger else None
+    fit_options = FitOptions(
+        checkpoints, resume, context.resources.device, events.epoch, events.note, kept, logger
+    )
     torch.manual_seed(recipe.training.seed)
     model = build_recognizer(recipe, {name: s.dim for name, s in streams.items()}, recipe.data.classes)
     # Set aside before anything is trained: no stage learns from what another one is stopped by.

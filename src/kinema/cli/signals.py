@@ -1,0 +1,42 @@
+"""SIGTERM ends a verb as Ctrl-C does, and one signal is enough."""
+
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+
+INTERRUPTED = 130  # Typer's exit code after Ctrl-C
+TERMINATED = 143
+
+_received: int | None = None
+
+
+def watch() -> None:
+    """From now on, both signals raise `KeyboardInterrupt`."""
+    global _received
+    _received = None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    global _received
+    _received = number
+    raise KeyboardInterrupt
+
+
+def check() -> None:
+    """Raise `KeyboardInterrupt` where a signal came and what it raised was lost, as in a destructor."""
+    if _received is not None:
+        raise KeyboardInterrupt
+
+
+def leave() -> None:
+    """Exit after an interruption, without waiting for threads that still look at a file."""
+    code = TERMINATED if _received == signal.SIGTERM else INTERRUPTED
+    if any(not t.daemon and t is not threading.main_thread() for t in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
