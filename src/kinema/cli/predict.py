@@ -33,7 +33,8 @@ def command(
         Path | None, typer.Option(metavar="LIST", help="A list of videos, one path a line; - for stdin.")
     ] = None,
     top: Annotated[
-        int | None, typer.Option(help=f"How many classes to show [default: {TOP}; of a segment 1].", min=1)
+        int | None,
+        typer.Option(help="How many classes to show.", show_default=f"{TOP}; of a segment 1", min=1),
     ] = None,
     min_score: Annotated[
         float | None, typer.Option(help="Answer unknown where the best score is lower.", min=0.0, max=1.0)
@@ -42,9 +43,11 @@ def command(
     windows: Annotated[
         bool, typer.Option("--windows", help="The sliding windows behind the segments.")
     ] = False,
-    window: Annotated[float | None, typer.Option(help="Seconds per window [default: 2].", min=0.05)] = None,
+    window: Annotated[
+        float | None, typer.Option(help="Seconds per window.", show_default="2", min=0.05)
+    ] = None,
     stride: Annotated[
-        float | None, typer.Option(help="Seconds between windows [default: 1].", min=0.05)
+        float | None, typer.Option(help="Seconds between windows.", show_default="1", min=0.05)
     ] = None,
     csv: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a row per video or segment.")
