@@ -44,7 +44,7 @@ def test_anomaly_fit_and_score(tiny_run: Path, tiny_videos: Path, tmp_path: Path
     metrics = json.loads(
         run("anomaly", "fit", tiny_run, tiny_videos, "--out", out, *normal, "--features", features, "--json")
     )
-    assert metrics["n_anomalous"] == 4
+    assert metrics["n_anomalous"] == 1, "the run was trained on the other three"
     assert (out / "report.html").is_file()
     video = next(tiny_videos.parent.glob("waving/*.mp4"))
     (row,) = json.loads(run("anomaly", "score", out, video, "--json"))
