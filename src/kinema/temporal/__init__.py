@@ -8,7 +8,8 @@ from .encoder import Encoder
 from .gru import Gru
 from .lstm import Lstm
 from .mean import Mean
+from .moments import Moments
 
-Temporal = Annotated[Gru | Lstm | Mean, Field(discriminator="kind")]
+Temporal = Annotated[Gru | Lstm | Mean | Moments, Field(discriminator="kind")]
 
-__all__ = ["Encoder", "Gru", "Lstm", "Mean", "Temporal"]
+__all__ = ["Encoder", "Gru", "Lstm", "Mean", "Moments", "Temporal"]

@@ -50,7 +50,7 @@ def fit_stage(
     order, weights = balance(spec, labels, classes=model.classes, seed=spec.seed)
     streams = [stream] if stream else list(model.streams)
     for each in streams:
-        _standardize(model, each, train)
+        standardize(model, each, train)
     data = fresh(order) if fresh else FeatureDataset(only(train, streams))
 
     def output(_: nn.Module, batch: Batch) -> Output:
@@ -73,7 +73,7 @@ def fit_stage(
     )
 
 
-def _standardize(model: Recognizer, stream: str, items: Sequence[FeatureItem]) -> None:
+def standardize(model: Recognizer, stream: str, items: Sequence[FeatureItem]) -> None:
     """Mean and spread of the stream's features over the training items, where the recipe asks for them."""
     layer: Any = model.streams[stream].standardize
     if isinstance(layer, Standardize):

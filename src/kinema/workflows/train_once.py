@@ -18,11 +18,12 @@ from ..extraction.extracted import Extracted
 from ..extraction.loaded import NO_WEIGHTS, TRAINED, LoadedStream, load_streams
 from ..keys import fingerprint
 from ..model.build import build_recognizer
-from ..model.recognizer import Recognizer
+from ..model.recognizer import JointRecognizer, Recognizer
 from ..model.separate import SeparateRecognizer
 from ..recipe import BackboneTraining, Recipe, changed
 from ..run import RunConfig, flat_state, save_run
 from ..training.clips import ClipItem
+from ..training.closed import fit_closed
 from ..training.fit import fit
 from ..training.fusion import fit_svm
 from ..training.on_the_fly import fit_on_the_fly
@@ -136,6 +137,9 @@ def _fit(
     records, labels = dataset.part("train"), dataset.labels
     copies = max(s.spec.copies for s in extracted.streams.values())
     items, val_items = extracted.items(records, labels, copies), extracted.items(dataset.part("val"), labels)
+    if isinstance(model, JointRecognizer) and model.recipe.temporal.closed_form:
+        events.step(f"fitting statistics of {len(records)} videos in closed form")
+        return fit_closed(model, items)
     events.step(f"training on {len(records)} videos, {model.recipe.training.epochs} epochs")
     if any(s.spec.on_the_fly for s in extracted.streams.values()):
         clips = [ClipItem(r, extracted.key(r), labels.index(r.label or "")) for r in records]
