@@ -59,7 +59,9 @@ def test_a_block_of_noise_loses_its_share_and_the_strength_is_the_best_of_the_gr
         scores = np.zeros((80, 2))
         for fold in range(5):
             inside = folds == fold
-            scores[inside] = sklearn_fit(scaled[~inside], labels[~inside], 2, strength).predict(scaled[inside])
+            scores[inside] = sklearn_fit(scaled[~inside], labels[~inside], 2, strength).predict(
+                scaled[inside]
+            )
         losses[strength] = ridge.best_temperature(scores, labels)[0]
     assert min(losses, key=losses.__getitem__) == found.strength
 

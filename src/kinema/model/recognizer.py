@@ -20,6 +20,7 @@ class Recognizer(nn.Module):
     together) or `SeparateRecognizer`'s. `build_recognizer` makes the one that a recipe asks for.
 
     `dims` gives the feature dimension of each stream, in recipe order; `embedding_size` is the E of `embed`.
+    `calibration` is None unless held-out videos have told how sure the scores may be.
     """
 
     embedding_size: int
@@ -27,6 +28,7 @@ class Recognizer(nn.Module):
     def __init__(self, recipe: Recipe, dims: Mapping[str, int], classes: int):
         super().__init__()
         self.recipe, self.classes, self.dims = recipe, classes, dict(dims)
+        self.calibration: Calibration | None = None
         self.streams = nn.ModuleDict({name: self.temporal_model(name) for name in dims})
 
     def temporal_model(self, stream: str) -> TemporalModel:
@@ -63,10 +65,7 @@ class Recognizer(nn.Module):
 
 
 class JointRecognizer(Recognizer):
-    """Streams trained together: fusion, where there are several, and one head.
-
-    `calibration` is None until held-out videos have told how sure the scores may be.
-    """
+    """Streams trained together: fusion, where there are several, and one head."""
 
     def __init__(self, recipe: Recipe, dims: Mapping[str, int], classes: int):
         super().__init__(recipe, dims, classes)
@@ -74,7 +73,6 @@ class JointRecognizer(Recognizer):
         self.fusion = recipe.fusion.build(sizes) if recipe.fusion and len(sizes) > 1 else None
         self.embedding_size = self.fusion.output_size if self.fusion else sizes[0]
         self.head = Head(recipe.classifier, self.embedding_size, classes)
-        self.calibration: Calibration | None = None
 
     def forward(self, batch: Mapping[str, SequenceBatch]) -> Output:
         """Logits of a batch."""

@@ -2,10 +2,10 @@
 
     minimise over W, b:   sum_i s_i |y_i - W x_i - b|^2 + strength * sum_k |W_k|^2 / share_k
 
-The embedding x is made of blocks k (the statistics of a stream); block k has the `share_k` of the penalty's
-freedom, and shares sum to 1. The offset b is free. Equal to regression with the kernel K = sum_k share_k X_k X_k',
-whose solution for held-out rows needs the Gram matrices of the blocks alone: shares and strength are chosen by
-the log loss of held-out folds, without a step of gradient descent.
+The embedding x is made of blocks k (the statistics of a stream); shares sum to 1, and a
+block of a larger one is penalised less. The offset b is free. This is regression with the kernel
+K = sum_k share_k X_k X_k', whose scores of held-out rows need the Gram matrices of the blocks alone: shares
+and strength are chosen by the log loss of held-out folds, without gradient descent.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from scipy import linalg
 from scipy.special import log_softmax
 
-STRENGTHS = tuple(10.0 ** (k / 2) for k in range(-3, 5))
+STRENGTHS = tuple(10.0 ** (k / 2) for k in range(-4, 4))
 # What a block's share is multiplied by in the search.
 FACTORS = (0.0, 0.25, 4.0)
 ROUNDS = 2
@@ -32,8 +32,8 @@ TEMPERATURES = np.logspace(-2, 1, 31)
 class Ridge:
     """`weights` float64 [C, E] and `offsets` [C] give scores W x + b; `shares` [K] and `strength` as chosen.
 
-    `held_out` float64 [N, C] are the scores of each training row by the fold that did not see it (empty where no
-    folds were given), `temperature` what they must be divided by for the least log loss as softmax logits.
+    `held_out` float64 [N, C] are the scores of each training row by the fold that did not see it (empty
+    without folds), `temperature` what they must be divided by for the least log loss as softmax logits.
     """
 
     weights: np.ndarray
@@ -52,21 +52,24 @@ def fit(
     classes: int,
     folds: Sequence[int] | None = None,
     sample_weights: np.ndarray | None = None,
+    start: Sequence[float] | None = None,
 ) -> Ridge:
     """Fit on embeddings [N, E] of blocks of these `sizes` and labels int [N].
 
-    `folds` gives each row's fold; None leaves shares equal and the strength at 1. `sample_weights` are s_i.
+    `folds` gives each row's fold; None leaves shares as they start and the strength at 1. `sample_weights`
+    are s_i. `start` are the shares ahead of the search, in any scale (default: equal).
     """
     x = np.asarray(x, np.float64)
     targets = np.where(np.arange(classes) == labels[:, None], 1.0, -1.0)
     s = np.ones(len(x)) if sample_weights is None else np.asarray(sample_weights, np.float64)
     edges = np.cumsum([0, *sizes])
     blocks = [x[:, a:b] for a, b in pairwise(edges)]
-    shares, strength = np.full(len(sizes), 1 / len(sizes)), 1.0
+    raw = np.ones(len(sizes)) if start is None else np.asarray(start, np.float64)
+    shares, strength = raw / raw.sum(), 1.0
     held_out, temperature = np.zeros((0, classes)), 1.0
     if folds is not None:
         search = _Search([b @ b.T for b in blocks], targets, labels, s, np.asarray(folds))
-        shares, strength = search.shares()
+        shares, strength = search.shares(raw)
         held_out = search.held_out(shares, [strength])[0]
         temperature = best_temperature(held_out, labels)[1]
     scale = np.repeat(shares, sizes)
@@ -75,10 +78,17 @@ def fit(
 
 
 def best_temperature(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """(least mean log loss of softmax(scores / T), that T) over a grid of temperatures."""
-    losses = [log_losses(scores / t, labels).mean() for t in TEMPERATURES]
-    best = int(np.argmin(losses))
-    return float(losses[best]), float(TEMPERATURES[best])
+    """(mean log loss of softmax(scores / T), T) at the T of the least smoothed log loss, on a grid.
+
+    Smoothed as by Platt (1999): each of n rows counts as its class with (n + 1) / (n + 2) and as any other
+    with the rest, so that a few rows without a mistake do not make certainties.
+    """
+    count, classes = scores.shape
+    wanted = np.full(scores.shape, 1 / (count + 2) / max(classes - 1, 1))
+    wanted[np.arange(count), labels] = (count + 1) / (count + 2)
+    smoothed = [-(wanted * log_softmax(scores / t, axis=1)).sum() for t in TEMPERATURES]
+    best = float(TEMPERATURES[int(np.argmin(smoothed))])
+    return float(log_losses(scores / best, labels).mean()), best
 
 
 def log_losses(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -96,9 +106,8 @@ class _Search:
     sample_weights: np.ndarray
     folds: np.ndarray
 
-    def shares(self) -> tuple[np.ndarray, float]:
+    def shares(self, raw: np.ndarray) -> tuple[np.ndarray, float]:
         """The best shares and strength: one block's share at a time is tried larger, smaller and at zero."""
-        raw = np.ones(len(self.grams))
         losses, strength = self._losses(raw)
         for _ in range(ROUNDS if len(raw) > 1 else 0):
             before = raw
@@ -172,7 +181,9 @@ def _kernel_scores(
     return found
 
 
-def _solve(x: np.ndarray, targets: np.ndarray, s: np.ndarray, strength: float) -> tuple[np.ndarray, np.ndarray]:
+def _solve(
+    x: np.ndarray, targets: np.ndarray, s: np.ndarray, strength: float
+) -> tuple[np.ndarray, np.ndarray]:
     """(W [C, E], b [C]) of plain weighted ridge regression, in the smaller of rows and columns."""
     share, root = s / s.sum(), np.sqrt(s)[:, None]
     centre, mean = share @ x, share @ targets

@@ -13,9 +13,9 @@ Statistic = Literal["mean", "spread", "steps", "halves", "cosines", "rates"]
 class Moments(TemporalSettings):
     """The `statistics` of each feature over time, side by side; see `kinema.temporal.moments_net` for each.
 
-    `lags` are the distances, in steps, of the differences that `steps` and `rates` take. The linear classifier
-    behind it is fitted in closed form (`kinema.model.ridge`), its strength and the weight of each statistic
-    chosen by `folds` folds of whole groups inside the training videos.
+    `lags` are the distances, in steps, of the differences that `steps` and `rates` take. The linear
+    classifier behind it is fitted in closed form (`kinema.model.ridge`), its strength and the weight of each
+    statistic chosen by `folds` folds of whole groups inside the training videos.
     """
 
     kind: Literal["moments"] = "moments"

@@ -1,4 +1,4 @@
-"""Statistics of a feature sequence x_1 ... x_T over time, each float32 [B, D] or several of them side by side.
+"""Statistics of a feature sequence x_1 ... x_T over time, float32 [B, D] or several side by side.
 
     mean      (1/T) sum x_t
     spread    sqrt((1/T) sum (x_t - mean)^2)
@@ -7,9 +7,9 @@
     cosines   (2/T) sum x_t cos(pi j (t - 1/2) / T), j = 1 and 3
     rates     mean of |d| d with d = x_{t+k} - x_t, for every lag k
 
-A sequence played backwards has the same mean, spread and steps, and halves, cosines and rates of opposite sign:
-of these three alone a linear classifier can tell the direction. Differences over more steps than a sequence has
-are 0.
+A sequence played backwards has the same mean, spread and steps, and halves, cosines and rates of opposite
+sign: of these three alone a linear classifier can tell the direction. Differences over more steps than a
+sequence has are 0.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from .pooling import absent_steps
 
 # Odd ones: the even cosines are the same for a sequence played backwards, and spread covers what they add.
 COSINES = (1, 3)
+# What a sequence played backwards has too.
+EVEN = frozenset({"mean", "spread", "steps"})
 # Keeps the slope of the square root finite where a feature does not change.
 _TINY = 1e-12
-# Of a statistic's typical spread over videos: what differs less is not blown up.
-LEAST_SPREAD = 0.05
 
 
 class MomentsNet(SequenceModel):
-    """[B, T, D] -> the statistics, standardised over the training videos by `fit`, [B, E].
+    """[B, T, D] -> the statistics, centred and scaled over the training videos by `fit`, [B, E].
 
-    Every statistic is divided by the square root of its size, so that each has a mean square norm of 1.
+    Each statistic then has a mean square norm of 1, whatever the number of its values.
     """
 
     mean: Tensor
@@ -43,14 +43,20 @@ class MomentsNet(SequenceModel):
     def __init__(self, spec: Moments, input_size: int):
         super().__init__()
         self.statistics, self.lags = spec.statistics, spec.lags
-        count: dict[Statistic, int] = {"steps": len(self.lags), "rates": len(self.lags), "cosines": len(COSINES)}
+        count: dict[Statistic, int] = {
+            "steps": len(self.lags),
+            "rates": len(self.lags),
+            "cosines": len(COSINES),
+        }
         self.blocks = {name: input_size * count.get(name, 1) for name in self.statistics}
         self.embedding_size = sum(self.blocks.values())
         self.register_buffer("mean", torch.zeros(self.embedding_size))
         self.register_buffer("scale", torch.ones(self.embedding_size))
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        lengths = x.new_full((len(x),), x.shape[1], dtype=torch.int64) if lengths is None else lengths.to(x.device)
+        lengths = (
+            x.new_full((len(x),), x.shape[1], dtype=torch.int64) if lengths is None else lengths.to(x.device)
+        )
         out = (self.raw(x, lengths) - self.mean) * self.scale
         return out.masked_fill((lengths == 0).unsqueeze(1), 0.0)
 
@@ -63,23 +69,24 @@ class MomentsNet(SequenceModel):
         return torch.cat(list(found.values()), dim=1)
 
     def fit(self, sequences: Iterable[tuple[Tensor, Tensor]]) -> None:
-        """Take mean and spread of each value over videos, from padded batches (data [B, T, D], lengths [B]).
+        """Take the mean of each value and the spread of each statistic over videos, from padded batches
+        (data [B, T, D], lengths [B]).
 
-        Videos without a step are left out. A spread counts as at least 0.05 of the root mean square spread
-        of its statistic; a statistic that is the same in all videos becomes 0.
+        A statistic has one scale for all features, because their differing spreads say what matters. Videos
+        without a step are left out; a statistic that is the same in all videos becomes 0.
         """
         rows = [self.raw(data, lengths)[lengths > 0].double() for data, lengths in sequences]
         values = torch.cat(rows) if rows else torch.zeros(0, self.embedding_size)
         if not len(values):
             return
-        mean, spread = values.mean(0), values.std(0, correction=0)
-        scales = []
-        for part, size in zip(spread.split(list(self.blocks.values())), self.blocks.values(), strict=True):
-            typical = part.square().mean().sqrt()
-            scaled = part.clamp_min(LEAST_SPREAD * typical) * size**0.5
-            scales.append(1 / scaled if typical > 0 else torch.zeros_like(part))
+        mean = values.mean(0)
         self.mean.copy_(mean)
-        self.scale.copy_(torch.cat(scales))
+        norms = [
+            part.square().sum(1).mean().sqrt()
+            for part in (values - mean).split(list(self.blocks.values()), 1)
+        ]
+        scales = [1 / norm if norm > _TINY else torch.zeros_like(norm) for norm in norms]
+        self.scale.copy_(torch.cat([s.expand(n) for s, n in zip(scales, self.blocks.values(), strict=True)]))
 
     def _mean(self, x: Tensor, lengths: Tensor) -> Tensor:
         return x.sum(1) / lengths.clamp_min(1).unsqueeze(1)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..datasets import Dataset, ensure_split, load_dataset
 from ..errors import UsageError
+from ..evaluation.calibration import calibration_metrics
 from ..evaluation.metrics import classification_metrics
 from ..evaluation.score import score_items
 from ..extraction.extracted import Extracted
@@ -60,6 +61,7 @@ def evaluate_model(
         groups=[r.group for r in records],
         split=dataset.split_source,
     )
+    metrics |= calibration_metrics(scores, truth)
     shuffled = [score_items(model, items, shuffle_steps=seed) for seed in SHUFFLE_SEEDS]
     metrics["shuffled_accuracy"] = float(np.mean([_accuracy(s, truth) for s in shuffled]))
     metrics["subsets"] = {

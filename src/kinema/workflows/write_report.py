@@ -20,6 +20,7 @@ from ..model.build import trainable_parameters
 from ..model.items import with_stream
 from ..model.recognizer import Recognizer
 from ..recipe import Recipe
+from ..report.calibration import calibration_section
 from ..report.clips import surest_and_worst
 from ..report.data import Cost, DatasetFacts, ReportData, Sample, Section, Table, WeightsSource
 from ..report.headline import comparisons
@@ -196,6 +197,8 @@ def _store_size(facts: RunFacts) -> int:
 
 def _sections(facts: RunFacts, metrics: Mapping[str, Any]) -> list[Section]:
     sections = [protocol_section(metrics["protocol"])] if "protocol" in metrics else []
+    if "reliability" in metrics:
+        sections.append(calibration_section(metrics))
     alpha = facts.model.tensors().get("fusion.alpha")
     if alpha is not None:
         sections.append(fusion_section(facts.config.recipe, float(alpha)))
