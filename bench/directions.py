@@ -2,10 +2,10 @@
 
     python bench/directions.py UCF101_FOLDER OUT [--frames 120] [--cut 12] [--side 240]
 
-Every clip under UCF101_FOLDER is written twice, as OUT/forwards/NAME.mp4 and OUT/backwards/NAME.mp4. Both are
-encoded alike and intra-only, so that no frame's quality depends on its neighbours, and `--cut` frames are left
-out at both ends: a source's first frame is a keyframe, and its quality alone would tell the direction. Names
-keep their groups (`_g07_`), so both directions of a clip, and all clips of a scene, fall on one side of a split.
+Every clip under UCF101_FOLDER is written as OUT/forwards/NAME.mp4 and OUT/backwards/NAME.mp4, both encoded
+alike and intra-only, so that no frame's quality depends on its neighbours. `--cut` frames are left out at both
+ends: a source's first frame is a keyframe, and its quality alone would tell the direction. Names keep their
+groups (`_g07_`): both directions of a clip, and all clips of a scene, are on one side of a split.
 """
 
 from __future__ import annotations

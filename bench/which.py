@@ -1,12 +1,12 @@
 """Which head: `lite` and `lite-motion` against linear SVMs on the same features, over folds and seeds.
 
-    python bench/which.py SET... [--weights DIR] [--features DIR] [--folds 5] [--seeds 3] [--motion] [--json FILE]
+    python bench/which.py SET... [--weights DIR] [--features DIR] [--folds 5] [--seeds 3] [--motion]
 
-A SET is any data folder; official splits are left out. Each is split into `--folds` folds of whole groups (files,
-where no groups are known), anew for each seed. Columns: a linear SVM (scikit-learn, C = 1, as it is or on
-standardised values) on the mean over time and on four statistics (mean, standard
-deviation, mean absolute step, second half minus first half), then the recipes as `kinema train` fits them.
-Mean and standard deviation of the accuracy are over folds and seeds; ECE is pooled over a seed's folds.
+A SET is any data folder; official splits are left out. Each is split into `--folds` folds of whole groups
+(files, where no groups are known), anew for each seed. Columns: a linear SVM (scikit-learn, C = 1, on values
+as they are or standardised) on the mean over time and on four statistics (mean, standard deviation, mean
+absolute step, second half minus first half), then the recipes as `kinema train` fits them. Mean and standard
+deviation of the accuracy are over folds and seeds; ECE is pooled over a seed's folds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Three frames as one picture: what it is on clips that stand still or run backwards, and timm's own stages."""
+"""Three frames as one picture: clips that stand still or run backwards, and timm's own stages."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def test_the_values_are_those_of_timms_stages(module: torch.nn.Module) -> None:
         ]
         caught: dict[int, torch.Tensor] = {}
         hooks = [
-            features.blocks[s].register_forward_hook(lambda m, i, o, s=s: caught.update({s: o}))
+            features.blocks[s].register_forward_hook(
+                lambda m, i, o, s=s, caught=caught: caught.update({s: o})
+            )
             for s in STAGES
         ]
         with torch.inference_mode():

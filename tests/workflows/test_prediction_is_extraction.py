@@ -24,6 +24,7 @@ CHEAP = {
     "dual-cnn-gru": ["streams.rgb.backbone=[mobilenet_v2, googlenet]", "streams.rgb.sampling.frames=12"],
     "i3d-gru": [],
     "lite": ["streams.rgb.sampling.fps=1"],
+    "lite-motion": ["streams.rgb.sampling.fps=1"],
     "three-stream": [
         "streams.rgb.backbone=mobilenet_v2",
         "streams.rgb.sampling.frames=20",

@@ -10,8 +10,8 @@ BINS = 10
 def reliability(scores: np.ndarray, truth: np.ndarray, bins: int = BINS) -> list[dict[str, Any]]:
     """Test videos by the probability of their best class, in `bins` bins of equal width; empty ones left out.
 
-    scores: float [N, C], each row summing to 1; truth: int [N]. A row holds `confidence` (the mean probability),
-    `accuracy` and `count`; a probability on an edge belongs to the lower bin.
+    scores: float [N, C], each row summing to 1; truth: int [N]. A row holds `confidence` (the mean
+    probability), `accuracy` and `count`; a probability on an edge belongs to the lower bin.
     """
     best = scores.max(1)
     hits = scores.argmax(1) == truth

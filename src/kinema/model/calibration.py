@@ -19,8 +19,8 @@ KEPT = 2000
 class Calibration:
     """`temperature` divides the logits ahead of the softmax (Guo et al. 2017, arXiv:1706.04599).
 
-    `true_scores` float32 [n] are the probabilities that held-out videos gave to their true class, in ascending
-    order: a class is among a video's candidates at risk r unless its probability is under the k-th of them,
+    `true_scores` float32 [n], ascending, are the probabilities that held-out videos gave to their true
+    class: a class is among a video's candidates at risk r unless its probability is under the k-th of them,
     k = floor(r (n + 1)) (split conformal prediction; Sadinle, Lei and Wasserman 2019, arXiv:1609.00451).
     """
 
