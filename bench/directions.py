@@ -3,9 +3,9 @@
     python bench/directions.py UCF101_FOLDER OUT [--frames 120] [--cut 12] [--side 240]
 
 Every clip under UCF101_FOLDER is written as OUT/forwards/NAME.mp4 and OUT/backwards/NAME.mp4, both encoded
-alike and intra-only, so that no frame's quality depends on its neighbours. `--cut` frames are left out at both
-ends: a source's first frame is a keyframe, and its quality alone would tell the direction. Names keep their
-groups (`_g07_`): both directions of a clip, and all clips of a scene, are on one side of a split.
+alike and intra-only, so that no frame's quality depends on its neighbours. `--cut` frames are left out at
+both ends: a source's first frame is a keyframe, and its quality alone would tell the direction. Names keep
+their groups (`_g07_`): both directions of a clip, and all clips of a scene, are on one side of a split.
 """
 
 from __future__ import annotations

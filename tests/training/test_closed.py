@@ -67,7 +67,7 @@ def test_order_is_found_where_it_alone_decides(tmp_path: Path) -> None:
     (row,) = fit_closed(all_of_time, train)
     assert accuracy(even, test) == 0.5
     assert accuracy(all_of_time, test) > 0.85
-    assert row["shares"]["x.halves"] > 0
+    assert row["share x.halves"] > 0
     assert row["val_accuracy"] > 0.85
 
 
@@ -79,7 +79,8 @@ def test_scores_are_calibrated_probabilities_and_state_goes_there_and_back(tmp_p
     np.testing.assert_allclose(scores.sum(1), 1, atol=1e-5)
     assert model.calibration is not None
     assert len(model.calibration.true_scores) == len(items)
-    assert row["shares"].keys() == {"x.mean", "x.halves", "y.mean", "y.halves"}
+    names = {"share x.mean", "share x.halves", "share y.mean", "share y.halves"}
+    assert {key for key in row if key.startswith("share ")} == names
     again = made(("x", "y"), statistics=["mean", "halves"])
     again.load_tensors(model.tensors())
     np.testing.assert_array_equal(score_items(again.eval(), items), scores)

@@ -59,10 +59,8 @@ def fit_closed(model: JointRecognizer, train: Sequence[FeatureItem]) -> list[Row
         )
         row["val_loss"] = _loss(found.held_out, labels, found.temperature)
         row["val_accuracy"] = float((found.held_out.argmax(1) == labels).mean())
-    row |= {
-        "strength": found.strength,
-        "shares": dict(zip(block_names(model), found.shares.tolist(), strict=True)),
-    }
+    row["strength"] = found.strength
+    row |= {f"share {name}": float(v) for name, v in zip(block_names(model), found.shares, strict=True)}
     model.eval()
     return [row | {"seconds": round(time.monotonic() - started, 3)}]
 
