@@ -10,6 +10,9 @@ from ..types import Prediction
 from .options import COMPUTING, JsonOption, RunArgument, with_resources
 from .videos import check_files, each_video
 
+# The answer for a video that no class is likely for, at the risk that was asked for.
+NONE = "none of these"
+
 
 @with_resources(*COMPUTING)
 def command(
@@ -22,6 +25,12 @@ def command(
     ] = False,
     window: Annotated[float, typer.Option(help="Seconds per window.", min=0.05)] = 2.0,
     stride: Annotated[float, typer.Option(help="Seconds between windows.", min=0.05)] = 1.0,
+    risk: Annotated[
+        float | None,
+        typer.Option(
+            help="Answer 'none of these' where no class is likely; share of wrong refusals, as 0.05."
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Name the action in video files, or, with --timeline, in sliding windows along each.
@@ -33,20 +42,22 @@ def command(
     check_files(*videos)
     loaded = load(run, resources)
 
+    if risk is not None:
+        loaded.bound(risk)  # refused ahead of the first video
+
+    def facts(prediction: Prediction) -> dict[str, Any]:
+        none = risk is not None and not loaded.candidates(prediction, risk)
+        best = [{"label": label, "score": score} for label, score in prediction.top(top)]
+        return {"label": NONE if none else prediction.label, "top": best}
+
     def work(video: Path) -> dict[str, Any]:
         if not timeline:
-            return _facts(loaded.predict(video), top)
+            return facts(loaded.predict(video))
         found = loaded.timeline(video, window_seconds=window, stride_seconds=stride)
-        return {
-            "timeline": [{"start": p.start_seconds, "end": p.end_seconds, **_facts(p, top)} for p in found]
-        }
+        return {"timeline": [{"start": p.start_seconds, "end": p.end_seconds, **facts(p)} for p in found]}
 
     def line(row: dict[str, Any]) -> str:
-        return "   ".join(f"{best['label']} {best['score']:.3f}" for best in row["top"])
+        best = "   ".join(f"{best['label']} {best['score']:.3f}" for best in row["top"])
+        return f"{NONE}   ({best})" if row["label"] == NONE else best
 
     each_video(videos, work, line, json=json)
-
-
-def _facts(prediction: Prediction, top: int) -> dict[str, Any]:
-    best = [{"label": label, "score": score} for label, score in prediction.top(top)]
-    return {"label": prediction.label, "top": best}
