@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .image import ImageBackbone, parts
+from .image import ImageBackbone
 from .module import Backbone, normalised
 
 # ITU-R BT.601's luma, as in OpenCV.
@@ -19,17 +20,17 @@ class MotionPicture(Backbone):
 
     def __init__(self, image: ImageBackbone, stages: Sequence[int]) -> None:
         super().__init__()
-        net = image.net
+        net: Any = image.net
         self.mean, self.std, self.read = image.mean, image.std, tuple(stages)
         # The names are those of timm's network, so that its published values fit.
-        self.net = nn.Module()
+        self.net: Any = nn.Module()
         self.net.conv_stem, self.net.bn1 = net.conv_stem, net.bn1
         self.net.blocks = nn.Sequential(*net.blocks[: max(stages) + 1])
 
     def blocks(self) -> list[nn.Module]:
         """The stem, then the bottlenecks."""
         net = self.net
-        return [parts(net.conv_stem, net.bn1), *(block for stage in net.blocks for block in stage)]
+        return [nn.Sequential(net.conv_stem, net.bn1), *(block for stage in net.blocks for block in stage)]
 
     def converted(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """timm's names, with `net.` in front."""

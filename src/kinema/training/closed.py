@@ -1,17 +1,18 @@
 """The temporal stage without gradients: statistics are standardised, the linear head is solved for."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..datasets.balance import assign_folds
 from ..model import ridge
 from ..model.calibration import Calibration
 from ..model.items import FeatureDataset, FeatureItem, feature_loader
 from ..model.recognizer import JointRecognizer
+from ..temporal.model import TemporalModel
 from ..temporal.moments import Moments
 from ..temporal.moments_net import EVEN, MomentsNet
 from .fit import standardize
@@ -90,13 +91,17 @@ def _start(model: JointRecognizer) -> list[float]:
     return first if any(first) else [1.0] * len(names)
 
 
-def _sequences(model: JointRecognizer, stream: str, items: Sequence[FeatureItem]):  # type: ignore[no-untyped-def]
-    """Padded batches of one stream as its statistics see them."""
+def _sequences(
+    model: JointRecognizer, stream: str, items: Sequence[FeatureItem]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Padded batches of one stream as its statistics see them: [B, T, D] and lengths [B]."""
+    temporal = model.streams[stream]
+    assert isinstance(temporal, TemporalModel)
     dataset = FeatureDataset([FeatureItem({stream: i.files[stream]}, i.label) for i in items])
     for batch in feature_loader(dataset, 32):
         part = batch.streams[stream]
         with torch.no_grad():
-            yield model.streams[stream].encoded(part.data), part.lengths
+            yield temporal.encoded(part.data), part.lengths
 
 
 def _embeddings(model: JointRecognizer, items: Sequence[FeatureItem]) -> np.ndarray:
