@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from kinema.errors import UsageError
 from kinema.recipe import changed, load_recipe, paper_count, recipe_names
 from kinema.temporal import Gru, Lstm, Mean
+from support.recipes import WITH_GRU
 
 FIVE = {"i3d-gru", "dual-cnn-gru", "vgg16-lstm", "corehar", "three-stream"}
 
@@ -26,10 +27,6 @@ def test_a_resolved_recipe_reads_back_as_itself(name):
     recipe = load_recipe(name)
     assert recipe.name == name
     assert load_recipe(yaml.safe_load(recipe.to_yaml())) == recipe
-
-
-# What recurrent kinds alone have is tried on lite with one.
-WITH_GRU = "temporal={kind: gru, units: 128, pool: mean, dropout: 0.3}"
 
 
 @pytest.mark.parametrize(
