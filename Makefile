@@ -33,8 +33,11 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix src tests bench docs
 	$(BIN)/ruff format src tests bench docs
 
+# Fuzzing has a target of its own; the others need real clips.
+NO_BENCH := bench/fuzz.py bench/directions.py bench/which.py
+
 bench: $(VENV)/.installed-dev
-	for script in $(filter-out bench/fuzz.py,$(wildcard bench/[a-z]*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	for script in $(filter-out $(NO_BENCH),$(wildcard bench/[a-z]*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 # 1,000 damaged videos, then damaged runs and stores, through the command line; ends in an error if one answers
 # with a traceback, hangs, or has neither features nor a reason.

@@ -3,9 +3,9 @@
     python bench/order.py [--out DIR] [--actors N] [--clips N] [--seed N] [--weights DIR] [--json FILE]
 
 Rows: the flow stream of `i3d-gru` alone; its RGB stream alone (both I3D with seeded random weights, so that
-nothing is downloaded); and two baselines that cannot see it: `lite` on the middle frame (with the published
-weights of MobileNetV2 where --weights has them), and `tiny`, trained, with the mean over its steps in place
-of the GRU. Synthetic clips; every third actor is held out; a pair's chance level is 50 %.
+nothing is downloaded); and two baselines that cannot see it: `lite` with a GRU on the middle frame (with the
+published weights of MobileNetV2 where --weights has them), and `tiny`, trained, with the mean over its steps
+in place of the GRU. Synthetic clips; every third actor is held out; a pair's chance level is 50 %.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from kinema.datasets.synthetic import CLASSES, make_synthetic
 from kinema.resources import Resources
 from kinema.workflows.train import TrainOptions, train
 
+GRU = "temporal={kind: gru, reset: after, layers: 1, units: 128, pool: mean, dropout: 0.3}"
 ROWS: dict[str, tuple[str, list[str]]] = {
     "flow alone": ("i3d-gru", ["streams.rgb=null"]),
     "RGB alone": ("i3d-gru", ["streams.flow=null"]),
-    "middle frame": ("lite", ["streams.rgb.sampling={kind: uniform, frames: 1}"]),
+    "middle frame": ("lite", ["streams.rgb.sampling={kind: uniform, frames: 1}", GRU]),
     "frames unordered": ("tiny", ["temporal={kind: mean, pool: mean, dropout: 0.3}"]),
 }
 PAIRS = [(name, str(kind.partner)) for name, kind in CLASSES.items() if kind.subset == "order"][::2]

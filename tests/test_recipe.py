@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from kinema.errors import UsageError
 from kinema.recipe import changed, load_recipe, paper_count, recipe_names
 from kinema.temporal import Gru, Lstm, Mean
+from support.recipes import WITH_GRU
 
 FIVE = {"i3d-gru", "dual-cnn-gru", "vgg16-lstm", "corehar", "three-stream"}
 
@@ -35,7 +36,7 @@ def test_a_resolved_recipe_reads_back_as_itself(name):
         ("streams.rgb.sampling.fpsx=3", r"unknown key 'streams\.rgb\.sampling\.fpsx'; allowed here: .*fps"),
         ("speed=1", r"unknown key 'speed'; allowed here: .*streams"),
         ("temporal.units=0", r"temporal\.units: .*greater than or equal to 1, got 0"),
-        ("temporal.cell=rnn", r"temporal\.kind: .*'gru', 'lstm' or 'mean', got 'rnn'"),
+        ("temporal.cell=rnn", r"temporal\.kind: .*'gru', 'lstm', 'mean' or 'moments', got 'rnn'"),
         ("streams.rgb.sampling.kind=all", r"streams\.rgb\.sampling\.kind: .*'uniform', .*got 'all'"),
         ("streams.rgb.sampling={fps: 3}", r"streams\.rgb\.sampling\.kind: .*'uniform'"),
         ("temporal.alpha=1", r"unknown key 'temporal\.alpha'; allowed here: .*reset"),
@@ -56,13 +57,14 @@ def test_a_resolved_recipe_reads_back_as_itself(name):
 )
 def test_a_wrong_value_is_refused_with_its_path_and_a_cure(override, message):
     with pytest.raises(UsageError, match=message) as caught:
-        load_recipe("lite", [override])
+        load_recipe("lite", [WITH_GRU, override])
     assert "\n" not in str(caught.value)
 
 
 def test_overrides_read_numbers_lists_and_scientific_notation():
     recipe = load_recipe(
-        "lite", ["training.lr=1e-4", "streams.rgb.backbone=[googlenet, resnet152]", "temporal.dropout=0"]
+        "lite",
+        [WITH_GRU, "training.lr=1e-4", "streams.rgb.backbone=[googlenet, resnet152]", "temporal.dropout=0"],
     )
     assert recipe.training.lr == 1e-4
     assert recipe.streams["rgb"].backbones == ("googlenet", "resnet152")
@@ -71,7 +73,7 @@ def test_overrides_read_numbers_lists_and_scientific_notation():
 
 @given(units=st.integers(1, 4096), epochs=st.integers(1, 500))
 def test_any_valid_override_arrives(units, epochs):
-    recipe = load_recipe("lite", [f"temporal.units={units}", f"training.epochs={epochs}"])
+    recipe = load_recipe("lite", [WITH_GRU, f"temporal.units={units}", f"training.epochs={epochs}"])
     assert (recipe.temporal.units, recipe.training.epochs) == (units, epochs)
 
 
@@ -99,9 +101,9 @@ def test_a_file_is_a_recipe(tmp_path):
 
 
 def test_cell_is_the_older_name_of_kind(tmp_path):
-    lstm = load_recipe("lite", ["temporal.kind=lstm"])
+    lstm = load_recipe("lite", [WITH_GRU, "temporal.kind=lstm"])
     assert lstm.temporal == Lstm(units=128, pool="mean", dropout=0.3)
-    assert load_recipe("lite", ["temporal.cell=lstm"]) == lstm
+    assert load_recipe("lite", [WITH_GRU, "temporal.cell=lstm"]) == lstm
     assert load_recipe("lite", ["temporal={cell: mean, pool: mean}"]).temporal == Mean(pool="mean")
     raw = load_recipe("lite").model_dump(mode="json")
     assert load_recipe(raw | {"temporal": {"cell": "lstm", "units": 3}}).temporal == Lstm(units=3)
@@ -135,6 +137,26 @@ def test_a_key_that_no_kind_knows_is_not_dropped_with_the_old_kinds():
     raw = load_recipe("lite").model_dump(mode="json") | {"temporal": {"unit": 3}}
     with pytest.raises(UsageError, match=r"unknown key 'temporal\.unit'"):
         load_recipe(raw, ["temporal.kind=lstm"])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "cure"),
+    [
+        (["fusion.kind=average"], "fusion.kind: concat"),
+        (["encoder.layers=[8]"], "leave `encoder` out"),
+        (["classifier.activation=sigmoid"], "classifier.activation: softmax"),
+        (["classifier.hidden=8"], "without `hidden`"),
+        (["streams.rgb.train_blocks=1"], "training.backbone.unit: clip"),
+        (
+            ["streams.rgb.augment={flip: 0.5, on_the_fly: true}", "streams.motion=null", "fusion=null"],
+            "copies",
+        ),
+    ],
+)
+def test_what_a_closed_form_cannot_be_joined_with_is_refused_with_a_cure(overrides, cure):
+    with pytest.raises(UsageError, match=cure) as caught:
+        load_recipe("lite-motion", overrides)
+    assert "\n" not in str(caught.value)
 
 
 def test_changed_sets_values_and_validates():

@@ -35,6 +35,14 @@ def test_front_matter():
     assert entry["results"][0]["dataset"]["name"] == "clips"
 
 
+def test_a_closed_form_has_no_epochs():
+    row = {"stage": "temporal", "epoch": 1, "train_loss": 0.5}
+    assert "- 1 epoch of training." in model_card(ReportData("T", metrics=METRICS, history=[row]))
+    solved = model_card(ReportData("T", metrics=METRICS, history=[row | {"strength": 0.1}]))
+    assert "- Fitted in closed form, without epochs." in solved
+    assert "of training." not in solved
+
+
 def test_says_what_it_is_and_how_sure():
     facts = DatasetFacts(
         "clips", "folder", "by group", {"walk": {"train": 30, "test": 10}}, quarantined=[("a", "b")]

@@ -25,6 +25,7 @@ CHEAP = {
     "lite": ["streams.rgb.sampling.fps=1"],
     "lite-plus": ["streams.rgb.sampling.fps=1"],
     "strong": ["streams.rgb.backbone=torchvision/s3d"],
+    "lite-motion": ["streams.rgb.sampling.fps=1"],
     "three-stream": [
         "streams.rgb.backbone=mobilenet_v2",
         "streams.rgb.sampling.frames=12",

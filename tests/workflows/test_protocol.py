@@ -19,8 +19,15 @@ from kinema.inference.predictor import load
 from kinema.resources import Resources
 from kinema.workflows.events import Events
 from kinema.workflows.train import TrainOptions, train
+from support.recipes import WITH_GRU
 
-SMALL = ("streams.rgb.sampling.fps=2", "training.epochs=2", "temporal.units=8", "training.val_fraction=0")
+SMALL = (
+    WITH_GRU,
+    "streams.rgb.sampling.fps=2",
+    "training.epochs=2",
+    "temporal.units=8",
+    "training.val_fraction=0",
+)
 
 
 class Log(Events):

@@ -15,6 +15,7 @@ from .spec import BackboneSpec
 BACKBONES: dict[str, str] = {
     "vgg16": "kinema.backbones.vgg16",
     "mobilenet_v2": "kinema.backbones.mobilenet_v2",
+    "mobilenet_v2_motion": "kinema.backbones.mobilenet_v2_motion",
     "small_cnn": "kinema.backbones.small_cnn",
     "googlenet": "kinema.backbones.googlenet",
     "resnet152": "kinema.backbones.resnet152",

@@ -39,6 +39,14 @@ def command(
     min_score: Annotated[
         float | None, typer.Option(help="Answer unknown where the best score is lower.", min=0.0, max=1.0)
     ] = None,
+    risk: Annotated[
+        float | None,
+        typer.Option(
+            help="Answer unknown where no class is likely: the share of known videos that may be refused.",
+            min=0.0,
+            max=1.0,
+        ),
+    ] = None,
     timeline: Annotated[bool, typer.Option("--timeline", help="When did it happen? Segments.")] = False,
     windows: Annotated[
         bool, typer.Option("--windows", help="The sliding windows behind the segments.")
@@ -65,16 +73,20 @@ def command(
     """
     if not timeline:
         refuse_idle("--timeline", windows=windows, window=window, stride=stride)
+    if risk is not None and min_score is not None:
+        raise UsageError("--risk and --min-score both say when to answer unknown; give one of them")
     found = find_videos(videos or [], files)
     _check_outputs(found, csv, annotate)
     check_run(run)
     with ConsoleEvents() as events:
         from ..inference.predictor import load
 
-        job = _Job(load(run, resources), min_score or 0.0, timeline, window or 2.0, stride or 1.0)
+        loaded = load(run, resources)
+        least = min_score if risk is None else loaded.bound(risk)
+        job = _Job(loaded, least or 0.0, timeline, window or 2.0, stride or 1.0)
 
         def facts(prediction: Prediction) -> dict[str, Any]:
-            return _facts(prediction, top or TOP, min_score)
+            return _facts(prediction, top or TOP, least)
 
         def work(video: Path) -> dict[str, Any]:
             raw, merged = job.answers(video, events)

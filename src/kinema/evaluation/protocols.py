@@ -18,7 +18,7 @@ from .metrics import confidence_interval, per_class
 # Reads the data with its official split of that number; None leaves official splits out.
 Load = Callable[[int | None], Dataset]
 
-_MEANS = ("accuracy", "top3", "top5", "mean_class_accuracy", "majority_baseline", "shuffled_accuracy")
+_MEANS = ("accuracy", "top3", "top5", "mean_class_accuracy", "majority_baseline", "shuffled_accuracy", "ece")
 RANDOM, BY_GROUP = "random", "by group"
 
 

@@ -49,6 +49,7 @@ class Extracted:
                 FeatureItem(
                     {name: shelves[name].path(self.key(r, v)) for name, v in versions.items()},
                     index.get(r.label or "", -1),
+                    f"group {r.group}" if r.group is not None else f"file {r.path}",
                 )
                 for r in records
             ]

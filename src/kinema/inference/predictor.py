@@ -114,6 +114,27 @@ class LoadedRun:
             return [self.predict(one) for one in video]
         return self.sequences.predict(self.features(video), _path(video))
 
+    def bound(self, risk: float) -> float:
+        """The least probability of a class that may be the true one, see `kinema.model.calibration`.
+
+        Raises `UsageError` where the run has no held-out scores, or too few for so small a risk.
+        """
+        calibration = self.sequences.model.calibration
+        if calibration is None:
+            raise UsageError(
+                f"run {self.folder} has no held-out scores to bound a risk by; train one with recipe lite"
+            )
+        return calibration.bound(risk)
+
+    def candidates(self, prediction: Prediction, risk: float) -> tuple[str, ...]:
+        """The classes that a video may be of, best first; none of them where no class is likely enough.
+
+        The true class of a video like those of the training is left out with a probability of `risk` at most.
+        Raises `UsageError` as `bound` does.
+        """
+        bound = self.bound(risk)
+        return tuple(label for label, score in prediction.top(len(self.labels)) if score >= bound)
+
     def embed(self, video: Source) -> np.ndarray:
         """The video embedding, float32 [E]."""
         return self.sequences.embed(self.features(video))

@@ -15,10 +15,14 @@ from .batch import Batch, pad
 
 @dataclass(frozen=True, slots=True)
 class FeatureItem:
-    """One training or test item: its feature file per stream and its class index (-1: unknown)."""
+    """One training or test item: its feature file per stream and its class index (-1: unknown).
+
+    `unit` is what no fold may cut: its group or, without one, its file; empty for an item by itself.
+    """
 
     files: Mapping[str, Path]
     label: int
+    unit: str = ""
 
 
 class FeatureDataset(Dataset[tuple[int, dict[str, FeatureSequence], int]]):

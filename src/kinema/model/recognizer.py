@@ -9,7 +9,10 @@ from ..recipe import Recipe
 from ..temporal.model import TemporalModel
 from ..temporal.pooling import mean_steps
 from .batch import SequenceBatch
+from .calibration import Calibration
 from .head import Head, Output, scores
+
+CALIBRATION = "calibration."
 
 
 class Recognizer(nn.Module):
@@ -17,6 +20,7 @@ class Recognizer(nn.Module):
     together) or `SeparateRecognizer`'s. `build_recognizer` makes the one that a recipe asks for.
 
     `dims` gives the feature dimension of each stream, in recipe order; `embedding_size` is the E of `embed`.
+    `calibration` is None unless held-out videos have told how sure the scores may be.
     """
 
     embedding_size: int
@@ -24,6 +28,7 @@ class Recognizer(nn.Module):
     def __init__(self, recipe: Recipe, dims: Mapping[str, int], classes: int):
         super().__init__()
         self.recipe, self.classes, self.dims = recipe, classes, dict(dims)
+        self.calibration: Calibration | None = None
         self.streams = nn.ModuleDict({name: self.temporal_model(name) for name in dims})
 
     def temporal_model(self, stream: str) -> TemporalModel:
@@ -76,12 +81,25 @@ class JointRecognizer(Recognizer):
 
     def class_scores(self, batch: Mapping[str, SequenceBatch]) -> Tensor:
         """Softmax or sigmoid of the logits, and the vote over steps where steps are scored."""
-        return scores(self(batch), self.recipe.classifier).float()
+        output = self(batch)
+        if self.calibration is not None:
+            output = Output(output.logits / self.calibration.temperature, output.lengths)
+        return scores(output, self.recipe.classifier).float()
 
     def embed(self, batch: Mapping[str, SequenceBatch]) -> Tensor:
         """The fused embedding; the mean over the steps where every step is kept."""
         joined = self._joined(batch)
         return mean_steps(joined, self._lengths(batch)) if self.recipe.classifier.per_step else joined
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The whole trained state, the calibration's under `calibration.`."""
+        held = self.calibration.to_tensors() if self.calibration else {}
+        return super().tensors() | {CALIBRATION + name: value for name, value in held.items()}
+
+    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        held = {k.removeprefix(CALIBRATION): v for k, v in tensors.items() if k.startswith(CALIBRATION)}
+        super().load_tensors({k: v for k, v in tensors.items() if not k.startswith(CALIBRATION)})
+        self.calibration = Calibration.from_tensors(held) if held else None
 
     def _joined(self, batch: Mapping[str, SequenceBatch]) -> Tensor:
         parts = self.embeddings(batch)

@@ -185,7 +185,24 @@ class Recipe(Settings):
             raise ValueError("`augment.on_the_fly` works with one stream")
         if self.classifier.per_step and len(self.streams) > 1:
             raise ValueError("`classifier.per_step` works with one stream")
+        if self.temporal.closed_form:
+            self._check_closed_form()
         return self
+
+    def _check_closed_form(self) -> None:
+        """What a classifier that is solved for cannot be joined with."""
+        kind, classifier = f"`temporal.kind: {self.temporal.kind}`", self.classifier
+        if self.fusion is not None and self.fusion.kind != "concat":
+            raise ValueError(f"{kind} joins streams by `fusion.kind: concat`")
+        if self.encoder is not None:
+            raise ValueError(f"{kind} trains no encoder; leave `encoder` out, or use gru, lstm or mean")
+        if classifier.activation != "softmax" or classifier.hidden:
+            raise ValueError(f"{kind} needs `classifier.activation: softmax` without `hidden`")
+        if any(s.on_the_fly for s in self.streams.values()):
+            raise ValueError(f"{kind} has no epochs for `augment.on_the_fly`; use `augment.copies`")
+        unit = (self.training.backbone or BackboneTraining()).unit
+        if unit == "video" and any(s.train_blocks for s in self.streams.values()):
+            raise ValueError(f"{kind} trains backbones by `training.backbone.unit: clip`")
 
     def to_yaml(self, *, ascii_only: bool = False) -> str:
         """The resolved recipe, every default written out; `load_recipe` reads it back to an equal one.

@@ -108,7 +108,9 @@ def _training(data: ReportData) -> str:
     if data.recipe:
         lines.append(f"- Recipe: {_code(data.recipe)}; every value of it is in `config.yaml`.")
     if data.history:
-        lines.append(f"- {markup.plural(len(data.history), 'epoch')} of training.")
+        solved = "strength" in data.history[-1]  # of the ridge regression, see `kinema.training.closed`
+        epochs = f"{markup.plural(len(data.history), 'epoch')} of training"
+        lines.append(f"- {'Fitted in closed form, without epochs' if solved else epochs}.")
     if data.cost:
         lines += [f"- Weights of {_code(w.backbone)}: {_inline(w.source)}." for w in data.cost.weights]
     return "## What it was trained on\n\n" + "\n".join(lines) if lines else ""

@@ -12,10 +12,11 @@ from pydantic import Field
 from ..plugins import load_plugins
 from .encoder import Encoder
 from .mean import Mean
+from .moments import Moments
 from .recurrent import Gru, Lstm
 
-Temporal = Annotated[Gru | Lstm | Mean, Field(discriminator="kind")]
+Temporal = Annotated[Gru | Lstm | Mean | Moments, Field(discriminator="kind")]
 if not TYPE_CHECKING and (_plugins := load_plugins("temporal")):
     Temporal = Annotated[reduce(or_, _plugins.values(), Temporal.__origin__), Field(discriminator="kind")]
 
-__all__ = ["Encoder", "Gru", "Lstm", "Mean", "Temporal"]
+__all__ = ["Encoder", "Gru", "Lstm", "Mean", "Moments", "Temporal"]

@@ -48,15 +48,16 @@ class TemporalModel(SequenceModel):
         self.embedding_size = self.temporal.embedding_size
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        return self.temporal(self._encoded(x), lengths)
+        return self.temporal(self.encoded(x), lengths)
 
     def initial_state(self, batch: int) -> State:
         return self.temporal.initial_state(batch)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        return self.temporal.step(self._encoded(x), state)
+        return self.temporal.step(self.encoded(x), state)
 
-    def _encoded(self, x: Tensor) -> Tensor:
+    def encoded(self, x: Tensor) -> Tensor:
+        """Steps [..., D] as the temporal model gets them."""
         if self.standardize is not None:
             x = self.standardize(x)
         return self.encoder(x) if self.encoder is not None else x

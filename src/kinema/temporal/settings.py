@@ -1,14 +1,18 @@
 """What every temporal model declares. Imports no torch."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from ..settings import Fraction, Settings
 
 
 class TemporalSettings(Settings):
-    """[B, T, D] -> embedding. A subclass fixes `kind`, adds its own keys and builds the module."""
+    """[B, T, D] -> embedding. A subclass fixes `kind`, adds its own keys and builds the module.
+
+    `closed_form` says that nothing in it is trained by gradients: the classifier behind it is solved for.
+    """
 
     kind: str
+    closed_form: ClassVar[bool] = False
 
     @property
     def per_step(self) -> bool:

@@ -40,7 +40,7 @@ def fit(
     order, weights = balance(spec, labels, classes=model.classes, seed=spec.seed)
     streams = [stream] if stream else list(model.streams)
     for each in streams:
-        _standardize(model, each, train)
+        standardize(model, each, train)
     data = fresh(order) if fresh else FeatureDataset(only(train, streams))
     module: nn.Module = model
     if stream:
@@ -67,7 +67,7 @@ def fit(
     )
 
 
-def _standardize(model: Recognizer, stream: str, items: Sequence[FeatureItem]) -> None:
+def standardize(model: Recognizer, stream: str, items: Sequence[FeatureItem]) -> None:
     """Mean and spread of the stream's features over the training items, where the recipe asks for them."""
     layer: Any = model.streams[stream].standardize
     if isinstance(layer, Standardize):

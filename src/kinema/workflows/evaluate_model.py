@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..datasets import Dataset
+from ..evaluation.calibration import calibration_metrics
 from ..evaluation.metrics import classification_metrics
 from ..evaluation.predictions import Answers
 from ..evaluation.score import score_items
@@ -52,6 +53,7 @@ def evaluate_model(
         groups=[r.group for r in records],
         split=dataset.split_source,
     )
+    metrics |= calibration_metrics(scores, truth)
     shuffled = [score_items(model, items, shuffle_steps=seed) for seed in SHUFFLE_SEEDS]
     metrics["shuffled_accuracy"] = float(np.mean([_accuracy(s, truth) for s in shuffled]))
     metrics["subsets"] = {

@@ -17,13 +17,14 @@ from ..extraction.extracted import Extracted
 from ..extraction.loaded import NO_WEIGHTS, TRAINED, LoadedStream, load_streams
 from ..keys import video_key
 from ..model.build import build_recognizer
-from ..model.recognizer import Recognizer
+from ..model.recognizer import JointRecognizer, Recognizer
 from ..model.separate import SeparateRecognizer
 from ..recipe import Recipe, changed
 from ..run import RunConfig, flat_state, save_run
 from ..streams.fields import FLOW_FOLDER
 from ..training.backbones import clip_streams, train_backbones
 from ..training.clips import ClipItem, Clips
+from ..training.closed import fit_closed
 from ..training.fit import fit, fit_on_the_fly
 from ..training.loggers import make_logger
 from ..training.reuse import STAGES, kept_in
@@ -153,6 +154,9 @@ def _fit(
     records, labels = dataset.part("train"), dataset.labels
     copies = max(s.spec.copies for s in extracted.streams.values())
     items, val_items = extracted.items(records, labels, copies), extracted.items(dataset.part("val"), labels)
+    if isinstance(model, JointRecognizer) and model.recipe.temporal.closed_form:
+        events.step(f"fitting statistics of {len(records)} videos in closed form")
+        return fit_closed(model, items)
     events.step(f"training on {len(records)} videos, {model.recipe.training.epochs} epochs")
     if any(s.spec.on_the_fly for s in extracted.streams.values()):
         clips = [ClipItem(r, extracted.key(r), labels.index(r.label or "")) for r in records]

@@ -22,6 +22,7 @@ from ..model.build import trainable_parameters
 from ..model.items import with_stream
 from ..model.recognizer import Recognizer
 from ..recipe import Recipe
+from ..report.calibration import calibration_section
 from ..report.clips import surest_and_worst
 from ..report.data import Cost, DatasetFacts, FilmStrip, ReportData, Sample, Section, Table, WeightsSource
 from ..report.film_strips import film_strip, spread
@@ -222,6 +223,8 @@ def _cost(facts: RunFacts) -> Cost:
 
 def _sections(facts: RunFacts, metrics: Mapping[str, Any]) -> list[Section]:
     sections = [protocol_section(metrics["protocol"])] if "protocol" in metrics else []
+    if "reliability" in metrics:
+        sections.append(calibration_section(metrics))
     alpha = facts.model.tensors().get("fusion.alpha")
     if alpha is not None:
         sections.append(fusion_section(facts.config.recipe, float(alpha)))

@@ -1,0 +1,127 @@
+"""Statistics of a feature sequence x_1 ... x_T over time, float32 [B, D] or several side by side.
+
+    mean      (1/T) sum x_t
+    spread    sqrt((1/T) sum (x_t - mean)^2)
+    steps     mean of |x_{t+k} - x_t|, for every lag k
+    halves    mean of the last floor(T/2) steps minus mean of the first floor(T/2)
+    cosines   (2/T) sum x_t cos(pi j (t - 1/2) / T), j = 1 and 3
+    rates     mean of |d| d with d = x_{t+k} - x_t, for every lag k
+
+A sequence played backwards has the same mean, spread and steps, and halves, cosines and rates of opposite
+sign: of these three alone a linear classifier can tell the direction. Differences over more steps than a
+sequence has are 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from .model import SequenceModel
+from .moments import Moments, Statistic
+from .pooling import absent_steps
+
+# Odd ones: the even cosines are the same for a sequence played backwards, and spread covers what they add.
+COSINES = (1, 3)
+# What a sequence played backwards has too.
+EVEN = frozenset({"mean", "spread", "steps"})
+# Keeps the slope of the square root finite where a feature does not change.
+_TINY = 1e-12
+
+
+class MomentsNet(SequenceModel):
+    """[B, T, D] -> the statistics, centred and scaled over the training videos by `fit`, [B, E].
+
+    Each statistic then has a mean square norm of 1, whatever the number of its values.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, spec: Moments, input_size: int):
+        super().__init__()
+        self.statistics, self.lags = spec.statistics, spec.lags
+        count: dict[Statistic, int] = {
+            "steps": len(self.lags),
+            "rates": len(self.lags),
+            "cosines": len(COSINES),
+        }
+        self.blocks = {name: input_size * count.get(name, 1) for name in self.statistics}
+        self.embedding_size = sum(self.blocks.values())
+        self.register_buffer("mean", torch.zeros(self.embedding_size))
+        self.register_buffer("scale", torch.ones(self.embedding_size))
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        lengths = (
+            x.new_full((len(x),), x.shape[1], dtype=torch.int64) if lengths is None else lengths.to(x.device)
+        )
+        out = (self.raw(x, lengths) - self.mean) * self.scale
+        return out.masked_fill((lengths == 0).unsqueeze(1), 0.0)
+
+    def raw(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """The statistics as they are, [B, E]."""
+        if x.shape[1] == 0:
+            return x.new_zeros(len(x), self.embedding_size)
+        x = x.masked_fill(absent_steps(lengths, x.shape[1]).unsqueeze(2), 0.0)
+        found = {name: getattr(self, f"_{name}")(x, lengths) for name in self.statistics}
+        return torch.cat(list(found.values()), dim=1)
+
+    def fit(self, sequences: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Take the mean of each value and the spread of each statistic over videos, from padded batches
+        (data [B, T, D], lengths [B]).
+
+        A statistic has one scale for all features, because their differing spreads say what matters. Videos
+        without a step are left out; a statistic that is the same in all videos becomes 0.
+        """
+        rows = [self.raw(data, lengths)[lengths > 0].double() for data, lengths in sequences]
+        values = torch.cat(rows) if rows else torch.zeros(0, self.embedding_size)
+        if not len(values):
+            return
+        mean = values.mean(0)
+        self.mean.copy_(mean)
+        norms = [
+            part.square().sum(1).mean().sqrt()
+            for part in (values - mean).split(list(self.blocks.values()), 1)
+        ]
+        scales = [1 / norm if norm > _TINY else torch.zeros_like(norm) for norm in norms]
+        self.scale.copy_(torch.cat([s.expand(n) for s, n in zip(scales, self.blocks.values(), strict=True)]))
+
+    def _mean(self, x: Tensor, lengths: Tensor) -> Tensor:
+        return x.sum(1) / lengths.clamp_min(1).unsqueeze(1)
+
+    def _spread(self, x: Tensor, lengths: Tensor) -> Tensor:
+        away = x - self._mean(x, lengths).unsqueeze(1)
+        away = away.masked_fill(absent_steps(lengths, x.shape[1]).unsqueeze(2), 0.0)
+        return (away.square().sum(1) / lengths.clamp_min(1).unsqueeze(1) + _TINY).sqrt()
+
+    def _steps(self, x: Tensor, lengths: Tensor) -> Tensor:
+        return torch.cat([self._mean(d.abs(), n) for d, n in self._differences(x, lengths)], dim=1)
+
+    def _rates(self, x: Tensor, lengths: Tensor) -> Tensor:
+        return torch.cat([self._mean(d.abs() * d, n) for d, n in self._differences(x, lengths)], dim=1)
+
+    def _differences(self, x: Tensor, lengths: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """For every lag x_{t+k} - x_t [B, T - k, D], 0 past the end, and how many there are, [B]."""
+        found = []
+        for lag in self.lags:
+            counts = (lengths - lag).clamp_min(0)
+            if x.shape[1] <= lag:
+                found.append((x[:, :1] * 0, counts))
+                continue
+            outside = absent_steps(counts, x.shape[1] - lag).unsqueeze(2)
+            found.append(((x[:, lag:] - x[:, :-lag]).masked_fill(outside, 0.0), counts))
+        return found
+
+    def _halves(self, x: Tensor, lengths: Tensor) -> Tensor:
+        at, half = torch.arange(x.shape[1], device=x.device), (lengths // 2).unsqueeze(1)
+        late = (at >= lengths.unsqueeze(1) - half) & (at < lengths.unsqueeze(1))
+        weights = (late.to(x.dtype) - (at < half).to(x.dtype)) / half.clamp_min(1)
+        return torch.einsum("bt,btd->bd", weights, x)
+
+    def _cosines(self, x: Tensor, lengths: Tensor) -> Tensor:
+        length = lengths.clamp_min(1).unsqueeze(1).to(x.dtype)
+        place = torch.pi * (torch.arange(x.shape[1], device=x.device, dtype=x.dtype) + 0.5) / length
+        waves = torch.stack([(j * place).cos() for j in COSINES], dim=1) * 2 / length.unsqueeze(1)
+        return torch.einsum("bjt,btd->bjd", waves, x).flatten(1)

@@ -1,0 +1,122 @@
+"""The temporal stage without gradients: statistics are standardised, the linear head is solved for."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..datasets.balance import assign_folds
+from ..model import ridge
+from ..model.calibration import Calibration
+from ..model.items import FeatureDataset, FeatureItem, feature_loader
+from ..model.recognizer import JointRecognizer
+from ..temporal.model import TemporalModel
+from ..temporal.moments import Moments
+from ..temporal.moments_net import EVEN, MomentsNet
+from .fit import standardize
+from .samplers import class_weights
+from .stage import Row
+
+
+def fit_closed(model: JointRecognizer, train: Sequence[FeatureItem]) -> list[Row]:
+    """Fit `model` in place and calibrate it by folds of whole units; returns one row of history.
+
+    An item's `unit` (group or file) is never cut by a fold. With fewer than two units there are no folds:
+    equal shares, a strength of 1, and no calibration.
+    """
+    started = time.monotonic()
+    spec, training = model.recipe.temporal, model.recipe.training
+    assert isinstance(spec, Moments)
+    for stream in model.streams:
+        standardize(model, stream, train)
+        _moments(model, stream).fit(_sequences(model, stream, train))
+    labels = np.array([item.label for item in train])
+    x, sizes = _embeddings(model, train), _sizes(model)
+    weights = None
+    if training.class_balance != "none":
+        weights = class_weights(torch.from_numpy(labels), model.classes).numpy()[labels]
+    found = ridge.fit(
+        x,
+        labels,
+        sizes,
+        classes=model.classes,
+        folds=_folds(train, spec.folds, training.seed),
+        sample_weights=weights,
+        start=_start(model),
+    )
+    (head,) = model.head.layers
+    assert isinstance(head, nn.Linear)
+    with torch.no_grad():
+        head.weight.copy_(torch.from_numpy(found.weights))
+        head.bias.copy_(torch.from_numpy(found.offsets))
+    scores = x @ found.weights.T + found.offsets
+    row: Row = {"stage": "temporal", "epoch": 1, "train_loss": _loss(scores, labels, found.temperature)}
+    row["train_accuracy"] = float((scores.argmax(1) == labels).mean())
+    if len(found.held_out):
+        model.calibration = Calibration.of(
+            torch.from_numpy(found.held_out), torch.from_numpy(labels), found.temperature
+        )
+        row["val_loss"] = _loss(found.held_out, labels, found.temperature)
+        row["val_accuracy"] = float((found.held_out.argmax(1) == labels).mean())
+    row["strength"] = found.strength
+    row |= {f"share {name}": float(v) for name, v in zip(block_names(model), found.shares, strict=True)}
+    model.eval()
+    return [row | {"seconds": round(time.monotonic() - started, 3)}]
+
+
+def block_names(model: JointRecognizer) -> list[str]:
+    """`stream.statistic` of every block of the embedding, in order."""
+    return [f"{stream}.{name}" for stream in model.streams for name in _moments(model, stream).blocks]
+
+
+def _moments(model: JointRecognizer, stream: str) -> MomentsNet:
+    net = model.streams[stream].temporal
+    assert isinstance(net, MomentsNet)
+    return net
+
+
+def _sizes(model: JointRecognizer) -> list[int]:
+    return [size for stream in model.streams for size in _moments(model, stream).blocks.values()]
+
+
+def _start(model: JointRecognizer) -> list[float]:
+    """Shares ahead of the search: the order of time is no evidence until the folds say so.
+
+    On classes that a look tells apart, statistics that turn with the direction cost more than they give.
+    """
+    names = [name for stream in model.streams for name in _moments(model, stream).blocks]
+    first = [float(name in EVEN) for name in names]
+    return first if any(first) else [1.0] * len(names)
+
+
+def _sequences(
+    model: JointRecognizer, stream: str, items: Sequence[FeatureItem]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Padded batches of one stream as its statistics see them: [B, T, D] and lengths [B]."""
+    temporal = model.streams[stream]
+    assert isinstance(temporal, TemporalModel)
+    dataset = FeatureDataset([FeatureItem({stream: i.files[stream]}, i.label) for i in items])
+    for batch in feature_loader(dataset, 32):
+        part = batch.streams[stream]
+        with torch.no_grad():
+            yield temporal.encoded(part.data), part.lengths
+
+
+def _embeddings(model: JointRecognizer, items: Sequence[FeatureItem]) -> np.ndarray:
+    model.eval()
+    with torch.no_grad():
+        rows = [model.embed(batch.streams) for batch in feature_loader(FeatureDataset(items), 32)]
+    return torch.cat(rows).double().numpy()
+
+
+def _folds(items: Sequence[FeatureItem], folds: int, seed: int) -> list[int] | None:
+    units = [item.unit or str(number) for number, item in enumerate(items)]
+    count = min(folds, len(set(units)))
+    return assign_folds(units, [str(item.label) for item in items], count, seed) if count > 1 else None
+
+
+def _loss(scores: np.ndarray, labels: np.ndarray, temperature: float) -> float:
+    logits = torch.from_numpy(scores) / temperature
+    return float(nn.functional.cross_entropy(logits, torch.from_numpy(labels)))

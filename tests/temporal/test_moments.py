@@ -1,0 +1,99 @@
+"""Statistics over time against slow loops in NumPy; what playing backwards does to them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from kinema.temporal import Moments
+from kinema.temporal.moments_net import MomentsNet
+
+ALL = ("mean", "spread", "steps", "halves", "cosines", "rates")
+
+
+def slow(x: np.ndarray, name: str, lags: tuple[int, ...]) -> np.ndarray:
+    """One statistic of one sequence [T, D], feature by feature and step by step."""
+    scales = {"steps": lags, "rates": lags, "cosines": (1, 3)}.get(name, (0,))
+    return np.array(
+        [slow_value([float(v) for v in x[:, d]], name, k) for k in scales for d in range(x.shape[1])]
+    )
+
+
+def slow_value(column: list[float], name: str, k: int) -> float:
+    steps, half = len(column), len(column) // 2
+    differences = [column[t + k] - column[t] for t in range(steps - k)]
+    mean = sum(column) / steps
+    match name:
+        case "mean":
+            return mean
+        case "spread":
+            return math.sqrt(sum((v - mean) ** 2 for v in column) / steps)
+        case "steps":
+            return sum(abs(d) for d in differences) / max(len(differences), 1)
+        case "rates":
+            return sum(abs(d) * d for d in differences) / max(len(differences), 1)
+        case "halves":
+            return (sum(column[steps - half :]) - sum(column[:half])) / max(half, 1)
+        case _:
+            waves = [math.cos(math.pi * k * (t + 0.5) / steps) for t in range(steps)]
+            return 2 / steps * sum(v * w for v, w in zip(column, waves, strict=True))
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("lags", [(1, 2, 4), (3,)])
+def test_statistics_are_those_of_slow_loops(name: str, lags: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    x, lengths = torch.randn(5, 9, 3), torch.tensor([9, 4, 1, 2, 7])
+    net = MomentsNet(Moments(statistics=(name,), lags=lags), 3)
+    found = net(x, lengths).numpy()
+    for row, length in enumerate(lengths.tolist()):
+        expected = slow(x[row, :length].numpy(), name, lags)
+        np.testing.assert_allclose(found[row], expected, atol=3e-6)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_backwards_keeps_even_statistics_and_turns_odd_ones(name: str) -> None:
+    torch.manual_seed(1)
+    x = torch.randn(2, 7, 3)
+    net = MomentsNet(Moments(statistics=(name,)), 3)
+    sign = -1 if name in ("halves", "cosines", "rates") else 1
+    torch.testing.assert_close(net(x.flip(1)), sign * net(x), atol=1e-5, rtol=1e-5)
+    assert net(x).abs().max() > 0.05
+
+
+def test_fit_centres_and_gives_every_statistic_the_same_norm() -> None:
+    torch.manual_seed(2)
+    x, lengths = (
+        torch.randn(40, 6, 5) * torch.tensor([1.0, 2.0, 3.0, 0.5, 1.0]) + 4,
+        torch.randint(1, 7, (40,)),
+    )
+    net = MomentsNet(Moments(statistics=("mean", "steps"), lags=(1, 2)), 5)
+    raw = net(x, lengths)
+    net.fit([(x[:15], lengths[:15]), (x[15:], lengths[15:])])
+    out = net(x, lengths)
+    for got, found in zip(out.split([5, 10], dim=1), raw.split([5, 10], dim=1), strict=True):
+        away = (found - found.mean(0)).numpy()
+        norm = math.sqrt(np.mean([row @ row for row in away]))
+        np.testing.assert_allclose(got.numpy(), away / norm, atol=1e-5)
+
+
+def test_what_never_changes_becomes_zero_and_absent_videos_teach_nothing() -> None:
+    x = torch.ones(3, 4, 2) * torch.tensor([1.0, 2.0, 9.0])[:, None, None]
+    net = MomentsNet(Moments(statistics=("mean", "halves")), 2)
+    net.fit([(x, torch.tensor([4, 4, 0]))])
+    out = net(x, torch.tensor([4, 4, 0]))
+    torch.testing.assert_close(out[:2, :2], torch.tensor([[-1.0, -1.0], [1.0, 1.0]]) / math.sqrt(2))
+    assert not out[:, 2:].any()
+    assert not out[2].any()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"statistics": ("mean", "mean")}, {"lags": (1, 1)}, {"statistics": ()}, {"lags": (0,)}]
+)
+def test_wrong_settings_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Moments(**wrong)
