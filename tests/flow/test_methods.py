@@ -162,7 +162,7 @@ def test_raft_loads_the_published_file_once(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(importlib.util.find_spec("ptlflow") is not None, reason="ptlflow is installed")
 def test_flownet2_says_how_to_get_it():
-    with pytest.raises(UsageError, match=r"run: pip install 'kinema\[flownet2\]'"):
+    with pytest.raises(UsageError, match=r"run: pip install 'ptlflow>="):
         load_method("flownet2", weights="none")
 
 

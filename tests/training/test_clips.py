@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from kinema.extraction.messages import Message
+from kinema.media.video import Video
 from kinema.resources import Resources
 from kinema.sampling.specs import Adaptive, Jump, Uniform
 from kinema.streams import RgbStream, StreamSettings, Tools
 from kinema.streams.augment import Augment
+from kinema.streams.base import Task
 from kinema.training import clips as module
 from kinema.training.clips import (
     ClipDataset,
@@ -74,14 +77,14 @@ def test_clips_are_read_once_where_they_fit_into_memory(
     room: int, reads: int, clip_items: list[ClipItem], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
-    computed = Clips._computed
+    computed = module.messages_of
 
-    def spy(self: Clips, stream: StreamSettings, item: ClipItem) -> list[Clip]:
-        seen.append(item.key)
-        return computed(self, stream, item)
+    def spy(stream: StreamSettings, video: Video, task: Task, tools: Tools) -> Iterator[Message]:
+        seen.append(task.key)
+        return computed(stream, video, task, tools)
 
     monkeypatch.setattr(module, "MEMORY_BYTES", room)
-    monkeypatch.setattr(Clips, "_computed", spy)
+    monkeypatch.setattr(module, "messages_of", spy)
     clips = clips_of(clip_items[:1])
     first = pixels(clips.of(clip_items[0], "rgb"))
     assert np.array_equal(first, pixels(clips.of(clip_items[0], "rgb")))

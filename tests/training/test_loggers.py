@@ -14,6 +14,7 @@ from kinema.errors import UsageError
 from kinema.training import loggers
 from kinema.workflows import context
 from kinema.workflows.context import LOGGERS, TrainOptions
+from support.recipes import WITH_GRU
 
 
 def test_names_that_are_none_and_packages_that_are_absent(monkeypatch: pytest.MonkeyPatch):
@@ -63,7 +64,7 @@ def test_train_passes_the_logger_on(tiny_videos: Path, tmp_path: Path, monkeypat
         tiny_videos,
         recipe="lite",
         out=tmp_path / "run",
-        overrides=["training.epochs=3", "temporal.units=4"],
+        overrides=[WITH_GRU, "training.epochs=3", "temporal.units=4"],
         options=TrainOptions(logger="tensorboard"),
         resources=kinema.Resources(weights="none", features=tmp_path / "store", workers=1, device="cpu"),
     )

@@ -121,7 +121,8 @@ def run(tmp_path: Path) -> tuple[Path, list[FeatureItem], SeparateRecognizer]:
     model, _, kept, history = trained(tmp_path, train, chosen)
     folder = tmp_path / "run"
     folder.mkdir()
-    config = RunConfig(chosen, ("x", "y"), {s: [{}] for s in chosen.streams}, {STAGES: kept.made})
+    backbone = dict.fromkeys(("name", "features", "digest", "source"), "x")
+    config = RunConfig(chosen, ("x", "y"), {s: [backbone] for s in chosen.streams}, {STAGES: kept.made})
     save_run(folder, config, flat_state({"recognizer": model}))
     (folder / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history))
     return folder, train, model

@@ -126,10 +126,17 @@ def test_every_verb_that_loads_weights_has_the_option() -> None:
 
 
 def test_one_place_fetches() -> None:
-    """No module but `weights/find.py` opens an address, and no library is asked for pretrained values."""
+    """Only `weights/find.py` and `weights/hub.py` fetch, and no library is asked for pretrained values.
+
+    timm is asked for its "pretrained" network with the values handed to it, read from a file that was found.
+    """
     source = Path(load_backbone.__code__.co_filename).parent.parent
     networked = re.compile(
         r"urlopen|urlretrieve|load_state_dict_from_url|hf_hub|snapshot_download|requests\.get|pretrained\s*=\s*True"
     )
     found = {p.name for p in source.rglob("*.py") if networked.search(p.read_text(encoding="utf-8"))}
-    assert found == {"find.py"}
+    assert found == {"find.py", "hub.py", "timm_nets.py"}
+    timm_nets = (source / "backbones" / "libraries" / "timm_nets.py").read_text(encoding="utf-8")
+    asked = [line for line in timm_nets.splitlines() if "create_model" in line and "pretrained=True" in line]
+    assert len(asked) == 1
+    assert 'pretrained_cfg_overlay={"state_dict": state}' in asked[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 import kinema
 from kinema.errors import UsageError
@@ -82,6 +84,9 @@ def test_a_run_trained_otherwise_is_refused(embedded: EmbedResult, tiny_run: Pat
     state = load_file(other / "model.safetensors")
     state["recognizer.head.layers.0.bias"] = state["recognizer.head.layers.0.bias"] + 1.0
     save_file(state, other / "model.safetensors")
+    config = yaml.safe_load((other / "config.yaml").read_text(encoding="utf-8"))
+    config["model_sha256"] = hashlib.sha256((other / "model.safetensors").read_bytes()).hexdigest()
+    (other / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     with pytest.raises(UsageError, match="another run"):
         search_videos(embedded.file, video, run=other)
 
