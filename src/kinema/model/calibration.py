@@ -1,4 +1,4 @@
-"""What held-out videos say about scores: a temperature for probabilities, a bound below which none is likely."""
+"""What held-out videos say about scores: a temperature, and a bound below which no class is likely."""
 
 from __future__ import annotations
 
