@@ -74,7 +74,7 @@ def test_predictions_path_equals_the_store(name: str, long_and_short: dict[str, 
     streams = load_streams(recipe.streams, resources)
     record = VideoRecord(path)
     stored = []
-    for number, order in enumerate((list(streams), list(reversed(streams)))):
+    for number, order in enumerate(dict.fromkeys((tuple(streams), tuple(reversed(streams))))):
         context = Context(Resources(weights="none", features=tmp_path / str(number)))
         for stream in order:
             extracted = extract_streams([record], {stream: streams[stream]}, context)
