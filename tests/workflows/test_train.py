@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import kinema
-from kinema.errors import WorkError
+from kinema.errors import UsageError, WorkError
 from kinema.recipe import load_recipe
 from kinema.resources import Resources
 from kinema.workflows.context import TrainOptions, TrainResult
@@ -145,3 +145,9 @@ def test_damaged_files_are_left_out_and_counted(tiny_run: Path, tiny_videos: Pat
     report = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     for name in ("empty.mp4", "text.mp4", "truncated.mp4"):
         assert name in report
+
+
+def test_the_number_of_classes_is_not_for_setting(tiny_videos: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"data\.classes=7: the number of classes is counted in the data"):
+        train(tiny_videos, out=tmp_path / "run", overrides=["data.classes=7"])
+    assert not (tmp_path / "run").exists()
