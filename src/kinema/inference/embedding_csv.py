@@ -3,57 +3,39 @@
 import csv
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 
-from ..errors import WorkError
-from .embedding_file import EmbeddingWriter, check_vector, readable
+from .embedding_file import EmbeddingSink, EmbeddingWriter
 
 COLUMNS = ("path", "label", "group", "vector", "presence", "fingerprint")
 
 
-class CsvEmbeddingWriter:
-    """Writes embeddings one by one; the same use and the same errors as `EmbeddingWriter`.
+class CsvEmbeddingWriter(EmbeddingSink):
+    """Writes CSV.
 
     `vector` and `presence` are JSON, `[0.5,-1.25]` and `{"rgb": true}`; the numbers are the shortest that
     give the float32 back. A blank `label` or `group` is none.
     """
 
     def __init__(self, path: str | Path, dim: int, fingerprint: str):
-        self.path, self.dim, self.fingerprint = Path(path), dim, fingerprint
-        self.count = 0
-        self._partial = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
+        super().__init__(path, dim, fingerprint)
         try:
-            self._file = open(self._partial, "w", encoding="utf-8", newline="")  # noqa: SIM115
+            self._file = open(self._partial, "x", encoding="utf-8", newline="")  # noqa: SIM115
             self._rows = csv.writer(self._file)
             self._rows.writerow(COLUMNS)
         except OSError as error:
             raise self._failed(error) from None
 
-    def add(
-        self,
-        path: str,
-        vector: np.ndarray,
-        *,
-        label: str | None = None,
-        group: str | None = None,
-        presence: Mapping[str, bool] | None = None,
+    def _put(
+        self, path: str, vector: np.ndarray, label: str | None, group: str | None, presence: dict[str, bool]
     ) -> None:
-        """Append one embedding, `vector` float [dim]. Raises `ValueError` for another shape or NaN."""
-        check_vector(vector, self.dim)
         numbers = ",".join(map(str, vector.astype(np.float32)))
-        seen = json.dumps(dict(presence or {}))
         try:
-            self._rows.writerow([readable(path), label, group, f"[{numbers}]", seen, self.fingerprint])
+            self._rows.writerow([path, label, group, f"[{numbers}]", json.dumps(presence), self.fingerprint])
         except OSError as error:
             raise self._failed(error) from None
-        self.count += 1
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         try:
@@ -66,15 +48,8 @@ class CsvEmbeddingWriter:
         finally:
             self._partial.unlink(missing_ok=True)
 
-    def _failed(self, error: OSError) -> WorkError:
-        self._partial.unlink(missing_ok=True)
-        reason = error.strerror or str(error)
-        return WorkError(f"cannot write {self.path}: {reason}; free space or choose another --out")
 
-
-def embedding_writer(
-    path: Path, dim: int, fingerprint: str, *, run: str | Path = ""
-) -> EmbeddingWriter | CsvEmbeddingWriter:
+def embedding_writer(path: Path, dim: int, fingerprint: str, *, run: str | Path = "") -> EmbeddingSink:
     """CSV for a name that ends in .csv, else Parquet."""
     if path.suffix.lower() == ".csv":
         return CsvEmbeddingWriter(path, dim, fingerprint)

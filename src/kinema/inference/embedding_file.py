@@ -10,6 +10,7 @@ of the row groups a checksum each; both are verified where they are there, which
 import hashlib
 import json
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,25 +31,17 @@ ROW_GROUP_BYTES = 16 << 20
 _VERSION_KEY, _FINGERPRINT_KEY, _RUN_KEY = b"kinema.embeddings", b"kinema.fingerprint", b"kinema.run"
 
 
-class EmbeddingWriter:
-    """Writes embeddings one by one; a million cost no more memory than one row group of 16 MB.
+class EmbeddingSink(ABC):
+    """Takes embeddings one by one and makes a file of them.
 
     A context manager: the file appears at `path` when the block ends, whole, replacing an older one; when
     the block raises, nothing appears. Raises `WorkError` where the file cannot be written.
     """
 
-    def __init__(self, path: str | Path, dim: int, fingerprint: str, *, run: str | Path = ""):
+    def __init__(self, path: str | Path, dim: int, fingerprint: str):
         self.path, self.dim, self.fingerprint = Path(path), dim, fingerprint
         self.count = 0
-        self._schema = _schema(dim, fingerprint, os.fspath(run))
-        self._digest = _Digest()
-        self._rows: list[dict[str, object]] = []
-        self._vectors = np.empty((max(1, ROW_GROUP_BYTES // (4 * dim)), dim), np.float32)
         self._partial = temporary_name(self.path)
-        try:
-            self._writer = pq.ParquetWriter(self._partial, self._schema, write_page_checksum=True)
-        except OSError as error:
-            raise self._failed(error) from None
 
     def add(
         self,
@@ -60,16 +53,51 @@ class EmbeddingWriter:
         presence: Mapping[str, bool] | None = None,
     ) -> None:
         """Append one embedding, `vector` float [dim]. Raises `ValueError` for another shape or NaN."""
-        check_vector(vector, self.dim)
-        self._vectors[len(self._rows)] = vector
-        seen = list((presence or {}).items())
-        self._rows.append({"path": readable(path), "label": label, "group": group, "presence": seen})
+        if vector.shape != (self.dim,) or not np.isfinite(vector).all():
+            raise ValueError(f"an embedding must be finite and [{self.dim}], got {list(vector.shape)}")
+        # A file name need not be UTF-8.
+        name = path.encode("utf-8", "backslashreplace").decode()
+        self._put(name, vector, label, group, dict(presence or {}))
         self.count += 1
-        if len(self._rows) == len(self._vectors):
-            self._flush()
+
+    @abstractmethod
+    def _put(
+        self, path: str, vector: np.ndarray, label: str | None, group: str | None, presence: dict[str, bool]
+    ) -> None: ...
 
     def __enter__(self) -> Self:
         return self
+
+    @abstractmethod
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None: ...
+
+    def _failed(self, error: OSError) -> WorkError:
+        self._partial.unlink(missing_ok=True)
+        reason = error.strerror or str(error)
+        return WorkError(f"cannot write {self.path}: {reason}; free space or choose another --out")
+
+
+class EmbeddingWriter(EmbeddingSink):
+    """Writes Parquet; a million embeddings cost no more memory than one row group of 16 MB."""
+
+    def __init__(self, path: str | Path, dim: int, fingerprint: str, *, run: str | Path = ""):
+        super().__init__(path, dim, fingerprint)
+        self._schema = _schema(dim, fingerprint, os.fspath(run))
+        self._digest = _Digest()
+        self._rows: list[dict[str, object]] = []
+        self._vectors = np.empty((max(1, ROW_GROUP_BYTES // (4 * dim)), dim), np.float32)
+        try:
+            self._writer = pq.ParquetWriter(self._partial, self._schema, write_page_checksum=True)
+        except OSError as error:
+            raise self._failed(error) from None
+
+    def _put(
+        self, path: str, vector: np.ndarray, label: str | None, group: str | None, presence: dict[str, bool]
+    ) -> None:
+        self._vectors[len(self._rows)] = vector
+        self._rows.append({"path": path, "label": label, "group": group, "presence": list(presence.items())})
+        if len(self._rows) == len(self._vectors):
+            self._flush()
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         if kind is not None:
@@ -100,22 +128,6 @@ class EmbeddingWriter:
         except OSError as error:
             raise self._failed(error) from None
         self._rows = []
-
-    def _failed(self, error: OSError) -> WorkError:
-        self._partial.unlink(missing_ok=True)
-        reason = error.strerror or str(error)
-        return WorkError(f"cannot write {self.path}: {reason}; free space or choose another --out")
-
-
-def check_vector(vector: np.ndarray, dim: int) -> None:
-    """Raises `ValueError` for another shape than [dim] or for NaN and infinity."""
-    if vector.shape != (dim,) or not np.isfinite(vector).all():
-        raise ValueError(f"an embedding must be finite and [{dim}], got {list(vector.shape)}")
-
-
-def readable(path: str) -> str:
-    """The path as it can be written: a file name need not be UTF-8."""
-    return path.encode("utf-8", "backslashreplace").decode()
 
 
 @dataclass(frozen=True, slots=True)
