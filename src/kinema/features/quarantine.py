@@ -6,6 +6,7 @@ merges the table. A lock makes both safe for any number of processes.
 
 import csv
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,6 @@ from ..errors import WorkError
 
 Row = tuple[str, str, str, str]
 FIELDS = ("path", "part", "stream", "reason")
-_TEXT = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
 
 
 @contextmanager
@@ -39,22 +39,21 @@ class Quarantine:
         self._lock = FileLock(path.with_name(f".{path.name}.lock"))
 
     def add(self, row: Row) -> None:
-        """Append a failure."""
-        with writing(self.path), self._lock:
-            known = self.rows()
-            if row in known:
-                return
+        """Append a failure. The table is not read for it: thousands of failures cost as much each as one."""
+        with writing(self.path), self._lock, open(self.path, "a+b") as file:
+            size = file.seek(0, os.SEEK_END)
             text = io.StringIO()
-            csv.writer(text).writerows([row] if self.path.exists() else [FIELDS, row])
-            # A process that was killed in the middle of a line left no line end.
-            start = "\r\n" if known and not self.path.read_bytes().endswith(b"\n") else ""
-            with open(self.path, "a", **_TEXT) as file:  # type: ignore[call-overload]
-                file.write(start + text.getvalue())
+            if size:
+                file.seek(size - 1)
+                # A process that was killed in the middle of a line left no line end.
+                text.write("" if file.read(1) == b"\n" else "\r\n")
+            csv.writer(text).writerows([row] if size else [FIELDS, row])
+            file.write(text.getvalue().encode("utf-8", "surrogateescape"))
 
     def settle(self, rows: set[Row], seen: set[tuple[str, str, str]]) -> None:
         """Record failures; older rows of the items (path, part, stream) in `seen` go."""
         with writing(self.path), self._lock:
-            old = self.rows()
+            old = self._lines()
             merged = sorted({row for row in old if row[:3] not in seen} | rows)
             if merged == old:
                 return
@@ -67,9 +66,12 @@ class Quarantine:
                 writer.writerows(merged)
 
     def rows(self) -> list[Row]:
-        """All failures; lines that are not whole are passed over."""
+        """All failures, each once; lines that are not whole are passed over."""
+        return list(dict.fromkeys(self._lines()))
+
+    def _lines(self) -> list[Row]:
         if not self.path.exists():
             return []
-        with open(self.path, **_TEXT) as file:  # type: ignore[call-overload]
+        with open(self.path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             rows = list(csv.reader(file))[1:]
         return [(r[0], r[1], r[2], r[3]) for r in rows if len(r) == len(FIELDS)]
