@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from ..report.headline import TOO_FEW_GROUPS
 from ..resources import Resources
 from . import options
 from .console import ConsoleEvents, print_json
@@ -60,6 +59,8 @@ def command(
 
 def show_metrics(metrics: dict) -> None:
     """The headline of a run on stdout."""
+    from ..report.headline import TOO_FEW_GROUPS
+
     interval = metrics["ci95"]
     known = [f"95 % interval {interval[0]:.1%} to {interval[1]:.1%}" if interval else TOO_FEW_GROUPS]
     if metrics["majority_baseline"]:

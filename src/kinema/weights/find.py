@@ -1,10 +1,8 @@
 """Where a published file of weights lies; fetched and checked where it does not yet. Imports no torch."""
 
 import os
-import urllib.request
 from collections.abc import Callable
 from contextvars import ContextVar
-from http.client import HTTPException
 from pathlib import Path
 
 from ..atomic import temporary_name
@@ -60,6 +58,10 @@ def fetch(weights: WeightFile, target: Path, cure: str = "") -> None:
 
     Raises `WeightsError`; nothing is left at `target` then.
     """
+    # Here, since every verb imports this file and few fetch.
+    import urllib.request
+    from http.client import HTTPException
+
     partial = temporary_name(target)
     assert weights.url is not None
     try:
@@ -98,13 +100,17 @@ def hub_cache() -> Path:
 
 def _folders(folder: Path | None) -> list[Path]:
     """Where weights may lie, in order; the last is torch hub's cache, where downloads go."""
+    chosen = weights_folder(folder)
+    return [chosen.absolute(), hub_cache()] if chosen else [hub_cache()]
+
+
+def weights_folder(folder: Path | None = None) -> Path | None:
+    """`folder`, else that of `KINEMA_WEIGHTS`, else None. Raises `UsageError` where it is not there."""
     chosen = folder or os.environ.get("KINEMA_WEIGHTS")
-    if not chosen:
-        return [hub_cache()]
-    if not Path(chosen).is_dir():
+    if chosen and not Path(chosen).is_dir():
         source = "" if folder else " (KINEMA_WEIGHTS)"
         raise UsageError(f"no folder of weights at {chosen}{source}; give an existing one")
-    return [Path(chosen).absolute(), hub_cache()]
+    return Path(chosen) if chosen else None
 
 
 def _check_digest(path: Path, expected: str | None) -> None:

@@ -10,7 +10,6 @@ import logging
 import os
 import re
 import socket
-import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import UsageError, WeightsError
+from ..resources import offline_asked
+from .find import weights_folder
 
 TIMEOUT_SECONDS = 10
 _NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
@@ -53,7 +54,7 @@ def hub_file(
     NAME/file, or in a copy of the hub's cache; then in the hub's cache, then, with `download`, on the hub.
     Raises `WeightsError` with the cure.
     """
-    folder = folder or _places.folder or _from_environment()
+    folder = weights_folder(folder or _places.folder)
     if found := local_file(repo, names, folder):
         return found
     allowed = _places.download if download is None else download
@@ -67,19 +68,12 @@ def local_file(repo: str, names: Sequence[str], folder: Path | None = None) -> P
     """As `hub_file`, but only what is on this machine; None where it is not."""
     if not _NAME.fullmatch(repo):
         raise UsageError(f"'{repo}' is no name of a repository on the hub, which reads ORGANISATION/NAME")
-    return _local(repo, names, folder or _places.folder or _from_environment())
-
-
-def _from_environment() -> Path | None:
-    chosen = os.environ.get("KINEMA_WEIGHTS")
-    if chosen and not Path(chosen).is_dir():
-        raise UsageError(f"no folder of weights at {chosen} (KINEMA_WEIGHTS); give an existing one")
-    return Path(chosen) if chosen else None
+    return _local(repo, names, weights_folder(folder or _places.folder))
 
 
 def _offline() -> bool:
-    names = ("KINEMA_OFFLINE", "HF_HUB_OFFLINE")
-    return any(os.environ.get(name, "0").lower() not in ("", "0", "false", "no", "off") for name in names)
+    hub = os.environ.get("HF_HUB_OFFLINE", "0").lower() not in ("", "0", "false", "no", "off")
+    return hub or offline_asked()
 
 
 def _local(repo: str, names: Sequence[str], folder: Path | None) -> Path | None:
@@ -130,6 +124,8 @@ def _fetched(repo: str, names: Sequence[str], cure: str) -> Path:
 
 def _unreachable() -> str:
     """Why the hub does not answer, or nothing: the client would try again and again for half a minute."""
+    import urllib.request
+
     from huggingface_hub import constants
 
     if urllib.request.getproxies():
@@ -171,6 +167,6 @@ def _cure(repo: str, name: str, folder: Path | None, advice: str) -> str:
 
 def lying_in(folder: Path | None, names: Sequence[str]) -> Path | None:
     """The first of `names` that lies in the folder of weights itself, without a folder of its repository."""
-    folder = folder or _from_environment()
+    folder = weights_folder(folder)
     paths = [folder / name for name in names] if folder else []
     return next((path.absolute() for path in paths if path.is_file()), None)
