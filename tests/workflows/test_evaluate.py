@@ -12,16 +12,8 @@ from kinema.errors import UsageError
 from kinema.resources import Resources
 from kinema.types import VideoRecord
 from kinema.workflows.evaluate import evaluate
-from kinema.workflows.events import Events
 from kinema.workflows.seen import Seen, write_seen
-
-
-class Log(Events):
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
+from support.events import Told
 
 
 @pytest.fixture
@@ -62,7 +54,7 @@ def test_the_run_remembers_its_videos_and_answers(tiny_run: Path, tiny_videos: P
 def test_videos_that_were_trained_on_are_set_apart(
     tiny_run: Path, tiny_videos: Path, resources: Resources, tmp_path: Path
 ) -> None:
-    log = Log()
+    log = Told()
     data = renamed(tiny_videos, tmp_path / "other names")
     found = evaluate(tiny_run, data, out=tmp_path / "out", resources=resources, events=log)
     trained = json.loads((tiny_run / "metrics.json").read_text(encoding="utf-8"))
@@ -94,7 +86,7 @@ def test_a_run_that_does_not_say_is_told_of(
 ) -> None:
     run = shutil.copytree(tiny_run, tmp_path / "run")
     (run / "training_videos.csv").unlink()
-    log = Log()
+    log = Told()
     evaluate(run, tiny_videos, resources=resources, events=log)
     assert "does not say what it was trained on" in log.warnings[0]
 

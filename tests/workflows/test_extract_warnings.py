@@ -8,17 +8,9 @@ from pathlib import Path
 import pytest
 
 from kinema.resources import Resources
-from kinema.workflows.events import Events
 from kinema.workflows.extract import extract_dataset
 from kinema.workflows.scan import scan
-
-
-class Log(Events):
-    def __init__(self) -> None:
-        self.warned: list[str] = []
-
-    def warn(self, text: str) -> None:
-        self.warned.append(text)
+from support.events import Told
 
 
 @pytest.fixture
@@ -45,12 +37,12 @@ def test_leaks_duplicates_and_contradictions(leaky: Path, tmp_path: Path) -> Non
         },
         "name": "mine",
     }
-    log, resources = Log(), Resources(weights="none", features=tmp_path / "f", workers=1, device="cpu")
+    log, resources = Told(), Resources(weights="none", features=tmp_path / "f", workers=1, device="cpu")
     result = extract_dataset(leaky, recipe=recipe, resources=resources, events=log)
-    said = "\n".join(log.warned)
+    said = "\n".join(log.warnings)
     assert "groups in train and in test, so the score is too high (1): anna" in said
     assert "identical files in different splits (1): copy 0.mp4 = copy 1.mp4" in said
     assert "identical files with different labels (1): copy 0.mp4" in said
     assert "and 26 more" in said
     assert "copy 20.mp4" not in said
-    assert set(log.warned) == set(scan(leaky, exact=False).warnings) == set(result["warnings"])
+    assert set(log.warnings) == set(scan(leaky, exact=False).warnings) == set(result["warnings"])

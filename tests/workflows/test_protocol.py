@@ -17,8 +17,8 @@ from kinema.datasets.synthetic import make_synthetic
 from kinema.errors import UsageError
 from kinema.inference.predictor import load
 from kinema.resources import Resources
-from kinema.workflows.events import Events
 from kinema.workflows.train import TrainOptions, train
+from support.events import Told
 from support.recipes import WITH_GRU
 
 SMALL = (
@@ -28,23 +28,6 @@ SMALL = (
     "temporal.units=8",
     "training.val_fraction=0",
 )
-
-
-class Log(Events):
-    def __init__(self):
-        self.steps, self.notes, self.warnings = [], [], []
-
-    def step(self, text):
-        self.steps.append(text)
-
-    def note(self, text):
-        self.notes.append(text)
-
-    def warn(self, text):
-        self.warnings.append(text)
-
-    def count(self, start):
-        return sum(s.startswith(start) for s in self.steps)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +48,7 @@ def run_protocol(small_set, features, tmp_path):
     """Call with settings; the same features serve every test."""
 
     def call(*settings, data=small_set, out=tmp_path / "run", **options):
-        log = Log()
+        log = Told()
         result = train(
             data,
             recipe="lite",
