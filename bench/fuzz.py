@@ -43,7 +43,16 @@ _FLOW = {
 }
 RECIPES: dict[str, dict[str, Any]] = {"sound": {"rgb": _RGB, "audio": _SOUND}, "flow": {"flow": _FLOW}}
 # Names with what a terminal obeys, what is no UTF-8, and what a shell or a console's markup would take apart.
-NAMES = ("\x1b[31mred", "two\nlines", "bell\a", "\udcff\udcfe", "[bold]x[dim]", "%s %d", "\x9b2J", "\u202egnp")
+NAMES = (
+    "\x1b[31mred",
+    "two\nlines",
+    "bell\a",
+    "\udcff\udcfe",
+    "[bold]x[dim]",
+    "%s %d",
+    "\x9b2J",
+    "\u202egnp",
+)
 
 
 def main() -> int:

@@ -102,3 +102,13 @@ def test_json_cannot_end_its_script(text):
 
 def test_lines_of_a_recipe_are_kept():
     assert markup.block("a: 1\n  b: <x>\x07") == "a: 1\n  b: &lt;x&gt;␇"
+
+
+def test_the_legend_of_a_diagonal_chart_has_no_last_value():
+    curve = Series("AUROC 0.93", [0, 0.5, 1], [0, 0.9, 1])
+    assert "100" in legend_of(Lines("ROC", "false alarms", (curve,), percent=True))
+    assert "100" not in legend_of(Lines("ROC", "false alarms", (curve,), percent=True, diagonal=True))
+
+
+def legend_of(lines: Lines) -> str:
+    return line_chart(lines).split('<ul class="legend">')[1].split("</ul>")[0]

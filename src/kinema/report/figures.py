@@ -74,8 +74,9 @@ def line_chart(item: Lines) -> str:
     diagonal = f'<path class="diagonal" d="M{frame.at(0, 0)}L{frame.at(1, 1)}"/>' if item.diagonal else ""
     grid = "".join(f'<path class="grid" d="M0 {frame.y(tick):.1f}H1000"/>' for tick in y_ticks)
     dividers = "".join(f'<path class="divider" d="M{frame.x(x):.1f} 0V1000"/>' for x, _ in item.dividers)
-    ends = [(one.name, show(_last(one))) for one in series]
-    said = ", ".join(f"{name} ends at {value}" for name, value in ends)
+    # Where the diagonal is what counts, the last value says nothing: a ROC always ends at 100 %.
+    ends = [(one.name, "" if item.diagonal else show(_last(one))) for one in series]
+    said = ", ".join(f"{name} ends at {value}" if value else name for name, value in ends)
     spoken = f"{item.title} over {item.x_label}: {said}. Arrow keys read the values."
     data = {
         "x": [x_low, x_high], "y": [y_ticks[0], y_ticks[-1]], "percent": item.percent, "xLabel": item.x_label,
@@ -144,7 +145,7 @@ def legend(entries: Iterable[tuple[str, str]], kind: str = "c", colours: int = _
     """(name, ready markup of its value) beside its colour: the CSS class `kind` with a number from 0."""
     keys = "".join(
         f'<li class="{kind}{index % colours}"><span class="key"></span>'
-        f"{markup.name(name)} <b>{value}</b></li>"
+        f"{markup.name(name)}{value and f' <b>{value}</b>'}</li>"
         for index, (name, value) in enumerate(entries)
     )
     return f'<ul class="legend">{keys}</ul>'
