@@ -6,9 +6,9 @@
 For each split the groups of the data are dealt into three parts. The run is trained on all classes of the
 first; the detector is fitted on the normal videos of the first and second, of which only the second's, which
 the run has not seen, set the threshold; the third part's normal videos are then scored. The share called
-anomalous is held against the rate that was asked for, and its count against the 95 % interval that the
-threshold's own certainty gives for so many new videos (beta-binomial: conditional validity of split conformal
-prediction, Vovk 2012).
+anomalous is held against the rate that was asked for, and against the 95 % interval that the threshold's own
+certainty gives for so many new groups (beta-binomial: conditional validity of split conformal prediction,
+Vovk 2012; a group counts as one video, which is the worst case).
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def write(path: Path, rows: list[tuple[VideoRecord, str]]) -> Path:
 
 def one_split(
     dataset: Dataset, normal: tuple[str, ...], rate: float, seed: int, folder: Path, resources: Resources
-) -> tuple[int, int, int, int]:
-    """False alarms among the third part's normal videos, their number, and the interval of the count."""
+) -> tuple[int, int, float, float]:
+    """False alarms among the third part's normal videos, their number, and the interval of their share."""
     silent = Events()
     folder.mkdir(parents=True)
     first, second, third = parts(dataset, seed)
@@ -68,10 +68,10 @@ def one_split(
     detector = load_anomaly(folder / "detector", run=run, resources=resources)
     fresh = [r for r in third if r.label in normal]
     alarms = sum(detector.score(r.path).anomalous for r in fresh)
-    n = found["n_normal"]
-    k = min(int(np.ceil(round((n + 1) * (1 - rate), 9))), n)
-    low, high = betabinom.interval(0.95, len(fresh), n + 1 - k, k)
-    return alarms, len(fresh), int(low), int(high)
+    groups = len({(r.label, r.group) if r.group else r.path for r in fresh})
+    expected, units = found["false_alarms"]["expected"], found["false_alarms"]["independent"] + 1
+    low, high = betabinom.interval(0.95, groups, units * expected, units * (1 - expected))
+    return alarms, len(fresh), low / groups, high / groups
 
 
 def main() -> None:
@@ -106,8 +106,12 @@ def main() -> None:
                 dataset, normal, args.rate, seed, folder / str(seed), resources
             )
             rates.append(alarms / count)
-            inside += low <= alarms <= high
-            print(f"  split {seed}: {alarms} of {count} unseen normal videos; 95 % interval {low} to {high}")
+            inside += low <= alarms / count <= high
+            print(
+                f"  split {seed}: {alarms} of {count} unseen normal videos, {alarms / count:.1%};"
+                f" 95 % interval {low:.0%} to {high:.0%}",
+                flush=True,
+            )
         spread = np.std(rates, ddof=1) if len(rates) > 1 else 0.0
         print(f"mean rate {np.mean(rates):.1%} ± {spread:.1%}; {inside} of {args.splits} inside the interval")
 

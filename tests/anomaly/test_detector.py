@@ -48,8 +48,11 @@ def test_no_detector_newer_and_damaged_are_refused(detector: Detector, tmp_path:
         load_detector(tmp_path)
     save_detector(tmp_path, detector)
     text = (tmp_path / "anomaly.yaml").read_text()
-    (tmp_path / "anomaly.yaml").write_text(text.replace("kinema_anomaly: 1", "kinema_anomaly: 99"))
+    (tmp_path / "anomaly.yaml").write_text(text.replace("kinema_anomaly: 2", "kinema_anomaly: 99"))
     with pytest.raises(UsageError, match="newer"):
+        load_detector(tmp_path)
+    (tmp_path / "anomaly.yaml").write_text(text.replace("kinema_anomaly: 2", "kinema_anomaly: 1"))
+    with pytest.raises(UsageError, match="older Kinema; fit it again"):
         load_detector(tmp_path)
     (tmp_path / "anomaly.yaml").write_text(text)
     (tmp_path / "autoencoder.safetensors").write_bytes(b"short")

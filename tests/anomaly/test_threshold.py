@@ -59,6 +59,41 @@ def test_interval_agrees_with_the_binomial(n: int, rate: float) -> None:
     assert t.expected <= rate + 1e-9 or not t.reachable
 
 
+def test_groups_by_hand() -> None:
+    """Four groups hold a fifth each: errors of 1 to 4, 5 and 6, 7, 8 hold .05 each, .1 each, .2 and .2."""
+    errors, groups = torch.arange(1.0, 9.0), list("aaaabbcd")
+    at = choose_threshold(errors, 0.5, groups)
+    assert (at.value, at.expected, at.n, at.independent) == (7.0, pytest.approx(0.4), 8, 4)
+    assert choose_threshold(errors, 0.65, groups).value == 6.0
+    assert choose_threshold(errors, 0.6, groups).expected == pytest.approx(0.6)
+    few = choose_threshold(errors, 0.1, groups)
+    assert (few.value, few.reachable) == (8.0, False)
+    assert few.certainty.startswith("false-alarm rate from 8 held-out normal videos of 4 groups")
+    assert "at least 9 groups of normal videos" in few.certainty
+
+
+def test_groups_of_one_are_no_groups() -> None:
+    errors = torch.rand(40, generator=torch.Generator().manual_seed(1))
+    assert choose_threshold(errors, 0.1, range(100, 140)) == choose_threshold(errors, 0.1)
+
+
+def test_the_rate_holds_for_new_groups() -> None:
+    """Ten videos of a group differ little: the group's own error is what a threshold must be sure of."""
+    generator, rate, groups = torch.Generator().manual_seed(0), 0.1, [g for g in range(19) for _ in range(10)]
+    grouped, inside, naive_inside = [], [], []
+    for _ in range(400):
+        centres = torch.randn(2019, generator=generator)
+        errors = (centres.repeat_interleave(10) + 0.1 * torch.randn(20190, generator=generator)).double()
+        own, new = errors[:190], errors[190:]
+        found, naive = choose_threshold(own, rate, groups), choose_threshold(own, rate)
+        grouped.append(float((new > found.value).double().mean()))
+        inside.append(found.low <= grouped[-1] <= found.high)
+        naive_inside.append(naive.low <= (new > naive.value).double().mean() <= naive.high)
+    assert sum(grouped) / 400 <= rate
+    assert sum(inside) / 400 >= 0.93
+    assert sum(naive_inside) / 400 < 0.7, "counting every video as independent makes the interval too narrow"
+
+
 def test_percentile_by_hand() -> None:
     errors = torch.tensor([1.0, 2.0, 2.0, 4.0])
     assert percentile(errors, torch.tensor([0.5, 1.0, 2.0, 3.0, 9.0])).tolist() == [0, 25, 75, 75, 100]

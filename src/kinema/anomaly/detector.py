@@ -15,7 +15,7 @@ from ..yaml_file import needs, read_yaml
 from .autoencoder import Autoencoder, reconstruction_error
 from .threshold import Threshold, percentile
 
-DETECTOR_VERSION = 1
+DETECTOR_VERSION = 2
 CONFIG, VALUES = "anomaly.yaml", "autoencoder.safetensors"
 
 
@@ -86,6 +86,8 @@ def load_detector(folder: str | Path) -> Detector:
     version = raw["kinema_anomaly"]
     if isinstance(version, int | float) and version > DETECTOR_VERSION:
         raise UsageError(f"{folder} was made by a newer Kinema; update Kinema to use it")
+    if isinstance(version, int | float) and version < DETECTOR_VERSION:
+        raise UsageError(f"{folder} was made by an older Kinema; fit it again")
     try:
         state = load_file(folder / VALUES)
     except (OSError, SafetensorError) as error:

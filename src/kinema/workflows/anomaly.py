@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
@@ -111,10 +111,11 @@ def _fit_detector(
     )
     errors = reconstruction_error(autoencoder, vectors)
     others = torch.from_numpy(~normal & ~seen)
+    groups = [_unit(record) for record in compress(records, held_out.tolist())]
     order = torch.cat([held_out.nonzero(), others.nonzero()]).flatten().tolist()
     detector = Detector(
         autoencoder,
-        choose_threshold(errors[held_out], options.false_alarms),
+        choose_threshold(errors[held_out], options.false_alarms, groups),
         errors[held_out].sort().values,
         os.path.abspath(run),
         loaded.fingerprint,
@@ -151,6 +152,7 @@ def _metrics(judged: Judged, fitted: int) -> dict[str, Any]:
         "threshold": threshold.value,
         "false_alarms": {
             "asked": threshold.rate,
+            "independent": threshold.independent,
             "expected": threshold.expected,
             "ci95": [threshold.low, threshold.high],
             "reachable": threshold.reachable,
@@ -171,8 +173,13 @@ def _metrics(judged: Judged, fitted: int) -> dict[str, Any]:
 
 
 def _independent(records: Iterable[VideoRecord]) -> int:
-    """Videos that count for certainty: one per class and group where groups are known."""
-    return len({(r.label, r.group) if r.group else (r.name, r.part) for r in records})
+    """Videos that count for certainty."""
+    return len(set(map(_unit, records)))
+
+
+def _unit(record: VideoRecord) -> Hashable:
+    """What counts once: class and group where the group is known, else the video itself."""
+    return (record.label, record.group) if record.group else (record.name, record.part)
 
 
 def _fits(normal: list[VideoRecord], seen: list[bool], options: AnomalyOptions) -> list[bool]:
