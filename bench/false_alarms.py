@@ -54,8 +54,9 @@ def write(path: Path, rows: list[tuple[VideoRecord, str]]) -> Path:
 
 def one_split(
     dataset: Dataset, normal: tuple[str, ...], rate: float, seed: int, folder: Path, resources: Resources
-) -> tuple[int, int, float, float]:
-    """False alarms among the third part's normal videos, their number, and the interval of their share."""
+) -> tuple[int, int, float, float, float]:
+    """False alarms among the third part's normal videos, their number, and the rate that is stated for them:
+    its mean and the interval of their share."""
     silent = Events()
     folder.mkdir(parents=True)
     first, second, third = parts(dataset, seed)
@@ -71,7 +72,7 @@ def one_split(
     groups = len({(r.label, r.group) if r.group else r.path for r in fresh})
     expected, units = found["false_alarms"]["expected"], found["false_alarms"]["independent"] + 1
     low, high = betabinom.interval(0.95, groups, units * expected, units * (1 - expected))
-    return alarms, len(fresh), low / groups, high / groups
+    return alarms, len(fresh), expected, low / groups, high / groups
 
 
 def main() -> None:
@@ -99,21 +100,27 @@ def main() -> None:
         else:
             dataset, normal = load_dataset(args.data, split=None), tuple(args.normal)
         resources = Resources(weights=args.weights or "none", features=folder / "features", device="cpu")
-        rates, inside = [], 0
+        if missing := set(normal) - set(dataset.labels):
+            parser.error(f"no class {min(missing)}; there are {', '.join(dataset.labels)}")
+        rates, stated, inside = [], [], 0
         print(f"normal: {', '.join(normal)}; asked for {args.rate:.0%}")
         for seed in range(args.splits):
-            alarms, count, low, high = one_split(
+            alarms, count, expected, low, high = one_split(
                 dataset, normal, args.rate, seed, folder / str(seed), resources
             )
             rates.append(alarms / count)
+            stated.append(expected)
             inside += low <= alarms / count <= high
             print(
                 f"  split {seed}: {alarms} of {count} unseen normal videos, {alarms / count:.1%};"
-                f" 95 % interval {low:.0%} to {high:.0%}",
+                f" stated {expected:.1%}, 95 % interval {low:.0%} to {high:.0%}",
                 flush=True,
             )
         spread = np.std(rates, ddof=1) if len(rates) > 1 else 0.0
-        print(f"mean rate {np.mean(rates):.1%} ± {spread:.1%}; {inside} of {args.splits} inside the interval")
+        print(
+            f"mean rate {np.mean(rates):.1%} ± {spread:.1%}, stated {np.mean(stated):.1%};"
+            f" {inside} of {args.splits} inside the interval"
+        )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pytest
 
 from kinema.backbones.spec import InputSpec
 from kinema.errors import MediaError, UsageError
+from kinema.flow.methods import load_method
 from kinema.media.reader import VideoReader
 from kinema.recipe import load_recipe
 from kinema.sampling.frames import uniform
@@ -208,3 +209,19 @@ def test_the_fingerprint_follows_from_the_declared_keys():
     assert augmented.settings(1) != first.settings(1)
     more = first.model_copy(update={"augment": Augment(flip=0.5, copies=3)})
     assert more.settings(1) == augmented.settings(1)
+
+
+def test_a_frame_and_the_flow_over_it(make: Callable[[int], Path]):
+    stream = RgbStream(
+        input="rgb", backbone="mobilenet_v2_motion", sampling={"kind": "windows", "length": 3, "stride": 3}
+    )
+    _, frames = everything(make(10))
+    fitted = [fit(frame, (112, 112), "center") for frame in frames]
+    for number, clip in enumerate(clips_of(stream, make(10))[:3]):
+        first, middle, last = fitted[3 * number : 3 * number + 3]
+        (field,) = load_method("tvl1").fields([first, last])
+        np.testing.assert_array_equal(clip.inputs[0][..., :3], middle)
+        np.testing.assert_array_equal(clip.inputs[0][..., 3:], np.moveaxis(field, 0, -1))
+        assert clip.inputs[0].dtype == np.float32
+    assert stream.settings()["flow"]["method"] == "tvl1"
+    assert "flow" not in clip_stream(kind="windows", length=3, stride=3).settings()

@@ -1,15 +1,14 @@
-"""The direction of motion by a network for pictures: three frames as the colours of one, forwards and
-backwards.
+"""What moves, and which way: MobileNetV2's inner features carried by optical flow.
 
-A clip's first, middle and last frame, in grey, become the red, green and blue of one picture: what stands
-still is grey, what moves has coloured edges, of one order ahead of it and of the other behind. The features
-are
+A clip's middle frame gives the channels A_c(y, x) of two inner stages, TV-L1 from its first frame to its last
+the displacement (u, v). The features are
 
-    d = f(first, middle, last) - f(last, middle, first)
+    mean over (y, x) of A_c u, and of A_c v
 
-with f the channel means of MobileNetV2's inner stages. A clip played backwards has exactly -d, and one in
-which nothing moves has 0: appearance is taken out, and motion is left. ImageNet's values need no further
-training.
+for every channel c, with the flow averaged over each cell of the stage and divided by its mean length (and a
+tenth of a pixel): which way, not how fast, so that one fast step does not outweigh the others. A clip in which
+nothing moves has 0, and one played backwards has nearly the negative: appearance alone is taken out. ImageNet's
+values need no further training.
 """
 
 from __future__ import annotations
@@ -22,22 +21,22 @@ from .spec import BackboneSpec, InputSpec
 if TYPE_CHECKING:
     from .module import Backbone
 
-# Channels of the stages that are read, by number: at 1/8, 1/16 and 1/16 of the picture's size.
-STAGES = {2: 32, 3: 64, 4: 96}
+# Channels of the stages that are read, by number: at 1/8 and 1/16 of the picture's size.
+STAGES = {2: 32, 3: 64}
 
 SPEC = BackboneSpec(
     name="mobilenet_v2_motion",
-    input=InputSpec("clip", size=(112, 112), length=5),
-    features={"swap": sum(STAGES.values())},
+    input=InputSpec("frame_flow", size=(112, 112), length=3),
+    features={"carried": 2 * sum(STAGES.values())},
     weights=mobilenet_v2.SPEC.weights,
-    classifier=("classifier.", "conv_head.", "bn2.", "blocks.5.", "blocks.6."),
-    summary="MobileNetV2's inner stages on three frames as one picture; the motion backbone of `lite-motion`",
+    classifier=("classifier.", "conv_head.", "bn2.", "blocks.4.", "blocks.5.", "blocks.6."),
+    summary="MobileNetV2's inner features carried by TV-L1 flow; the motion backbone of `lite-motion`",
 )
 
 
 def build(features: str | None = None, variant: str | None = None) -> Backbone:
-    """The network for clips of three frames or more, random values; `variant` as for `mobilenet_v2`."""
-    from .mobilenet_v2_motion_net import MotionPicture
+    """The network for frames with their flow, random values; `variant` as for `mobilenet_v2`."""
+    from .mobilenet_v2_motion_net import CarriedFeatures
 
     SPEC.features_name(features)
-    return MotionPicture(mobilenet_v2.build(None, variant), tuple(STAGES))
+    return CarriedFeatures(mobilenet_v2.build(None, variant), tuple(STAGES))

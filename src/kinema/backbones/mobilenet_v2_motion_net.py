@@ -1,22 +1,21 @@
-"""Clips uint8 [N, L, H, W, 3] -> how a network's inner stages differ when the clip is played backwards."""
-
-from __future__ import annotations
+"""Frames with their flow, float32 [N, H, W, 5] -> a network's inner features carried by the flow."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from .image import ImageBackbone
 from .module import Backbone, normalised
 
-# ITU-R BT.601's luma, as in OpenCV.
-LUMA = (0.299, 0.587, 0.114)
+# Pixels: what moves less than this between a clip's ends is near rest.
+SLOW = 0.1
 
 
-class MotionPicture(Backbone):
-    """f(first, middle, last) - f(last, middle, first), see `mobilenet_v2_motion`; every channel by itself."""
+class CarriedFeatures(Backbone):
+    """Mean of A_c u and of A_c v over the picture, see `mobilenet_v2_motion`: all u of a stage, then all v."""
 
     def __init__(self, image: ImageBackbone, stages: Sequence[int]) -> None:
         super().__init__()
@@ -37,21 +36,22 @@ class MotionPicture(Backbone):
         return {f"net.{key}": value for key, value in state.items()}
 
     def forward(self, x: Tensor) -> Tensor:
-        """Clips uint8 [N, L, H, W, 3], RGB, of one frame or more -> float32 [N, D]."""
-        last = x.shape[1] - 1
-        frames = x[:, [0, last // 2, last]].to(torch.float32)
-        grey = frames @ torch.tensor(LUMA, device=x.device)
-        pictures = torch.cat([grey, grey.flip(1)]).permute(0, 2, 3, 1)
-        ahead, back = self._stages(pictures.contiguous()).chunk(2)
-        return (ahead - back).float()
-
-    def _stages(self, pictures: Tensor) -> Tensor:
-        """[N, H, W, 3] in [0, 255] -> the channel means of the stages that are read, side by side."""
+        """Float32 [N, H, W, 5]: R, G, B in [0, 255] and flow in pixels -> float32 [N, D]."""
+        flow = x[..., 3:].permute(0, 3, 1, 2)
+        flow = flow / (flow.norm(dim=1, keepdim=True).mean((2, 3), keepdim=True) + SLOW)
         net = self.net
-        x = net.bn1(net.conv_stem(self.cast(normalised(pictures, self.mean, self.std)).permute(0, 3, 1, 2)))
+        y = self.cast(normalised(x[..., :3], self.mean, self.std)).permute(0, 3, 1, 2)
+        y = net.bn1(net.conv_stem(y))
         found = []
         for number, stage in enumerate(net.blocks):
-            x = stage(x)
+            y = stage(y)
             if number in self.read:
-                found.append(x.mean((2, 3)))
+                found.append(_carried(y.float(), flow))
         return torch.cat(found, dim=1)
+
+
+def _carried(features: Tensor, flow: Tensor) -> Tensor:
+    """[N, C, h, w] and [N, 2, H, W] -> [N, 2 C]."""
+    height, width = features.shape[2:]
+    cells = F.adaptive_avg_pool2d(flow, (height, width)).flatten(2)
+    return (cells @ features.flatten(2).transpose(1, 2)).flatten(1) / (height * width)

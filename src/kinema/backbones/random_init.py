@@ -20,7 +20,7 @@ from .module import Backbone
 from .spec import InputSpec
 
 _VERSION = "random 4"
-_BATCH = {"frame": 8, "clip": 2, "flow_clip": 2, "flow_stack": 4, "logmel": 16}
+_BATCH = {"frame": 8, "clip": 2, "frame_flow": 8, "flow_clip": 2, "flow_stack": 4, "logmel": 16}
 _CLIP_LENGTH = 8
 _FASTEST = 0.15  # of the clipping bound, which is 20 pixels for I3D
 
@@ -60,12 +60,14 @@ def synthetic_batch(spec: InputSpec, seed: int = 0) -> Tensor:
         noise = _smooth_noise(random, (count, 1, 96, 64))[:, 0]
         return (noise * (math.log(20.0) - math.log(0.01)) + math.log(0.01)).float()
     height, width = spec.size or (224, 224)
+    if spec.kind == "frame_flow":
+        picture = (_smooth_noise(random, (count, 3, height, width)) * 255).round()
+        field = _smooth_field(random, (count, 2, height, width)) * _FASTEST * 20
+        return torch.cat([picture, field], dim=1).permute(0, 2, 3, 1).float().contiguous()
     if spec.kind in ("frame", "clip"):
         still = (_smooth_noise(random, (count, 3, height, width)) * 255).round().to(torch.uint8)
     else:
-        # Real fields are mostly near rest with a few fast regions: centred, heavy-tailed.
-        slow = (2 * _smooth_noise(random, (count, 2, height, width)) - 1) ** 3
-        still = (slow * _FASTEST).float()
+        still = (_smooth_field(random, (count, 2, height, width)) * _FASTEST).float()
     still = still.permute(0, 2, 3, 1).contiguous()
     if spec.kind == "frame":
         return still
@@ -95,6 +97,11 @@ def _unit_variance(layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor
     layer.weight.div_(scale.reshape(-1, *[1] * (layer.weight.ndim - 1)))  # type: ignore[operator, union-attr]
     layer.bias.sub_(mean.reshape(-1)).div_(scale)  # type: ignore[operator, union-attr]
     return (output - mean) / std
+
+
+def _smooth_field(random: np.random.Generator, shape: tuple[int, ...]) -> Tensor:
+    """Real fields are mostly near rest with a few fast regions: centred, heavy-tailed."""
+    return (2 * _smooth_noise(random, shape) - 1) ** 3
 
 
 def _smooth_noise(random: np.random.Generator, shape: tuple[int, ...]) -> Tensor:

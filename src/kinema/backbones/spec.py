@@ -7,7 +7,7 @@ from typing import Any, Literal
 from ..errors import UsageError
 from ..weights.files import WeightFile
 
-InputKind = Literal["frame", "clip", "flow_clip", "flow_stack", "logmel"]
+InputKind = Literal["frame", "clip", "frame_flow", "flow_clip", "flow_stack", "logmel"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 
 
@@ -37,9 +37,12 @@ class InputSpec:
     |---|---|
     | frame | uint8 [H, W, 3], RGB |
     | clip | uint8 [L, H, W, 3], RGB |
+    | frame_flow | float32 [H, W, 5]: R, G, B of a clip's middle frame, 0 to 255; flow x, y, see below |
     | flow_clip | float32 [L, H, W, 2], clipped and divided by the clipping bound: in [-1, 1] |
     | flow_stack | float32 [H, W, 2L], the same units, channels x1 y1 x2 y2 ... |
     | logmel | float32 [96, 64], time first |
+
+    The flow of `frame_flow` is the displacement from the clip's first frame to its last, in pixels.
 
     `size` is (H, W); None means any. `crop` is how a frame gets there unless the recipe says otherwise:
     `center` cuts the largest centred square, then resizes; `stretch` resizes both sides on their own.

@@ -24,7 +24,7 @@ from .engine import SequenceBuffer, sequences
 from .inline import messages_of
 
 # Steps per batch, by what a step is: large enough to fill the processor, small enough for memory.
-BATCH_SIZES = {"frame": 8, "clip": 2, "flow_clip": 2, "flow_stack": 4, "logmel": 8}
+BATCH_SIZES = {"frame": 8, "clip": 2, "frame_flow": 8, "flow_clip": 2, "flow_stack": 4, "logmel": 8}
 # The source of backbones whose values are the run's own.
 TRAINED = "trained in this run"
 # What helps where a recipe's weights are absent; a run needs its own.

@@ -1,11 +1,13 @@
 """RGB frames as clips: one decoded frame may serve several backbones."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import model_validator
 
+from ..backbones.spec import InputSpec
+from ..flow.methods import describe_method
 from ..sampling.online import IndexSampler, OnlineSampler, online_sampler
 from ..sampling.specs import Sampling, Segments, Windows
 from ..settings import APART
@@ -13,6 +15,7 @@ from ..types import Clip, Frame
 from .augment import Augment, Augmenter
 from .base import Task, Tools
 from .fields import Spool
+from .frame_flow import METHOD, frame_flow
 from .frames import FrameMaker, FrameStream
 from .motion import MotionProfile
 from .preprocess import fit_view
@@ -40,7 +43,10 @@ class RgbStream(FrameStream):
 
     def settings(self, variant: int = 0) -> dict[str, Any]:
         """See `StreamSettings.settings`; what augments counts for augmented versions alone."""
-        return super().settings(variant) | ({} if variant else {"augment": None})
+        own: dict[str, Any] = {} if variant else {"augment": None}
+        if any(view.kind == "frame_flow" for view in self.views):
+            own["flow"] = describe_method(METHOD)
+        return super().settings(variant) | own
 
     def open(self, task: Task, tools: Tools, times: np.ndarray | None = None) -> "RgbMaker":
         return RgbMaker(self, task, tools, self.total(times))
@@ -48,7 +54,7 @@ class RgbStream(FrameStream):
     @model_validator(mode="after")
     def _check(self) -> Self:
         clips = isinstance(self.sampling, Segments | Windows)
-        self.check_kinds(("clip",) if clips else ("frame",))
+        self.check_kinds(("clip", "frame_flow") if clips else ("frame",))
         if isinstance(self.sampling, Segments | Windows):
             self.check_length(self.sampling.length)
         return self
@@ -68,6 +74,8 @@ class RgbMaker(FrameMaker):
         motion = self.profile.values
         if motion is not None:
             self.sampler = IndexSampler(self.sampler.choose(len(motion) + 1, motion))
+        moving = any(view.kind == "frame_flow" for view in self.views)
+        self._flow = tools.flow(METHOD) if moving else None
         self._times: list[float] = []
         self._spools = [Spool() for _ in self.views if self.sampler.whole]
 
@@ -106,4 +114,10 @@ class RgbMaker(FrameMaker):
     def _clip(self, items: list[Prepared]) -> Clip:
         columns = zip(*(inputs for _, inputs in items), strict=True)
         pairs = zip(self.views, columns, strict=True)
-        return Clip(items[0][0], tuple(np.stack(c) if v.kind == "clip" else c[0] for v, c in pairs))
+        return Clip(items[0][0], tuple(self._input(view, column) for view, column in pairs))
+
+    def _input(self, view: InputSpec, frames: Sequence[np.ndarray]) -> np.ndarray:
+        if view.kind == "frame_flow":
+            assert self._flow is not None
+            return frame_flow(frames, self._flow)
+        return np.stack(frames) if view.kind == "clip" else frames[0]
