@@ -153,6 +153,42 @@ def test_crop_alone_cuts_a_window_anywhere():
     assert {left for _, left in corners} == set(range(11))
 
 
+def test_a_resized_crop_keeps_the_area_and_aspect_that_are_asked_for():
+    rows, columns = np.mgrid[:240, :240]
+    frame = np.stack([rows, columns, rows], axis=2).astype(np.uint8)
+    areas, aspects, corners = [], [], set()
+    for i in range(500):
+        out = Augmenter(Augment(crop="resized", area=0.4), f"{i}", 1)(frame)
+        height, width = out.shape[:2]
+        top, left = (int(v) for v in out[0, 0, :2])
+        np.testing.assert_array_equal(out, frame[top : top + height, left : left + width])
+        areas.append(height * width / 240**2)
+        aspects.append(width / height)
+        corners.add((top, left))
+    assert 0.39 < min(areas) < 0.45
+    assert 0.9 < max(areas) <= 1
+    assert 0.74 < min(aspects) < 0.8
+    assert 1.25 < max(aspects) < 1.35
+    assert len(corners) > 300
+
+
+def test_colour_changes_brightness_contrast_and_saturation_alike_in_every_frame():
+    """A grey frame keeps its grey, brighter or darker by at most the strength; colours keep their hue."""
+    grey, red = np.full((8, 8, 3), 100, np.uint8), np.tile(np.uint8([150, 100, 100]), (8, 8, 1))
+    levels = []
+    for i in range(200):
+        augmenter = Augmenter(Augment(colour=0.4), f"{i}", 1)
+        out = augmenter(grey)
+        assert len(np.unique(out)) == 1
+        levels.append(int(out[0, 0, 0]))
+        r, g, b = augmenter(red)[0, 0].astype(int)
+        assert r > g
+        assert abs(g - b) <= 1
+    assert 60 <= min(levels) < 65
+    assert 135 < max(levels) <= 140
+    np.testing.assert_array_equal(Augmenter(Augment(), "k", 1)(red), red)
+
+
 def test_rotation_agrees_with_opencv():
     frame = picture(120, 160)
     augmenter = Augmenter(Augment(rotate=5), "some key", 1)

@@ -6,9 +6,9 @@ the displacement (u, v). The features are
     mean over (y, x) of A_c u, and of A_c v
 
 for every channel c, with the flow averaged over each cell of the stage and divided by its mean length (and a
-tenth of a pixel): which way, not how fast, so that one fast step does not outweigh the others. A clip in which
-nothing moves has 0, and one played backwards has nearly the negative: appearance alone is taken out. ImageNet's
-values need no further training.
+tenth of a pixel): which way, not how fast, so that one fast step does not outweigh the others. A clip in
+which nothing moves has 0, and one played backwards has nearly the negative: appearance alone is taken out.
+ImageNet's values need no further training.
 """
 
 from __future__ import annotations

@@ -43,7 +43,8 @@ class Head(nn.Module):
 
 
 def loss(output: Output, labels: Tensor, activation: str, weights: Tensor | None = None) -> Tensor:
-    """Cross-entropy; over every valid step where steps are scored.
+    """Cross-entropy; over every valid step where steps are scored. `labels` are classes [B], or shares of the
+    classes float [B, C] where videos are scored as a whole.
 
     With sigmoid outputs it is Keras' categorical cross-entropy, in which the outputs are divided by their
     sum first (vgg16-lstm paper, Algorithm 2): -log(s_y / sum_j s_j).
@@ -87,4 +88,5 @@ class ClassObjective:
         value = loss(output, labels, self.classifier.activation, weights)
         with torch.no_grad():
             best = scores(output, self.classifier).argmax(1)
-        return value, int((best == labels).sum()), len(labels)
+            wanted = labels if labels.ndim == 1 else labels.argmax(1)
+        return value, int((best == wanted).sum()), len(labels)

@@ -2,11 +2,21 @@
 
 from .cite import bibtex
 from .load import changed, load_recipe, paper_count, recipe_names, resolve
-from .schema import BackboneTraining, Classifier, Protocol, Recipe, Schedule, StageTraining, Training
+from .schema import (
+    BackboneTraining,
+    Classifier,
+    Mix,
+    Protocol,
+    Recipe,
+    Schedule,
+    StageTraining,
+    Training,
+)
 
 __all__ = [
     "BackboneTraining",
     "Classifier",
+    "Mix",
     "Protocol",
     "Recipe",
     "Schedule",

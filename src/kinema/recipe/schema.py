@@ -63,18 +63,37 @@ class StageTraining(Settings):
         return self
 
 
+class Mix(Settings):
+    """Training clips mixed in pairs, inputs and labels alike, by a share drawn from Beta(alpha, alpha).
+
+    `mixup` adds the two (Zhang et al. 2018), `cutmix` puts a rectangle of one into the other (Yun et al. 2019).
+    """
+
+    kind: Literal["mixup", "cutmix"]
+    alpha: Annotated[float, Field(gt=0)] = 0.2
+
+
 class BackboneTraining(StageTraining):
     """The backbone stage: the last `train_blocks` blocks of a stream's backbone, before the temporal stage.
 
     `unit: clip` classifies single clips, `clips_per_video` of each video, by a dense layer of its own (the
     three-stream paper's motion CNN); `unit: video` trains backbone and temporal model together. `batch`
-    counts units.
+    counts units. `mix` is for single clips.
     """
 
     unit: Literal["clip", "video"] = "video"
     clips_per_video: Count = 4
     epochs: Count = 5
     batch: Count = 4
+    mix: Mix | None = None
+
+    @model_validator(mode="after")
+    def _check_mix(self) -> Self:
+        if self.mix is not None and self.unit == "video":
+            raise ValueError(
+                "videos of different lengths cannot be mixed; set unit: clip, or leave out `mix`"
+            )
+        return self
 
 
 class Training(StageTraining):

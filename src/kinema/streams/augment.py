@@ -1,13 +1,16 @@
-"""Extra versions of training frames: rotated, cropped, flipped."""
+"""Extra versions of training frames: rotated, cropped, flipped, in other colours."""
 
 import hashlib
 from typing import Annotated, Literal, Self
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageEnhance
 from pydantic import Field, model_validator
 
 from ..settings import APART, Settings
+
+# In the order in which they change.
+_COLOURS = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)
 
 
 class Augment(Settings):
@@ -15,11 +18,18 @@ class Augment(Settings):
 
     `copies` versions are computed once and stored; with `on_the_fly` each epoch sees a new version instead,
     at the price of running the backbone in every epoch.
+
+    `rotate`: by up to so many degrees. `crop`: `random` keeps 7/8 of each side, `resized` a rectangle of
+    `area` to 1 of the picture whose aspect changes by up to 4/3 (Szegedy et al. 2015). `flip`: the
+    probability of a mirror image; leave it at 0 where left and right tell classes apart. `colour`: brightness,
+    contrast and saturation change by a factor between 1 - colour and 1 + colour each.
     """
 
     rotate: Annotated[float, Field(ge=0, le=180)] = 0.0
-    crop: Literal["none", "random"] = "none"
+    crop: Literal["none", "random", "resized"] = "none"
+    area: Annotated[float, Field(gt=0, le=1)] = 0.5
     flip: Annotated[float, Field(ge=0, le=1)] = 0.0
+    colour: Annotated[float, Field(ge=0, lt=1)] = 0.0
     copies: Annotated[int, Field(ge=0), APART] = 0
     on_the_fly: Annotated[bool, APART] = False
 
@@ -43,19 +53,28 @@ class Augmenter:
         self.angle = float(random.uniform(0.0, spec.rotate))
         self.flip = bool(random.random() < spec.flip)
         # A crop keeps 87.5 % of each side, as 224 of 256 does.
-        self.crop = spec.crop == "random"
+        self.kept = (7 / 8, 7 / 8) if spec.crop == "random" else (1.0, 1.0)
         self.offset = random.random(2)
+        if spec.crop == "resized":
+            area, stretch = random.uniform(spec.area, 1), (4 / 3) ** random.uniform(-0.5, 0.5)
+            self.kept = (min(area**0.5 / stretch, 1.0), min(area**0.5 * stretch, 1.0))
+        self.colours = random.uniform(1 - spec.colour, 1 + spec.colour, 3).tolist() if spec.colour else []
 
     def __call__(self, frame: np.ndarray) -> np.ndarray:
-        """Rotate, crop and flip one frame uint8 [H, W, 3]; the size shrinks where it crops."""
-        if self.angle:
-            image = Image.fromarray(frame)
-            frame = np.asarray(image.rotate(self.angle, Image.Resampling.BILINEAR))
-        if self.crop:
-            height, width = (max(side * 7 // 8, 1) for side in frame.shape[:2])
-            top, left = (
-                int(o * (side - cut + 1))
-                for o, side, cut in zip(self.offset, frame.shape[:2], (height, width), strict=True)
-            )
-            frame = frame[top : top + height, left : left + width]
+        """One frame uint8 [H, W, 3] changed; the size shrinks where it is cropped."""
+        if self.angle or self.colours:
+            frame = np.asarray(self._painted(Image.fromarray(frame)))
+        height, width = (max(int(k * side), 1) for k, side in zip(self.kept, frame.shape[:2], strict=True))
+        top, left = (
+            int(o * (side - cut + 1))
+            for o, side, cut in zip(self.offset, frame.shape[:2], (height, width), strict=True)
+        )
+        frame = frame[top : top + height, left : left + width]
         return np.ascontiguousarray(frame[:, ::-1]) if self.flip else np.ascontiguousarray(frame)
+
+    def _painted(self, image: Image.Image) -> Image.Image:
+        if self.angle:
+            image = image.rotate(self.angle, Image.Resampling.BILINEAR)
+        for kind, factor in zip(_COLOURS, self.colours, strict=False):
+            image = kind(image).enhance(factor)
+        return image

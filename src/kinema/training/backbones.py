@@ -18,6 +18,7 @@ from ..model.recognizer import Recognizer
 from ..recipe import BackboneTraining, Classifier, Recipe
 from ..streams import StreamSettings
 from .clips import ClipBatch, ClipDataset, Clips, VideoDataset, clips_per_video, collate_clips
+from .mix import MixedObjective
 from .samplers import balance
 from .stage import FitOptions, Row, Stage, run_stage
 
@@ -110,11 +111,14 @@ class _BackboneStage:
         train, val, seed = units(self.train), units(self.val), self.recipe.training.seed
         order, weights = balance(self.spec, train.labels, classes=self.recipe.data.classes, seed=seed)
         train.epochs = order if augment else None
+        objective = ClassObjective(classifier, weights)
+        if self.spec.mix is not None:
+            objective = MixedObjective(classifier, weights, self.spec.mix, self.recipe.data.classes)
         return run_stage(
             Stage(
                 name=name,
                 module=module,
-                objective=ClassObjective(classifier, weights),
+                objective=objective,
                 train=DataLoader(train, self.spec.batch, sampler=order, collate_fn=collate_clips),
                 val=DataLoader(val, self.spec.batch, collate_fn=collate_clips) if len(val) else None,
                 spec=self.spec,
