@@ -188,6 +188,21 @@ def test_class_balance_counts(unit: str, clip_items: list[ClipItem], tmp_path: P
     assert drawn != pytest.approx((2 * zero + one) / 3, rel=1e-5)
 
 
+@UNITS
+def test_augmented_clips_are_trained_on_however_versions_are_kept(
+    unit: str, clip_items: list[ClipItem], tmp_path: Path
+) -> None:
+    """Whether the temporal stage reads stored versions or none is nothing to the backbone stage."""
+    runs = []
+    for kept in ("{}", "{flip: 1.0, copies: 1}", "{flip: 1.0}", "null"):
+        chosen = load_recipe(backbone(unit, lr=0.02), [f"streams.rgb.augment={kept}"])
+        runs.append(trained(chosen, clip_items[:3], tmp_path / str(len(runs)))[1])
+    same, stored, mirrored, none = runs
+    assert not changed(same, none)
+    assert not changed(stored, mirrored)
+    assert changed(mirrored, none)
+
+
 class Killed(Exception):
     """Stands for the power cut."""
 

@@ -17,7 +17,8 @@ class Augment(Settings):
     """Extra versions of each TRAINING frame; the same random choice for every frame of one version.
 
     `copies` versions are computed once and stored; with `on_the_fly` each epoch sees a new version instead,
-    at the price of running the backbone in every epoch.
+    at the price of running the backbone in every epoch. A backbone stage, which runs it anyway, sees a new
+    version in every epoch whatever these two say.
 
     `rotate`: by up to so many degrees. `crop`: `random` keeps 7/8 of each side, `resized` a rectangle of
     `area` to 1 of the picture whose aspect changes by up to 4/3 (Szegedy et al. 2015). `flip`: the

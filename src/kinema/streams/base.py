@@ -136,6 +136,11 @@ class StreamSettings(Settings):
         return False
 
     @property
+    def augments(self) -> bool:
+        """Whether a backbone stage sees a new version of each clip in every epoch."""
+        return False
+
+    @property
     def needs_times(self) -> bool:
         """Whether sampling depends on the number of frames, so that counting them first saves work."""
         return False

@@ -37,6 +37,11 @@ class RgbStream(FrameStream):
         return bool(self.augment and self.augment.on_the_fly)
 
     @property
+    def augments(self) -> bool:
+        """Whether a backbone stage sees a new version of each clip in every epoch: where anything is changed."""
+        return self.augment is not None
+
+    @property
     def copies(self) -> int:
         """Augmented versions of each training video that are stored beside it."""
         return self.augment.copies if self.augment else 0

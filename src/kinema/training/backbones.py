@@ -77,7 +77,7 @@ class _BackboneStage:
             name: [_released(b, stream) for b in stream.backbones] for name, stream in streams.items()
         }
         module = EndToEnd(backbones, recognizer)
-        augment = any(stream.spec.on_the_fly for stream in streams.values())
+        augment = any(stream.spec.augments for stream in streams.values())
         history = self._run("backbone", module, self.recipe.classifier, VideoDataset, augment=augment)
         return {name: stream.with_backbones(backbones[name]) for name, stream in streams.items()}, history
 
@@ -95,7 +95,7 @@ class _BackboneStage:
         torch.manual_seed(self.recipe.training.seed)
         module = ClipClassifier(stream.name, backbone, stream.dim, self.recipe.data.classes)
         history = self._run(
-            name, module, Classifier(), lambda c: ClipDataset(c, stream.name), augment=stream.spec.on_the_fly
+            name, module, Classifier(), lambda c: ClipDataset(c, stream.name), augment=stream.spec.augments
         )
         return stream.with_backbones([backbone]), history
 
@@ -133,7 +133,6 @@ class _BackboneStage:
             {
                 "stream": stream.settings(variant=1),
                 "blocks": [stream.spec.train_blocks, stream.spec.batch_norm],
-                "on_the_fly": stream.spec.on_the_fly,
                 "classes": self.recipe.data.classes,
                 "training": {"seed": self.recipe.training.seed, **self.spec.model_dump(mode="json")},
                 "items": [[(i.key, i.label) for i in clips.items] for clips in (self.train, self.val)],
