@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..datasets.balance import assign_folds
 from ..model import ridge
 from ..model.calibration import Calibration
 from ..model.items import FeatureDataset, FeatureItem, feature_loader
@@ -16,6 +15,7 @@ from ..temporal.model import TemporalModel
 from ..temporal.moments import Moments
 from ..temporal.moments_net import EVEN, MomentsNet
 from .fit import standardize
+from .folds import unit_folds
 from .samplers import class_weights
 from .stage import Row
 
@@ -42,7 +42,7 @@ def fit_closed(model: JointRecognizer, train: Sequence[FeatureItem]) -> list[Row
         labels,
         sizes,
         classes=model.classes,
-        folds=_folds(train, spec.folds, training.seed),
+        folds=unit_folds(train, spec.folds, training.seed),
         sample_weights=weights,
         start=_start(model),
     )
@@ -109,12 +109,6 @@ def _embeddings(model: JointRecognizer, items: Sequence[FeatureItem]) -> np.ndar
     with torch.no_grad():
         rows = [model.embed(batch.streams) for batch in feature_loader(FeatureDataset(items), 32)]
     return torch.cat(rows).double().numpy()
-
-
-def _folds(items: Sequence[FeatureItem], folds: int, seed: int) -> list[int] | None:
-    units = [item.unit or str(number) for number, item in enumerate(items)]
-    count = min(folds, len(set(units)))
-    return assign_folds(units, [str(item.label) for item in items], count, seed) if count > 1 else None
 
 
 def _loss(scores: np.ndarray, labels: np.ndarray, temperature: float) -> float:
