@@ -13,7 +13,7 @@ from ..model.items import FeatureDataset, FeatureItem, feature_loader
 from ..model.recognizer import JointRecognizer
 from ..temporal.model import TemporalModel
 from ..temporal.moments import Moments
-from ..temporal.moments_net import EVEN, MomentsNet
+from ..temporal.moments_net import MomentsNet
 from .fit import standardize
 from .folds import unit_folds
 from .samplers import class_weights
@@ -44,7 +44,6 @@ def fit_closed(model: JointRecognizer, train: Sequence[FeatureItem]) -> list[Row
         classes=model.classes,
         folds=unit_folds(train, spec.folds, training.seed),
         sample_weights=weights,
-        start=_start(model),
     )
     (head,) = model.head.layers
     assert isinstance(head, nn.Linear)
@@ -79,16 +78,6 @@ def _moments(model: JointRecognizer, stream: str) -> MomentsNet:
 
 def _sizes(model: JointRecognizer) -> list[int]:
     return [size for stream in model.streams for size in _moments(model, stream).blocks.values()]
-
-
-def _start(model: JointRecognizer) -> list[float]:
-    """Shares ahead of the search: the order of time is no evidence until the folds say so.
-
-    On classes that a look tells apart, statistics that turn with the direction cost more than they give.
-    """
-    names = [name for stream in model.streams for name in _moments(model, stream).blocks]
-    first = [float(name in EVEN) for name in names]
-    return first if any(first) else [1.0] * len(names)
 
 
 def _sequences(
