@@ -5,7 +5,7 @@
 A SET is any data folder; official splits are left out. Folds are of whole groups (files, where no groups
 are known), anew for each seed. Each kind is fitted plainly (12 epochs of Adam at 2e-3, dropout 0.3) and, with
 `+`, held back: standardised features, dropout 0.5, weight decay, and the number of epochs by folds of whole
-groups inside the training videos, which calibrate it too. `moments & KIND+` is the mean of the two's
+groups inside the training videos, which calibrate it too. `moments & KIND` is the mean of the two's
 probabilities. Mean and standard deviation of the accuracy are over folds and seeds; ECE and log loss are
 pooled over a seed's folds.
 """
@@ -126,7 +126,7 @@ def measure(
             column = columns.setdefault(name, Column())
             column.seconds += (time.monotonic() - started) / folds / seeds
             column.add(found, labels, fold_of)
-        for name in [n for n in names if n.endswith("+")]:
+        for name in names[1:]:
             joined = (by_name["moments"] + by_name[name]) / 2
             columns.setdefault(f"moments & {name}", Column()).add(joined, labels, fold_of)
     return columns
