@@ -105,7 +105,7 @@ class _Search:
     folds: np.ndarray
 
     def shares(self) -> tuple[np.ndarray, float]:
-        """The best shares and strength: from equal shares, one at a time is tried larger, smaller and at 0."""
+        """The best shares and strength: from equal ones, one at a time is tried larger, smaller and at 0."""
         raw = np.ones(len(self.grams))
         losses, strength = self._losses(raw)
         for _ in range(ROUNDS if len(raw) > 1 else 0):
