@@ -28,7 +28,7 @@ CASES = [
     ("dual-cnn-gru: 2 GRU 1000, 20 x 2560", 16, 20, 2560, "gru", "before", 1000, 2, False),
     ("three-stream: 2 BiGRU 512, 180 x 1536", 8, 180, 1536, "gru", "after", 512, 2, True),
     ("corehar: 3 BiLSTM 512, 40 x 512", 16, 40, 512, "lstm", "after", 512, 3, True),
-    ("lite-plus: GRU 128, 40 x 1280", 16, 40, 1280, "gru", "after", 128, 1, False),
+    ("lite's frames: GRU 128, 40 x 1280", 16, 40, 1280, "gru", "after", 128, 1, False),
 ]
 
 

@@ -36,7 +36,10 @@ def test_a_resolved_recipe_reads_back_as_itself(name):
         ("streams.rgb.sampling.fpsx=3", r"unknown key 'streams\.rgb\.sampling\.fpsx'; allowed here: .*fps"),
         ("speed=1", r"unknown key 'speed'; allowed here: .*streams"),
         ("temporal.units=0", r"temporal\.units: .*greater than or equal to 1, got 0"),
-        ("temporal.cell=rnn", r"temporal\.kind: .*'gru', 'lstm', 'mean' or 'moments', got 'rnn'"),
+        (
+            "temporal.cell=rnn",
+            r"temporal\.kind: .*'attentive', 'gru', 'lstm', 'mean', 'moments' or 'transformer', got 'rnn'",
+        ),
         ("streams.rgb.sampling.kind=all", r"streams\.rgb\.sampling\.kind: .*'uniform', .*got 'all'"),
         ("streams.rgb.sampling={fps: 3}", r"streams\.rgb\.sampling\.kind: .*'uniform'"),
         ("temporal.alpha=1", r"unknown key 'temporal\.alpha'; allowed here: .*reset"),

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from torch import nn
 
 from kinema.fusion.average_net import WeightedAverageNet
-from kinema.temporal import Encoder, Gru, Lstm, Mean, Moments, Temporal
+from kinema.temporal import Attentive, Encoder, Gru, Lstm, Mean, Moments, Temporal, Transformer
 from kinema.temporal.model import TemporalModel
 from kinema.temporal.pooled_net import TemporalAttention
 from kinema.temporal.settings import TemporalSettings
@@ -87,6 +87,9 @@ KINDS: list[TemporalSettings] = [
         for pool in POOLS
         for attention in (False, True)
     ),
+    Attentive(units=4, heads=2, queries=3, dropout=0.5),
+    Attentive(units=4, heads=1, queries=1, mlp=False),
+    Transformer(units=4, heads=2, dropout=0.5),
     Moments(),
     Moments(statistics=("mean", "cosines", "rates"), lags=(1, 3)),
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from safetensors.torch import load_file
 
 import kinema
 from kinema.errors import UsageError, WorkError
@@ -48,9 +49,12 @@ def metrics(run: Path) -> dict:
     return json.loads((run / "metrics.json").read_text(encoding="utf-8"), parse_constant=refuse)
 
 
-def again(tiny_run: Path, data: Path, out: Path, events: Steps, **options: object) -> TrainResult:
+def again(
+    tiny_run: Path, data: Path, out: Path, events: Steps, *, keep: str = "last", **options: object
+) -> TrainResult:
     """Train the recipe of `tiny_run` with its features at hand."""
     recipe = yaml.safe_load((tiny_run / "config.yaml").read_text(encoding="utf-8"))["recipe"]
+    recipe["training"]["keep"] = keep
     resources = Resources(features=tiny_run.parent / "features", workers=1, device="cpu")
     given = TrainOptions(**options)  # type: ignore[arg-type]
     return train(data, recipe=recipe, out=out, options=given, resources=resources, events=events)
@@ -98,6 +102,20 @@ def test_interrupted_training_goes_on(tiny_run: Path, tiny_videos: Path, tmp_pat
     again(tiny_run, tiny_videos, tmp_path / "run", Steps())
     one, two = ((run / "model.safetensors").read_bytes() for run in (tiny_run, tmp_path / "run"))
     assert one == two
+
+
+def test_epochs_by_folds_and_the_calibration_are_in_the_run(
+    tiny_run: Path, tiny_videos: Path, tmp_path: Path
+) -> None:
+    events, run = Steps(), tmp_path / "run"
+    again(tiny_run, tiny_videos, run, events, keep="folds")
+    count = len(list((tiny_run.parent / "features").glob("rgb*/*/*.safetensors"))) - metrics(run)["n_test"]
+    assert f"choosing the number of epochs by folds of {count} videos" in events.said
+    history = [json.loads(row) for row in (run / "history.jsonl").read_text().splitlines()]
+    assert 1 <= len(history) <= 2
+    assert all(row["val_loss"] > 0 for row in history)
+    state = load_file(run / "model.safetensors")
+    assert len(state["recognizer.calibration.true_scores"]) == count
 
 
 def test_moved_run_predicts(tiny_run: Path, tiny_videos: Path, tmp_path: Path) -> None:

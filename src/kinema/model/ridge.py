@@ -52,24 +52,22 @@ def fit(
     classes: int,
     folds: Sequence[int] | None = None,
     sample_weights: np.ndarray | None = None,
-    start: Sequence[float] | None = None,
 ) -> Ridge:
     """Fit on embeddings [N, E] of blocks of these `sizes` and labels int [N].
 
-    `folds` gives each row's fold; None leaves shares as they start and the strength at 1. `sample_weights`
-    are s_i. `start` are the shares ahead of the search, in any scale (default: equal).
+    `folds` gives each row's fold; None leaves the shares equal and the strength at 1. `sample_weights` are
+    s_i.
     """
     x = np.asarray(x, np.float64)
     targets = np.where(np.arange(classes) == labels[:, None], 1.0, -1.0)
     s = np.ones(len(x)) if sample_weights is None else np.asarray(sample_weights, np.float64)
     edges = np.cumsum([0, *sizes])
     blocks = [x[:, a:b] for a, b in pairwise(edges)]
-    raw = np.ones(len(sizes)) if start is None else np.asarray(start, np.float64)
-    shares, strength = raw / raw.sum(), 1.0
+    shares, strength = np.full(len(sizes), 1 / len(sizes)), 1.0
     held_out, temperature = np.zeros((0, classes)), 1.0
     if folds is not None:
         search = _Search([b @ b.T for b in blocks], targets, labels, s, np.asarray(folds))
-        shares, strength = search.shares(raw)
+        shares, strength = search.shares()
         held_out = search.held_out(shares, [strength])[0]
         temperature = best_temperature(held_out, labels)[1]
     scale = np.repeat(shares, sizes)
@@ -106,8 +104,9 @@ class _Search:
     sample_weights: np.ndarray
     folds: np.ndarray
 
-    def shares(self, raw: np.ndarray) -> tuple[np.ndarray, float]:
-        """The best shares and strength: one block's share at a time is tried larger, smaller and at zero."""
+    def shares(self) -> tuple[np.ndarray, float]:
+        """The best shares and strength: from equal ones, one at a time is tried larger, smaller and at 0."""
+        raw = np.ones(len(self.grams))
         losses, strength = self._losses(raw)
         for _ in range(ROUNDS if len(raw) > 1 else 0):
             before = raw

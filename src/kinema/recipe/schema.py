@@ -97,8 +97,13 @@ class BackboneTraining(StageTraining):
 
 
 class Training(StageTraining):
-    """The temporal stage, plus what all stages share."""
+    """The temporal stage, plus what all stages share.
 
+    `keep: folds` finds the number of epochs, `epochs` at most, by folds of whole groups inside the training
+    videos, trains anew on all of them for as many, and calibrates the scores by what the folds held out.
+    """
+
+    keep: Literal["last", "best", "folds"] = "last"  # type: ignore[assignment]  # one value more
     stages: Literal["joint", "separate"] = "joint"
     backbone: BackboneTraining | None = None
     val_fraction: Annotated[float, Field(ge=0, lt=0.9)] = 0.0
@@ -206,7 +211,19 @@ class Recipe(Settings):
             raise ValueError("`classifier.per_step` works with one stream")
         if self.temporal.closed_form:
             self._check_closed_form()
+        if self.training.keep == "folds":
+            self._check_folds()
         return self
+
+    def _check_folds(self) -> None:
+        """What a number of epochs chosen by folds cannot be joined with."""
+        key, classifier = "`training.keep: folds`", self.classifier
+        if self.training.stop_after or self.training.val_fraction:
+            raise ValueError(f"{key} says itself when to stop; leave `stop_after` and `val_fraction` out")
+        if self.training.stages == "separate" or classifier.per_step or classifier.activation != "softmax":
+            raise ValueError(f"{key} needs `stages: joint` and softmax scores of whole videos")
+        if any(s.on_the_fly for s in self.streams.values()):
+            raise ValueError(f"{key} trains several times; use `augment.copies` in place of `on_the_fly`")
 
     def _check_closed_form(self) -> None:
         """What a classifier that is solved for cannot be joined with."""

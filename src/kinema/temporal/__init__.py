@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from ..plugins import load_plugins
+from .attentive import Attentive
 from .encoder import Encoder
 from .mean import Mean
 from .moments import Moments
 from .recurrent import Gru, Lstm
+from .transformer import Transformer
 
-Temporal = Annotated[Gru | Lstm | Mean | Moments, Field(discriminator="kind")]
+Temporal = Annotated[Attentive | Gru | Lstm | Mean | Moments | Transformer, Field(discriminator="kind")]
 if not TYPE_CHECKING and (_plugins := load_plugins("temporal")):
     Temporal = Annotated[reduce(or_, _plugins.values(), Temporal.__origin__), Field(discriminator="kind")]
 
-__all__ = ["Encoder", "Gru", "Lstm", "Mean", "Moments", "Temporal"]
+__all__ = ["Attentive", "Encoder", "Gru", "Lstm", "Mean", "Moments", "Temporal", "Transformer"]

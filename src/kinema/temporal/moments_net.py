@@ -25,8 +25,6 @@ from .pooling import absent_steps
 
 # Odd ones: the even cosines are the same for a sequence played backwards, and spread covers what they add.
 COSINES = (1, 3)
-# What a sequence played backwards has too.
-EVEN = frozenset({"mean", "spread", "steps"})
 # Keeps the slope of the square root finite where a feature does not change.
 _TINY = 1e-12
 

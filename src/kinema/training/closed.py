@@ -7,15 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..datasets.balance import assign_folds
 from ..model import ridge
 from ..model.calibration import Calibration
 from ..model.items import FeatureDataset, FeatureItem, feature_loader
 from ..model.recognizer import JointRecognizer
 from ..temporal.model import TemporalModel
 from ..temporal.moments import Moments
-from ..temporal.moments_net import EVEN, MomentsNet
+from ..temporal.moments_net import MomentsNet
 from .fit import standardize
+from .folds import unit_folds
 from .samplers import class_weights
 from .stage import Row
 
@@ -42,9 +42,8 @@ def fit_closed(model: JointRecognizer, train: Sequence[FeatureItem]) -> list[Row
         labels,
         sizes,
         classes=model.classes,
-        folds=_folds(train, spec.folds, training.seed),
+        folds=unit_folds(train, spec.folds, training.seed),
         sample_weights=weights,
-        start=_start(model),
     )
     (head,) = model.head.layers
     assert isinstance(head, nn.Linear)
@@ -81,16 +80,6 @@ def _sizes(model: JointRecognizer) -> list[int]:
     return [size for stream in model.streams for size in _moments(model, stream).blocks.values()]
 
 
-def _start(model: JointRecognizer) -> list[float]:
-    """Shares ahead of the search: the order of time is no evidence until the folds say so.
-
-    On classes that a look tells apart, statistics that turn with the direction cost more than they give.
-    """
-    names = [name for stream in model.streams for name in _moments(model, stream).blocks]
-    first = [float(name in EVEN) for name in names]
-    return first if any(first) else [1.0] * len(names)
-
-
 def _sequences(
     model: JointRecognizer, stream: str, items: Sequence[FeatureItem]
 ) -> Iterator[tuple[Tensor, Tensor]]:
@@ -109,12 +98,6 @@ def _embeddings(model: JointRecognizer, items: Sequence[FeatureItem]) -> np.ndar
     with torch.no_grad():
         rows = [model.embed(batch.streams) for batch in feature_loader(FeatureDataset(items), 32)]
     return torch.cat(rows).double().numpy()
-
-
-def _folds(items: Sequence[FeatureItem], folds: int, seed: int) -> list[int] | None:
-    units = [item.unit or str(number) for number, item in enumerate(items)]
-    count = min(folds, len(set(units)))
-    return assign_folds(units, [str(item.label) for item in items], count, seed) if count > 1 else None
 
 
 def _loss(scores: np.ndarray, labels: np.ndarray, temperature: float) -> float:

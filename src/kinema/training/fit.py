@@ -30,10 +30,12 @@ def fit(
     *,
     stream: str | None = None,
     fresh: Fresh | None = None,
+    stop_at: int | None = None,
 ) -> list[Row]:
     """Train `model` in place, all streams together or one by its own head; the history, one row per epoch.
 
-    `fresh` gives the sequences of the training items where they are not those of the store.
+    `fresh` gives the sequences of the training items where they are not those of the store. `stop_at` is the
+    last epoch, where it is not the recipe's.
     """
     spec = model.recipe.training
     labels = [item.label for item in train]
@@ -63,6 +65,7 @@ def fit(
             spec=spec,
             seed=spec.seed,
             options=options,
+            stop_at=stop_at,
         )
     )
 

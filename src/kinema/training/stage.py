@@ -31,12 +31,12 @@ Objective = Callable[[nn.Module, Any], tuple[Tensor, int, int]]
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:
-    """Where checkpoints go, whether to resume, whom to tell, on which device, what is kept.
+    """Where checkpoints go (None: there are none), whether to resume, whom to tell, the device, what is kept.
 
     `logger` is one of Lightning's: each row of the history goes there too, its keys after the stage's name.
     """
 
-    checkpoints: Path
+    checkpoints: Path | None
     resume: bool = False
     device: str = "auto"
     on_epoch: Callable[[Row, int], None] = lambda row, epochs: None
@@ -47,7 +47,10 @@ class FitOptions:
 
 @dataclass(slots=True)
 class Stage:
-    """Everything one stage needs. `name` appears in the history and in errors."""
+    """Everything one stage needs. `name` appears in the history and in errors.
+
+    `stop_at`: the last epoch, where it is not the recipe's; the schedule is that of all the recipe's epochs.
+    """
 
     name: str
     module: nn.Module
@@ -57,7 +60,13 @@ class Stage:
     spec: StageTraining
     seed: int
     options: FitOptions
+    stop_at: int | None = None
     history: list[Row] = field(default_factory=list)
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs it is trained for, unless it stops early."""
+        return self.stop_at or self.spec.epochs
 
 
 def run_stage(stage: Stage) -> list[Row]:
@@ -67,9 +76,13 @@ def run_stage(stage: Stage) -> list[Row]:
     """
     _quiet()
     options, best = stage.options, _BestState()
-    callbacks: list[pl.Callback] = [
-        ModelCheckpoint(options.checkpoints, filename=stage.name, save_top_k=1, enable_version_counter=False)
-    ]
+    callbacks: list[pl.Callback] = []
+    last: Path | None = None
+    if options.checkpoints is not None:
+        last = options.checkpoints / f"{stage.name}.ckpt"
+        callbacks.append(
+            ModelCheckpoint(last.parent, filename=stage.name, save_top_k=1, enable_version_counter=False)
+        )
     if stage.spec.stop_after:
         monitor = "val_loss" if stage.val is not None else "train_loss"
         callbacks.append(_Patience(monitor, patience=stage.spec.stop_after, check_finite=False))
@@ -79,20 +92,20 @@ def run_stage(stage: Stage) -> list[Row]:
     trainer = pl.Trainer(
         accelerator=accelerator,
         devices=[int(number)] if number else 1,
-        max_epochs=stage.spec.epochs,
+        max_epochs=stage.epochs,
         callbacks=callbacks,
         plugins=[SafeCheckpointIO()],
         gradient_clip_val=stage.spec.clip_norm,
         logger=options.logger or False,
+        enable_checkpointing=last is not None,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
         deterministic="warn",
     )
-    last = options.checkpoints / f"{stage.name}.ckpt"
     # Lightning leaves modes as they are, and a loaded backbone is in evaluation mode.
     stage.module.train()
-    _fit(trainer, stage, str(last) if options.resume and last.exists() else None)
+    _fit(trainer, stage, str(last) if last and options.resume and last.exists() else None)
     if best.state:
         stage.module.load_state_dict(best.state)
     stage.module.to("cpu").eval()
@@ -137,7 +150,7 @@ class _LitStage(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.stage.history = list(checkpoint["kinema_history"])
-        done, epochs = len(self.stage.history), self.stage.spec.epochs
+        done, epochs = len(self.stage.history), self.stage.epochs
         if done < epochs:
             self.stage.options.on_note(f"stage {self.stage.name} goes on from epoch {done + 1} of {epochs}")
         self.schedule_state = checkpoint["kinema_schedule"]
@@ -193,7 +206,7 @@ class _LitStage(pl.LightningModule):
         if self.logger is not None:
             values = {k: v for k, v in row.items() if k not in ("stage", "epoch")}
             self.logger.log_metrics({f"{self.stage.name}/{k}": v for k, v in values.items()}, row["epoch"])
-        self.stage.options.on_epoch(row, self.stage.spec.epochs)
+        self.stage.options.on_epoch(row, self.stage.epochs)
 
 
 class _Patience(EarlyStopping):

@@ -26,6 +26,7 @@ from ..training.backbones import clip_streams, train_backbones
 from ..training.clips import ClipItem, Clips
 from ..training.closed import fit_closed
 from ..training.fit import fit, fit_on_the_fly
+from ..training.folds import fit_by_folds
 from ..training.loggers import make_logger
 from ..training.reuse import STAGES, kept_in
 from ..training.separate import fit_separate, fit_svm
@@ -157,6 +158,9 @@ def _fit(
     if isinstance(model, JointRecognizer) and model.recipe.temporal.closed_form:
         events.step(f"fitting statistics of {len(records)} videos in closed form")
         return fit_closed(model, items)
+    if isinstance(model, JointRecognizer) and model.recipe.training.keep == "folds":
+        events.step(f"choosing the number of epochs by folds of {len(records)} videos")
+        return fit_by_folds(model, items, fit_options)
     events.step(f"training on {len(records)} videos, {model.recipe.training.epochs} epochs")
     if any(s.spec.on_the_fly for s in extracted.streams.values()):
         clips = [ClipItem(r, extracted.key(r), labels.index(r.label or "")) for r in records]
