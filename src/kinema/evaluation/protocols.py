@@ -20,6 +20,7 @@ Load = Callable[[int | None], Dataset]
 
 _MEANS = ("accuracy", "top3", "top5", "mean_class_accuracy", "majority_baseline", "shuffled_accuracy", "ece")
 RANDOM, BY_GROUP = "random", "by group"
+FOLDS = 5  # of the protocol `folds`, where it does not say how many
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,10 @@ def _parts(
     load: Load, protocol: Protocol, seed: int, split: int, validation: bool
 ) -> Iterable[tuple[str, Dataset]]:
     match protocol.kind:
-        case "split":
+        case "auto" | "split":
             return [(f"split {split}", splits.ensure_split(load(split), seed, protocol.test_fraction))]
+        case "folds":
+            return _folds(load(None), protocol.folds or FOLDS, seed)
         case "official_splits":
             return _official(load)
         case "leave_one_group_out":
@@ -80,6 +83,14 @@ def _official(load: Load) -> list[tuple[str, Dataset]]:
             " --set protocol.kind=leave_one_group_out"
         )
     return [("split 1", first), *((f"split {n}", load(n)) for n in range(2, count + 1))]
+
+
+def _folds(dataset: Dataset, folds: int, seed: int) -> list[tuple[str, Dataset]]:
+    parts = splits.stratified_folds(dataset.records, folds, seed)
+    units = "whole groups" if dataset.groups else "files at random"
+    warning = "no groups are known, so the folds are random: near-identical clips may be on both sides"
+    warnings = [] if dataset.groups else [warning]
+    return [(name, dataset.with_split(r, f"{name}, {units}, seed {seed}", *warnings)) for name, r in parts]
 
 
 def _groups_out(dataset: Dataset, folds: int | None, seed: int) -> list[tuple[str, Dataset]]:
@@ -141,13 +152,13 @@ def summarise(
     report: dict[str, Any] = {
         "kind": protocol.kind,
         "seeds": protocol.seeds,
-        "rounds": [_row(r, m) for r, m in zip(made, metrics, strict=True)],
+        "rounds": [round_row(r, m) for r, m in zip(made, metrics, strict=True)],
         "mean": {key: means[key] for key in kept},
-        "std": {key: _std([m[key] for m in counted]) for key in kept},
+        "std": {key: spread([m[key] for m in counted]) for key in kept},
     }
     if protocol.seeds > 1:
         rows = [{"seed": s} | {k: fmean(m[k] for m in own) for k in kept} for s, own in of_seed.items()]
-        report |= {"per_seed": rows, "seed_std": {key: _std([row[key] for row in rows]) for key in kept}}
+        report |= {"per_seed": rows, "seed_std": {key: spread([row[key] for row in rows]) for key in kept}}
     if protocol.kind == "random_and_group":
         report |= _compare(made, metrics)
     return means | {
@@ -158,7 +169,7 @@ def summarise(
         "split": _words(protocol, counted),
         "confusion": confusion.tolist(),
         "per_class": classes,
-        "subsets": _subsets(counted, protocol.seeds),
+        "subsets": pooled_subsets(counted, protocol.seeds),
         "protocol": report,
     }
 
@@ -186,13 +197,15 @@ def differ(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool | None:
     return abs(a["accuracy"] - b["accuracy"]) > quantile * math.hypot(*errors)
 
 
-def _row(made: Round, metrics: Mapping[str, Any]) -> dict[str, Any]:
+def round_row(made: Round, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of one round in `protocol.rounds`."""
     keys = ("accuracy", "mean_class_accuracy", "ci95", "n_test", "split")
     row = {"name": made.part, "seed": made.seed, "run": f"rounds/{made.folder}"}
     return row | {k: metrics[k] for k in keys}
 
 
-def _std(values: Sequence[float]) -> float | None:
+def spread(values: Sequence[float]) -> float | None:
+    """Standard deviation of a sample; None for a single value."""
     return stdev(values) if len(values) > 1 else None
 
 
@@ -216,13 +229,13 @@ def _compare(made: Sequence[Round], metrics: Sequence[Mapping[str, Any]]) -> dic
         own = [m for r, m in zip(made, metrics, strict=True) if r.part == part]
         sides[part] = {
             "accuracy": fmean(m["accuracy"] for m in own),
-            "std": _std([m["accuracy"] for m in own]),
+            "std": spread([m["accuracy"] for m in own]),
             "ci95": _mean_bounds(m["ci95"] for m in own),
         }
     return {"compared": sides, "differ": differ(sides[RANDOM], sides[BY_GROUP])}
 
 
-def _subsets(metrics: Sequence[Mapping[str, Any]], seeds: int) -> dict[str, Any]:
+def pooled_subsets(metrics: Sequence[Mapping[str, Any]], seeds: int) -> dict[str, Any]:
     """Figures of each subset of classes: means over its test videos, however they are spread over rounds."""
     out: dict[str, Any] = {}
     for name in metrics[0].get("subsets", {}):

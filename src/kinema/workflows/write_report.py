@@ -50,7 +50,7 @@ class RunFacts:
     extracted: Extracted
     model: Recognizer
     history: list[dict[str, Any]]
-    seconds: Mapping[str, float]
+    seconds: dict[str, float]
     warnings: list[str]
 
 
