@@ -32,8 +32,8 @@ def never_tested(made: Sequence[Round]) -> list[str]:
         return []
     classes = dict.fromkeys(r.label or "" for r in left)
     return [
-        f"{counted(len(left), 'video')} in no fold's test, for want of another group or file to train on"
-        f" (class {some(classes)}): add videos of another group to these classes"
+        f"{counted(len(left), 'video')} never tested, since a class would be gone from training"
+        f" ({some(classes)}): add videos of other groups or files to it"
     ]
 
 

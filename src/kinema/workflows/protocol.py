@@ -6,6 +6,7 @@ trained on all videos) with the metrics of all.
 """
 
 import json
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +29,7 @@ from .evaluate_model import Evaluation
 from .extract import extract_streams
 from .finished import FILE as FINISHED
 from .finished import finished, mark_finished, training_digest
-from .train_folds import FoldEvents, train_on_all
+from .train_folds import FoldEvents, Folds, train_on_all
 from .train_once import train_once
 from .write_report import RunFacts, write_results
 
@@ -72,7 +73,9 @@ def train_protocol(
         context.events.note(folds_line(why, parts, len(everything.records)))
     made, quarantined = _readable(made, recipe, streams, context)
     own = replace(context, events=FoldEvents(context.events)) if folded else context
-    done = []
+    # A stage that trains backbones starts from published values in every round.
+    shared = None if any(s.train_blocks for s in recipe.streams.values()) else streams
+    done, started = [], time.monotonic()
     for number, one in enumerate(made, start=1):
         seed = f", seed {one.seed}" if recipe.protocol.seeds > 1 else ""
         name = one.part if folded else f"round {number} of {len(made)}: {one.part}"
@@ -80,10 +83,11 @@ def train_protocol(
         folder = out / "rounds" / one.folder
         if finished(folder, _digest(one, recipe, streams), overwrite=True) is None:
             (folder / FINISHED).unlink(missing_ok=True)  # a round of other settings, of a whole that is to go
-        done.append(train_once(one.dataset, _round_recipe(recipe, one), folder, options, own, alone=False))
+        asked = _round_recipe(recipe, one)
+        done.append(train_once(one.dataset, asked, folder, options, own, streams=shared, alone=False))
     if everything is not None:
-        found = [d.metrics for d in done]
-        result = train_on_all(everything, made, found, recipe, streams, why, out, options, context)
+        folds = Folds(made, [d.metrics for d in done], time.monotonic() - started, why)
+        result = train_on_all(everything, folds, recipe, streams, out, options, context)
     else:
         result = _whole(made, quarantined, done, recipe, out, context)
     mark_finished(result, digest, recipe)

@@ -1,14 +1,16 @@
 """One training on one split: the recogniser, its evaluation on the test videos, and the run of both."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..datasets import Dataset, check_trainable
-from ..extraction.loaded import NO_WEIGHTS, load_streams
+from ..extraction.loaded import NO_WEIGHTS, LoadedStream, load_streams
 from ..recipe import Recipe, changed
 from .context import Context, TrainOptions, TrainResult
 from .evaluate_model import evaluate_model
 from .finished import finished, mark_finished, training_digest
+from .study import Tested, study
 from .train_model import CHECKPOINTS, save_model, timed, train_model
 from .write_report import write_results
 
@@ -20,16 +22,18 @@ def train_once(
     options: TrainOptions,
     context: Context,
     *,
+    streams: Mapping[str, LoadedStream] | None = None,
     alone: bool = True,
 ) -> TrainResult:
     """Train on a dataset that has its split and write the run to `folder`; see `kinema.workflows.train`.
 
-    `alone` is False for one round of several, whose data are studied with all rounds or not at all.
+    `streams` are the recipe's, where they are loaded already. `alone` is False for one round of several,
+    whose data are studied with all rounds or not at all.
     """
     events = context.events
     check_trainable(dataset)
     counted = changed(recipe, {"data.classes": len(dataset.labels)})
-    streams = load_streams(recipe.streams, context.resources, advice=NO_WEIGHTS)
+    streams = streams or load_streams(recipe.streams, context.resources, advice=NO_WEIGHTS)
     digest = training_digest(counted, streams, dataset.records)
     done = finished(folder, digest, overwrite=options.overwrite)
     if done is not None and not options.overwrite:
@@ -46,6 +50,10 @@ def train_once(
         "quarantined": len(facts.extracted.quarantined),
         "absent": len(dataset.absent),
     }
+    if alone:
+        with timed(facts.seconds, "study"):
+            tested = Tested(facts.dataset.part("train"), facts.dataset.part("test"), facts.history[-1])
+            evaluation.metrics |= study(facts, [tested], events)
     save_model(facts)
     write_results(facts, evaluation, events)
     result = TrainResult(folder, evaluation.metrics, facts.warnings)

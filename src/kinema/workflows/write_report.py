@@ -3,7 +3,7 @@
 import datetime
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from ..report.clips import surest_and_worst
 from ..report.data import Cost, DatasetFacts, FilmStrip, ReportData, Sample, Section, Table, WeightsSource
 from ..report.film_strips import film_strip, spread
 from ..report.headline import comparisons
+from ..report.label_doubts import label_doubts_section
+from ..report.learning_curve import learning_curve_section
 from ..report.model_card import model_card
 from ..report.protocol import protocol_section
 from ..report.render import write_report
@@ -38,6 +40,7 @@ from .memory import peak_memory
 from .seen import write_seen
 
 STRIPS = 12  # misses that are shown, and not only named
+DOUBTS = 8  # labels that look wrong
 
 
 @dataclass(slots=True)
@@ -221,8 +224,23 @@ def _cost(facts: RunFacts) -> Cost:
     )
 
 
+def _doubted(facts: RunFacts, doubts: Sequence[Mapping[str, Any]]) -> list[Sample]:
+    """The surest doubts on labels as film strips."""
+    records = {(r.name, r.part): r for r in facts.dataset.part("train")}
+    samples = []
+    for doubt in doubts[:DOUBTS]:
+        record = records[doubt["name"], doubt["part"]]
+        top = ((doubt["predicted"], doubt["score"]), (doubt["label"], doubt["label_score"]))
+        samples.append(Sample(record.name, record.label, top, strip_of(facts.extracted, record)[0]))
+    return samples
+
+
 def _sections(facts: RunFacts, metrics: Mapping[str, Any]) -> list[Section]:
-    sections = [protocol_section(metrics["protocol"])] if "protocol" in metrics else []
+    doubts = metrics.get("label_doubts")
+    sections = [label_doubts_section(_doubted(facts, doubts), len(doubts))] if doubts else []
+    if metrics.get("learning_curve"):
+        sections.append(learning_curve_section(metrics))
+    sections += [protocol_section(metrics["protocol"])] if "protocol" in metrics else []
     if "reliability" in metrics:
         sections.append(calibration_section(metrics))
     alpha = facts.model.tensors().get("fusion.alpha")
