@@ -14,7 +14,7 @@ from kinema.evaluation.calibration import calibration_metrics
 from kinema.evaluation.folds import folds_line, never_tested, pool_folds, trained_on_all
 from kinema.evaluation.metrics import classification_metrics, confidence_interval
 from kinema.evaluation.predictions import Answers
-from kinema.evaluation.protocols import Round, rounds
+from kinema.evaluation.rounds import Round, rounds
 from kinema.recipe import Protocol
 from kinema.types import VideoRecord
 

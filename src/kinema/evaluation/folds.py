@@ -15,7 +15,8 @@ from ..types import VideoRecord
 from .calibration import calibration_metrics
 from .metrics import classification_metrics
 from .predictions import Answers
-from .protocols import Round, pooled_subsets, round_row, spread, summarise
+from .protocols import pooled_subsets, round_row, spread, summarise
+from .rounds import Round
 
 
 def folds_line(why: str, folds: int, videos: int) -> str:

@@ -17,7 +17,8 @@ from ..datasets.splits import keep_classes
 from ..errors import UsageError
 from ..evaluation.folds import folds_line, trained_on_all
 from ..evaluation.predictions import Answers, joined, read_answers
-from ..evaluation.protocols import Round, counted_rounds, rounds, summarise
+from ..evaluation.protocols import counted_rounds, summarise
+from ..evaluation.rounds import Round, rounds
 from ..extraction.loaded import NO_WEIGHTS, LoadedStream, load_streams
 from ..inference.predictor import load
 from ..keys import fingerprint

@@ -10,7 +10,7 @@ from typing import Any
 from ..datasets import Dataset
 from ..evaluation.folds import folds_line, never_tested, pool_folds
 from ..evaluation.predictions import joined, read_answers
-from ..evaluation.protocols import Round
+from ..evaluation.rounds import Round
 from ..extraction.loaded import LoadedStream
 from ..recipe import Recipe, changed
 from .context import Context, TrainOptions, TrainResult
