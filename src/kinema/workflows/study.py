@@ -12,6 +12,7 @@ import numpy as np
 
 from ..datasets.dataset import counted, some
 from ..datasets.units import group_units
+from ..evaluation.kernel import weighted_kernel
 from ..evaluation.label_doubts import Doubt, label_doubts
 from ..evaluation.learning_curve import Trial, learning_curve
 from ..model.build import build_recognizer
@@ -79,19 +80,12 @@ class _Space:
         return np.array([place[r.id] for r in records if r.id in place], int)
 
     def kernel(self, train: np.ndarray, row: Row) -> np.ndarray:
-        """Between all records: blocks of mean square norm 1 over the training rows, by their shares.
+        """Between all records, for training on some rows, by the shares of statistics in a history's row.
 
-        The shares are those that the recipe's own head has chosen; equal ones where it has none.
+        The recipe's own head has chosen them; they are equal where it has none.
         """
         shares = [float(v) for k, v in row.items() if k.startswith("share ")] if self.own else []
-        edges = np.cumsum([0, *self.sizes])
-        kernel = np.zeros((len(self.x), len(self.x)))
-        for share, a, b in zip(shares or [1.0] * len(self.sizes), edges, edges[1:], strict=False):
-            block = self.x[:, a:b] - self.x[train, a:b].mean(0)
-            norm = np.square(block[train]).sum() / len(train)
-            if share and norm:
-                kernel += share / norm * block @ block.T
-        return kernel
+        return weighted_kernel(self.x, self.sizes, shares or [1.0] * len(self.sizes), train)
 
 
 def _space(facts: RunFacts, records: Sequence[VideoRecord]) -> _Space:
