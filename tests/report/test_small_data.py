@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kinema.report.data import ReportData, Sample
+from kinema.report.data import Lines, ReportData, Sample, Table
 from kinema.report.label_doubts import label_doubts_section
 from kinema.report.learning_curve import learning_curve_section
 from kinema.report.model_card import model_card
@@ -31,9 +31,12 @@ def test_one_sentence_on_more_videos(answer: str, says: str) -> None:
     assert section.intro.startswith("From 67 to 96 training videos accuracy changed by +4.1 ± 1.5 points: ")
     assert says in section.intro
     assert "own head" not in section.intro
-    (plot,) = section.figures
+    plot, table = section.figures
+    assert isinstance(plot, Lines)
+    assert isinstance(table, Table)
     assert list(plot.series[0].x) == [10, 67, 96]
-    assert plain(plot.note).endswith("10, 50.0 % ± 10.0 %; 67, 71.0 % ± 2.0 %; 96, 75.0 %")
+    rows = [[plain(str(cell)) for cell in row] for row in table.rows]
+    assert rows == [["10", "50.0 %", "10.0 %"], ["67", "71.0 %", "2.0 %"], ["96", "75.0 %", "–"]]
 
 
 def test_another_head_is_said() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .data import Lines, Section, Series
+from .data import Lines, Section, Series, Table
 from .markup import percent
 
 
@@ -11,13 +11,10 @@ def learning_curve_section(metrics: Mapping[str, Any]) -> Section:
     """The curve of metrics with `learning_curve` and `more_videos`, and one sentence on what it means."""
     points, found = metrics["learning_curve"], metrics["more_videos"]
     series = Series("accuracy", [p["n_train"] for p in points], [p["accuracy"] for p in points])
-    note = "training videos, accuracy ± standard deviation over draws: " + "; ".join(
-        f"{p['n_train']}, {percent(p['accuracy'])}" + (f" ± {percent(p['std'])}" if p["std"] else "")
-        for p in points
-    )
-    title = "Accuracy by number of training videos"
-    plot = Lines(title, "training videos", (series,), percent=True, note=note)
-    return Section("Would more videos help?", _sentence(points, found), (plot,), "More videos")
+    plot = Lines("Accuracy by number of training videos", "training videos", (series,), percent=True)
+    rows = [(p["n_train"], percent(p["accuracy"]), percent(p["std"])) for p in points]
+    table = Table("", ("training videos", "accuracy", "standard deviation over draws"), rows)
+    return Section("Would more videos help?", _sentence(points, found), (plot, table), "More videos")
 
 
 def _sentence(points: list[Mapping[str, Any]], found: Mapping[str, Any]) -> str:

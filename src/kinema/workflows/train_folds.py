@@ -18,7 +18,7 @@ from .evaluate_model import Evaluation
 from .events import Events
 from .finished import training_digest
 from .study import Tested, study
-from .train_model import CHECKPOINTS, save_model, timed, train_model
+from .train_model import CHECKPOINTS, save_model, train_model
 from .write_report import write_results
 
 
@@ -71,9 +71,8 @@ def train_on_all(
     videos = len(facts.dataset.records)
     metrics["protocol"] |= {"trained_on": videos, "said": folds_line(folds.why, folds.count, videos)}
     metrics |= {"quarantined": len(facts.extracted.quarantined), "absent": len(dataset.absent)}
-    with timed(facts.seconds, "study"):
-        rounds = [_tested(one, out) for one in made if one.seed == made[0].seed]
-        metrics |= study(facts, rounds, context.events)
+    rounds = [_tested(one, out) for one in made if one.seed == made[0].seed]
+    metrics |= study(facts, rounds, context.events)
     save_model(facts)
     evaluation = Evaluation(joined(answers, classes), joined([], classes), metrics)
     write_results(facts, evaluation, context.events)

@@ -51,9 +51,8 @@ def train_once(
         "absent": len(dataset.absent),
     }
     if alone:
-        with timed(facts.seconds, "study"):
-            tested = Tested(facts.dataset.part("train"), facts.dataset.part("test"), facts.history[-1])
-            evaluation.metrics |= study(facts, [tested], events)
+        tested = Tested(facts.dataset.part("train"), facts.dataset.part("test"), facts.history[-1])
+        evaluation.metrics |= study(facts, [tested], events)
     save_model(facts)
     write_results(facts, evaluation, events)
     result = TrainResult(folder, evaluation.metrics, facts.warnings)
