@@ -63,7 +63,8 @@ import json, sys
 import kinema
 from kinema.resources import Resources
 recipe = {"name": "colours", "streams": {"rgb": {"input": "rgb", "sampling": {"kind": "jump", "every": 3},
-          "backbone": "mean_colour"}}, "temporal": {"kind": "last_step"}, "training": {"epochs": 2}}
+          "backbone": "mean_colour"}}, "temporal": {"kind": "last_step"}, "training": {"epochs": 2},
+          "protocol": {"kind": "split"}}
 from kinema.workflows.train import train
 from kinema.workflows.context import TrainOptions
 from kinema.inference.predictor import load

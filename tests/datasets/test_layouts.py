@@ -8,7 +8,7 @@ import pytest
 
 from kinema.datasets import LAYOUTS, Dataset, load_dataset
 from kinema.errors import UsageError
-from kinema.evaluation.protocols import rounds
+from kinema.evaluation.rounds import rounds
 from kinema.recipe import Protocol
 
 UCF_LISTS = {

@@ -14,11 +14,13 @@ from kinema.datasets.splits import (
     ensure_split,
     group_folds,
     infer_group,
+    keep_classes,
     leave_one_group_out,
     merge_validation,
     split_by_group,
     split_people,
     split_randomly,
+    stratified_folds,
 )
 from kinema.errors import UsageError
 from kinema.types import VideoRecord
@@ -314,3 +316,58 @@ def test_validation_has_no_copy_of_a_training_file():
     train, val, _ = sides(carve_validation(records, 0.3), key=lambda r: r.content)
     assert val
     assert train.isdisjoint(val)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 6)), min_size=1, max_size=30),
+    st.integers(2, 5),
+    st.integers(0, 3),
+)
+@settings(max_examples=60)
+def test_stratified_folds_test_each_unit_once_and_never_without_its_class(rows, folds, seed):
+    """Groups of any shape: what is never tested would leave a class without training videos."""
+    records = [record(c, f"p{g}", i) for i, (c, g) in enumerate(rows)]
+    try:
+        parts = stratified_folds(records, folds, seed)
+    except UsageError:
+        owned = {label: {r.group for r in records if r.label == label} for label in "abc"}
+        assert {r.group for r in records} <= set().union(*(g for g in owned.values() if len(g) == 1))
+        return
+    tests = Counter()
+    for _, part in parts:
+        train, val, test = sides(part)
+        assert test
+        assert not val
+        assert train.isdisjoint(test)
+        labels, _, tested = sides(part, key=lambda r: r.label)
+        assert tested <= labels
+        tests.update(test)
+    assert set(tests.values()) == {1}
+
+
+def test_stratified_folds_are_balanced_and_named_by_their_number():
+    records = [record(c, None, i) for c in "ab" for i in range(10)]
+    parts = stratified_folds(records, 5)
+    assert [name for name, _ in parts] == [f"fold {k} of 5" for k in range(1, 6)]
+    for _, part in parts:
+        assert Counter(r.label for r in part if r.split == "test") == {"a": 2, "b": 2}
+    few = stratified_folds([record(c, None, i) for c in "ab" for i in range(2)], 5)
+    assert len(few) == 4, "fewer folds where there are fewer units"
+
+
+def test_a_class_of_one_video_is_trained_on_in_every_fold():
+    records = [record("a", None, 0), *(record("b", None, i) for i in range(6))]
+    parts = stratified_folds(records, 5)
+    assert all(part[0].split == "train" for _, part in parts)
+    assert sum(r.split == "test" for _, part in parts for r in part) == 6
+
+
+def test_no_folds_where_nothing_could_be_tested():
+    with pytest.raises(UsageError, match="every class has a single video or group"):
+        stratified_folds(make({"a": {"p1": 3}, "b": {"p2": 3}}), 5)
+
+
+def test_keep_classes_moves_one_unit_back():
+    records = [record("a", "p1", 0, split="test"), record("a", "p2", 1, split="test")]
+    records += [record("b", "p1", 2, split="test"), record("b", "p3", 3, split="train")]
+    assert [r.split for r in keep_classes(records)] == ["train", "test", "train", "train"]

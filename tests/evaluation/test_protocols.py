@@ -10,7 +10,8 @@ import pytest
 from kinema.datasets import Dataset
 from kinema.errors import UsageError
 from kinema.evaluation.metrics import classification_metrics
-from kinema.evaluation.protocols import differ, pooled_confusion, rounds, summarise
+from kinema.evaluation.protocols import differ, pooled_confusion, summarise
+from kinema.evaluation.rounds import rounds
 from kinema.recipe import Protocol
 from kinema.report.headline import comparisons
 from kinema.types import VideoRecord

@@ -18,8 +18,9 @@ from kinema.datasets import Dataset
 from kinema.recipe import load_recipe
 from kinema.resources import Resources
 from kinema.workflows.memory import peak_memory
+from kinema.workflows.report_sections import fusion_section
 from kinema.workflows.train import train
-from kinema.workflows.write_report import _cost, _dataset_facts, fusion_section
+from kinema.workflows.write_report import _cost, _dataset_facts
 
 
 def two_streams(alpha: object) -> dict:

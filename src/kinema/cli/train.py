@@ -66,10 +66,12 @@ def show_metrics(metrics: dict) -> None:
     if metrics["majority_baseline"]:
         known.append(f"largest class alone: {metrics['majority_baseline']:.1%}")
     known.append(f"split: {metrics['split']}")
-    typer.echo(f"accuracy {metrics['accuracy']:.1%} of {metrics['n_test']} test videos ({'; '.join(known)})")
     protocol = metrics.get("protocol", {})
+    videos = "videos" if "trained_on" in protocol else "test videos"
+    typer.echo(f"accuracy {metrics['accuracy']:.1%} of {metrics['n_test']} {videos} ({'; '.join(known)})")
     if protocol.get("std", {}).get("accuracy") is not None:
         mean, std = protocol["mean"]["accuracy"], protocol["std"]["accuracy"]
-        typer.echo(f"mean and standard deviation over rounds: {mean:.1%} ± {std:.1%}")
+        rounds = "folds" if protocol["kind"] == "folds" else "rounds"
+        typer.echo(f"mean and standard deviation over {rounds}: {mean:.1%} ± {std:.1%}")
     for name, side in protocol.get("compared", {}).items():
         typer.echo(f"split {name}: {side['accuracy']:.1%}")

@@ -86,6 +86,42 @@ def group_folds(
         yield f"fold {k + 1} of {folds}", _tested(records, [fold == k for fold in fold_of])
 
 
+def stratified_folds(
+    records: Sequence[VideoRecord], folds: int = 5, seed: int = 0
+) -> list[tuple[str, list[VideoRecord]]]:
+    """Up to `folds` folds of whole groups or files, balanced by class: ("fold 1 of k", records).
+
+    Every video is tested once, but for those that `keep_classes` keeps in training. Raises `UsageError`
+    where no video can be tested so.
+    """
+    if not records:
+        return []
+    units = group_units(records)
+    fold_of = assign_folds(units, _labels(records), min(folds, len(set(units))), seed)
+    parts = [keep_classes(_tested(records, [fold == k for fold in fold_of])) for k in sorted(set(fold_of))]
+    parts = [part for part in parts if any(r.split == "test" for r in part)]
+    if not parts:
+        raise UsageError(
+            "every class has a single video or group, so none can be tested by a model that knows its class;"
+            " add videos of another group to each class"
+        )
+    return [(f"fold {k} of {len(parts)}", part) for k, part in enumerate(parts, start=1)]
+
+
+def keep_classes(records: Sequence[VideoRecord]) -> list[VideoRecord]:
+    """The same records; where a class is tested and not trained on, one unit of it goes back to train."""
+    units, kept = group_units(records), list(records)
+    for label in dict.fromkeys(r.label for r in records if r.split == "test"):
+        own = [i for i, r in enumerate(kept) if r.label == label]
+        if not any(kept[i].split == "train" for i in own):
+            unit = next(units[i] for i in own if kept[i].split == "test")
+            kept = [
+                replace(r, split="train") if u == unit and r.split == "test" else r
+                for r, u in zip(kept, units, strict=True)
+            ]
+    return kept
+
+
 def split_people(records: Sequence[VideoRecord], *, validation: bool = True) -> list[VideoRecord]:
     """The KTH split by people, `person01` to `person25`; without `validation` those people train as well."""
     of_person = {f"person{n:02d}": split for split, people in KTH_PEOPLE.items() for n in people}

@@ -21,6 +21,12 @@ class Answers:
     scores: np.ndarray
 
 
+def joined(answers: Sequence[Answers], classes: int) -> Answers:
+    """All answers as one table."""
+    scores = [np.zeros((0, classes), np.float32), *(own.scores for own in answers)]
+    return Answers([r for own in answers for r in own.records], np.concatenate(scores))
+
+
 def write_predictions(path: Path, labels: Sequence[str], answers: Iterable[Answers]) -> None:
     """One row a video: `FIELDS`, then the score of every class in a column of its name."""
     with atomic_open(path, newline="") as file:
@@ -45,3 +51,10 @@ def read_predictions(path: Path) -> dict[tuple[str, str], np.ndarray]:
         if tuple(head[: len(FIELDS)]) != FIELDS:
             raise ValueError(f"{path} is not a table of predictions")
         return {(r[0], r[1]): np.array(r[len(FIELDS) :], np.float32) for r in rows if r[3] == "test"}
+
+
+def read_answers(path: Path, records: Iterable[VideoRecord]) -> Answers:
+    """The answers to those of the records that the table has as test videos, in their order."""
+    scores = read_predictions(path)
+    known = [r for r in records if (r.name, r.part) in scores]
+    return Answers(known, np.stack([scores[r.name, r.part] for r in known]))

@@ -1,113 +1,19 @@
-"""Protocols: the rounds of training and testing behind an accuracy, and how they are averaged."""
+"""Protocols: how the rounds of training and testing behind an accuracy are averaged."""
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from statistics import NormalDist, fmean, stdev
 from typing import Any
 
 import numpy as np
 
-from ..datasets import LAYOUTS, Dataset, splits
-from ..errors import UsageError
 from ..recipe import Protocol
 from .metrics import confidence_interval, per_class
-
-# Reads the data with its official split of that number; None leaves official splits out.
-Load = Callable[[int | None], Dataset]
+from .rounds import BY_GROUP, RANDOM, Round
 
 _MEANS = ("accuracy", "top3", "top5", "mean_class_accuracy", "majority_baseline", "shuffled_accuracy", "ece")
-RANDOM, BY_GROUP = "random", "by group"
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """One training and its test. `part` names the split, and is the same for every seed."""
-
-    part: str
-    dataset: Dataset
-    seed: int
-
-    @property
-    def folder(self) -> str:
-        """A folder name, unique among the rounds of a protocol."""
-        plain = "".join(c if c.isalnum() else "-" for c in self.part)
-        return f"{plain}-seed-{self.seed}"
-
-
-def rounds(
-    load: Load, protocol: Protocol, seed: int, *, split: int = 1, validation: bool = False
-) -> list[Round]:
-    """The rounds of a protocol, all those of the first seed first; seeds run from `seed` upwards.
-
-    `split` is the official split of `kind: split`. `validation` keeps the validation people of the people
-    split apart from the training people. Raises `UsageError` where the data does not fit the protocol.
-    """
-    return [
-        Round(part, dataset, number)
-        for number in range(seed, seed + protocol.seeds)
-        for part, dataset in _parts(load, protocol, number, split, validation)
-    ]
-
-
-def _parts(
-    load: Load, protocol: Protocol, seed: int, split: int, validation: bool
-) -> Iterable[tuple[str, Dataset]]:
-    match protocol.kind:
-        case "split":
-            return [(f"split {split}", splits.ensure_split(load(split), seed, protocol.test_fraction))]
-        case "official_splits":
-            return _official(load)
-        case "leave_one_group_out":
-            return _groups_out(load(None), protocol.folds, seed)
-        case "people":
-            dataset = load(None)
-            records = splits.split_people(dataset.records, validation=validation)
-            people = "8 train, 8 validation, 9 test" if validation else "16 train, 9 test"
-            return [("people", dataset.with_split(records, f"KTH people ({people})"))]
-        case "random_and_group":
-            return _random_and_group(load(None), protocol.test_fraction, seed)
-
-
-def _official(load: Load) -> list[tuple[str, Dataset]]:
-    first = load(1)
-    count = LAYOUTS[first.layout].splits
-    if count == 0:
-        raise UsageError(
-            f"layout {first.layout} has no official splits; choose another protocol, for example"
-            " --set protocol.kind=leave_one_group_out"
-        )
-    return [("split 1", first), *((f"split {n}", load(n)) for n in range(2, count + 1))]
-
-
-def _groups_out(dataset: Dataset, folds: int | None, seed: int) -> list[tuple[str, Dataset]]:
-    if folds is not None:
-        parts = list(splits.group_folds(dataset.records, folds, seed))
-        return [(name, dataset.with_split(r, f"{name}, whole groups, seed {seed}")) for name, r in parts]
-    parts = list(splits.leave_one_group_out(dataset.records))
-    if len(parts) < 2:
-        raise UsageError(
-            f"leave-one-group-out needs two groups or more, {dataset.root} has {len(parts)};"
-            " choose another protocol, for example --set protocol.kind=split"
-        )
-    return [(f"without {name}", dataset.with_split(r, f"tested on group {name} alone")) for name, r in parts]
-
-
-def _random_and_group(dataset: Dataset, fraction: float, seed: int) -> list[tuple[str, Dataset]]:
-    if not dataset.groups:
-        raise UsageError(
-            f"no groups are known in {dataset.root}, so none can be made by group;"
-            " give a CSV with a group column, or --set protocol.kind=split"
-        )
-    share = f"{fraction:.0%} test, seed {seed}"
-    at_random = splits.split_randomly(dataset.records, fraction, seed)
-    by_group = splits.split_by_group(dataset.records, fraction, seed=seed)
-    return [
-        (RANDOM, dataset.with_split(at_random, f"made at random ({share})")),
-        (BY_GROUP, dataset.with_split(by_group, f"made by group ({len(dataset.groups)} groups, {share})")),
-    ]
 
 
 def counted_rounds(kind: str, made: Sequence[Round]) -> list[int]:
@@ -141,13 +47,13 @@ def summarise(
     report: dict[str, Any] = {
         "kind": protocol.kind,
         "seeds": protocol.seeds,
-        "rounds": [_row(r, m) for r, m in zip(made, metrics, strict=True)],
+        "rounds": [round_row(r, m) for r, m in zip(made, metrics, strict=True)],
         "mean": {key: means[key] for key in kept},
-        "std": {key: _std([m[key] for m in counted]) for key in kept},
+        "std": {key: spread([m[key] for m in counted]) for key in kept},
     }
     if protocol.seeds > 1:
         rows = [{"seed": s} | {k: fmean(m[k] for m in own) for k in kept} for s, own in of_seed.items()]
-        report |= {"per_seed": rows, "seed_std": {key: _std([row[key] for row in rows]) for key in kept}}
+        report |= {"per_seed": rows, "seed_std": {key: spread([row[key] for row in rows]) for key in kept}}
     if protocol.kind == "random_and_group":
         report |= _compare(made, metrics)
     return means | {
@@ -158,7 +64,7 @@ def summarise(
         "split": _words(protocol, counted),
         "confusion": confusion.tolist(),
         "per_class": classes,
-        "subsets": _subsets(counted, protocol.seeds),
+        "subsets": pooled_subsets(counted, protocol.seeds),
         "protocol": report,
     }
 
@@ -186,13 +92,15 @@ def differ(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool | None:
     return abs(a["accuracy"] - b["accuracy"]) > quantile * math.hypot(*errors)
 
 
-def _row(made: Round, metrics: Mapping[str, Any]) -> dict[str, Any]:
+def round_row(made: Round, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of one round in `protocol.rounds`."""
     keys = ("accuracy", "mean_class_accuracy", "ci95", "n_test", "split")
     row = {"name": made.part, "seed": made.seed, "run": f"rounds/{made.folder}"}
     return row | {k: metrics[k] for k in keys}
 
 
-def _std(values: Sequence[float]) -> float | None:
+def spread(values: Sequence[float]) -> float | None:
+    """Standard deviation of a sample; None for a single value."""
     return stdev(values) if len(values) > 1 else None
 
 
@@ -216,13 +124,13 @@ def _compare(made: Sequence[Round], metrics: Sequence[Mapping[str, Any]]) -> dic
         own = [m for r, m in zip(made, metrics, strict=True) if r.part == part]
         sides[part] = {
             "accuracy": fmean(m["accuracy"] for m in own),
-            "std": _std([m["accuracy"] for m in own]),
+            "std": spread([m["accuracy"] for m in own]),
             "ci95": _mean_bounds(m["ci95"] for m in own),
         }
     return {"compared": sides, "differ": differ(sides[RANDOM], sides[BY_GROUP])}
 
 
-def _subsets(metrics: Sequence[Mapping[str, Any]], seeds: int) -> dict[str, Any]:
+def pooled_subsets(metrics: Sequence[Mapping[str, Any]], seeds: int) -> dict[str, Any]:
     """Figures of each subset of classes: means over its test videos, however they are spread over rounds."""
     out: dict[str, Any] = {}
     for name in metrics[0].get("subsets", {}):

@@ -121,9 +121,16 @@ class Data(Settings):
 
 
 class Protocol(Settings):
-    """How accuracy is measured. `seeds` repeats the whole and gives mean and standard deviation."""
+    """How accuracy is measured. `seeds` repeats the whole and gives mean and standard deviation.
 
-    kind: Literal["split", "official_splits", "leave_one_group_out", "people", "random_and_group"] = "split"
+    `auto` is `folds` where the data has no split, the one that would be made tests too few videos, and
+    training is quick (`kinema.workflows.choose_protocol`); elsewhere it is `split`. Each of `folds` whole
+    groups or files is tested by a model of the others; the run's own model is trained on all videos.
+    """
+
+    kind: Literal[
+        "auto", "split", "folds", "official_splits", "leave_one_group_out", "people", "random_and_group"
+    ] = "auto"
     test_fraction: Annotated[float, Field(gt=0, lt=0.9)] = 0.25
     folds: Count | None = None
     seeds: Count = 1
@@ -131,7 +138,7 @@ class Protocol(Settings):
     @property
     def several_rounds(self) -> bool:
         """Whether this is more than one training on one split."""
-        return self.kind != "split" or self.seeds > 1
+        return self.kind not in ("auto", "split") or self.seeds > 1
 
 
 class PaperCount(Settings):

@@ -164,11 +164,15 @@ Figure = Lines | Table | Strips
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A further section of the report: a heading, a sentence or two, and figures."""
+    """A further section of the report: a heading, a sentence or two, and figures.
+
+    `nav` is what the navigation calls it, where the heading is too long for it.
+    """
 
     title: str
     intro: str = ""
     figures: tuple[Figure, ...] = ()
+    nav: str = ""
 
 
 @dataclass(frozen=True, slots=True)

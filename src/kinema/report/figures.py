@@ -19,7 +19,8 @@ def figure(item: Figure) -> str:
         return line_chart(item)
     if isinstance(item, Table):
         return table(item)
-    return f"<h3>{markup.escape(item.title)}</h3>{_note(item.note)}{clip_cards(item.samples)}"
+    title = f"<h3>{markup.escape(item.title)}</h3>" if item.title else ""
+    return f"{title}{_note(item.note)}{clip_cards(item.samples)}"
 
 
 def _note(text: str) -> str:

@@ -18,7 +18,7 @@ def result_section(data: ReportData) -> str:
         return ""
     return (
         f'<section id="result"><div class="headline"><p class="big">{markup.percent(accuracy)}</p>'
-        f'<p class="lead">{_sentence(data)}</p></div>{_ruler(metrics)}'
+        f'<p class="lead">{_sentence(data)}{_measured(metrics)}</p></div>{_ruler(metrics)}'
         f"{_tiles(data)}</section>"
     )
 
@@ -37,6 +37,12 @@ def _sentence(data: ReportData) -> str:
     if majority:
         text += f"; always guessing the largest class: <b>{markup.percent(majority)}</b>"
     return f"{text}."
+
+
+def _measured(metrics: Mapping[str, Any]) -> str:
+    """How folds measured what the saved model, trained on all videos, may be expected to reach."""
+    text = metrics.get("protocol", {}).get("said", "")
+    return f'<span class="measured">{markup.escape(text[:1].upper() + text[1:])}.</span>' if text else ""
 
 
 def _interval(metrics: Mapping[str, Any]) -> tuple[float, float] | None:

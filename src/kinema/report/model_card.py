@@ -70,7 +70,13 @@ def _result(data: ReportData) -> str:
         lines.insert(1, f"| 95 % interval | {_percent(interval[0])} to {_percent(interval[1])} |")
     count = markup.plural(data.tested, "clip").replace("\u202f", " ")
     split = _inline(metrics.get("split", "test"))
-    return f"## Result\n\nOn {count} of the {split} split.\n\n| | |\n|---|---:|\n" + "\n".join(lines)
+    said = f"On {count} of the {split} split."
+    if "trained_on" in (protocol := metrics.get("protocol", {})):
+        said = (
+            f"On {count}, each tested by a model that was trained without it ({split}). The model here is"
+            f" trained on all {protocol['trained_on']} videos."
+        )
+    return f"## Result\n\n{said}\n\n| | |\n|---|---:|\n" + "\n".join(lines)
 
 
 def _percent(value: Any) -> str:

@@ -10,6 +10,7 @@ _KINDS = {
     "split": "One split, trained with several seeds.",
     "official_splits": "Trained and tested on every official split; the result is the mean.",
     "leave_one_group_out": "Each group is tested by a model that was trained on the others.",
+    "folds": "Each video is tested by a model that was trained on the other folds.",
     "people": "Trained and tested on different people.",
     "random_and_group": (
         "The same videos split at random, where clips of one group may be on both sides, and by group."
@@ -33,6 +34,8 @@ def protocol_section(protocol: Mapping[str, Any]) -> Section:
 
 def _model(protocol: Mapping[str, Any]) -> str:
     """Which round's model the run holds."""
+    if "trained_on" in protocol:
+        return f" The saved model is one more, trained on all {protocol['trained_on']} videos."
     own = next((r for r in protocol["rounds"] if r.get("run") == protocol.get("model")), None)
     if own is None:
         return ""

@@ -60,7 +60,8 @@ def _navigation(main: str, sections: tuple[Section, ...]) -> str:
     """Links to the sections that are there."""
     links = [(anchor, word) for anchor, word in _NAV.items() if f'id="{anchor}"' in main]
     at = next((index for index, (anchor, _) in enumerate(links) if anchor in ("recipe", "cost")), len(links))
-    links[at:at] = [(f"more-{index}", section.title) for index, section in enumerate(sections)]
+    further = [(f"more-{index}", section.nav or section.title) for index, section in enumerate(sections)]
+    links[at:at] = further
     return "".join(f'<a href="#{anchor}">{markup.escape(word)}</a>' for anchor, word in links)
 
 

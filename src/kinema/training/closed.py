@@ -29,11 +29,9 @@ def fit_closed(model: JointRecognizer, train: Sequence[FeatureItem]) -> list[Row
     started = time.monotonic()
     spec, training = model.recipe.temporal, model.recipe.training
     assert isinstance(spec, Moments)
-    for stream in model.streams:
-        standardize(model, stream, train)
-        _moments(model, stream).fit(_sequences(model, stream, train))
+    fit_statistics(model, train)
     labels = np.array([item.label for item in train])
-    x, sizes = _embeddings(model, train), _sizes(model)
+    x, sizes = embeddings(model, train), block_sizes(model)
     weights = None
     if training.class_balance != "none":
         weights = class_weights(torch.from_numpy(labels), model.classes).numpy()[labels]
@@ -65,6 +63,26 @@ def fit_closed(model: JointRecognizer, train: Sequence[FeatureItem]) -> list[Row
     return [row | {"seconds": round(time.monotonic() - started, 3)}]
 
 
+def fit_statistics(model: JointRecognizer, train: Sequence[FeatureItem]) -> None:
+    """Take the scales of the statistics over the training videos; the head is left as it is."""
+    for stream in model.streams:
+        standardize(model, stream, train)
+        _moments(model, stream).fit(_sequences(model, stream, train))
+
+
+def embeddings(model: JointRecognizer, items: Sequence[FeatureItem]) -> np.ndarray:
+    """The statistics of items, float64 [N, E], in blocks of `block_sizes`."""
+    model.eval()
+    with torch.no_grad():
+        rows = [model.embed(batch.streams) for batch in feature_loader(FeatureDataset(items), 32)]
+    return torch.cat(rows).double().numpy()
+
+
+def block_sizes(model: JointRecognizer) -> list[int]:
+    """The number of values of every block of the embedding, in order."""
+    return [size for stream in model.streams for size in _moments(model, stream).blocks.values()]
+
+
 def block_names(model: JointRecognizer) -> list[str]:
     """`stream.statistic` of every block of the embedding, in order."""
     return [f"{stream}.{name}" for stream in model.streams for name in _moments(model, stream).blocks]
@@ -74,10 +92,6 @@ def _moments(model: JointRecognizer, stream: str) -> MomentsNet:
     net = model.streams[stream].temporal
     assert isinstance(net, MomentsNet)
     return net
-
-
-def _sizes(model: JointRecognizer) -> list[int]:
-    return [size for stream in model.streams for size in _moments(model, stream).blocks.values()]
 
 
 def _sequences(
@@ -91,13 +105,6 @@ def _sequences(
         part = batch.streams[stream]
         with torch.no_grad():
             yield temporal.encoded(part.data), part.lengths
-
-
-def _embeddings(model: JointRecognizer, items: Sequence[FeatureItem]) -> np.ndarray:
-    model.eval()
-    with torch.no_grad():
-        rows = [model.embed(batch.streams) for batch in feature_loader(FeatureDataset(items), 32)]
-    return torch.cat(rows).double().numpy()
 
 
 def _loss(scores: np.ndarray, labels: np.ndarray, temperature: float) -> float:

@@ -15,7 +15,7 @@ from ..extraction.extracted import Extracted
 from ..report.data import Lines, ReportData, Sample, Section, Series, Strips, Table
 from ..report.render import write_report
 from ..types import VideoRecord
-from .write_report import strip_of
+from .report_sections import strip_of
 
 SHOWN, BINS = 12, 24
 

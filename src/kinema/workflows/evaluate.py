@@ -1,5 +1,6 @@
 """`kinema evaluate`: a run's figures on videos that it has not seen."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -75,7 +76,8 @@ def _unseen(run: Path, records: Sequence[VideoRecord], events: Events) -> tuple[
     fresh = [r for r in records if r not in seen]
     if records and not fresh:
         raise UsageError(
-            f"run {run} was trained on all {len(records)} videos; give videos that it has not seen"
+            f"run {run} was trained on all {len(records)} videos{_by_folds(run)};"
+            " give videos that it has not seen"
         )
     warnings = []
     if len(fresh) < len(records):
@@ -86,3 +88,13 @@ def _unseen(run: Path, records: Sequence[VideoRecord], events: Events) -> tuple[
     for text in warnings:
         events.warn(text)
     return fresh, warnings
+
+
+def _by_folds(run: Path) -> str:
+    """What folds measured of a run that was trained on all its videos; empty for any other."""
+    try:
+        metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+        metrics["protocol"]["trained_on"]
+        return f"; folds measured its accuracy, {metrics['accuracy']:.1%} of {metrics['n_test']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

@@ -1,21 +1,24 @@
 """A recipe under a protocol of several rounds: each round is a run of its own, and together they are one.
 
 `OUT/rounds/<name>/` holds the runs. `OUT` itself is a run too: the model of one round (the first by the
-protocol's own split; under leave-one-group-out the one trained on the most videos) with the metrics of all.
+protocol's own split; under leave-one-group-out the one trained on the most videos; under folds one more,
+trained on all videos) with the metrics of all.
 """
 
 import json
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..datasets import carve_validation, check_trainable, load_dataset
+from ..datasets.splits import keep_classes
 from ..errors import UsageError
-from ..evaluation.predictions import Answers, read_predictions
-from ..evaluation.protocols import Round, counted_rounds, rounds, summarise
+from ..evaluation.folds import folds_line, trained_on_all
+from ..evaluation.predictions import Answers, joined, read_answers
+from ..evaluation.protocols import counted_rounds, summarise
+from ..evaluation.rounds import Round, rounds
 from ..extraction.loaded import NO_WEIGHTS, LoadedStream, load_streams
 from ..inference.predictor import load
 from ..keys import fingerprint
@@ -27,18 +30,21 @@ from .evaluate_model import Evaluation
 from .extract import extract_streams
 from .finished import FILE as FINISHED
 from .finished import finished, mark_finished, training_digest
+from .train_folds import FoldEvents, Folds, train_on_all
 from .train_once import train_once
 from .write_report import RunFacts, write_results
 
 
 def train_protocol(
-    data: str | Path, recipe: Recipe, out: Path, options: TrainOptions, context: Context
+    data: str | Path, recipe: Recipe, out: Path, options: TrainOptions, context: Context, why: str = ""
 ) -> TrainResult:
     """Train every round in `out/rounds` and make `out` a run with the metrics of all of them.
 
     Features are extracted once for all rounds. A finished round with the same settings and videos is not
-    repeated. Raises as `train` does; data that does not fit the protocol is refused at once.
+    repeated. `why` says why folds were chosen, if they were. Raises as `train` does; data that does not fit
+    the protocol is refused at once.
     """
+    folded = recipe.protocol.kind == "folds"
     whole_files = recipe.data.whole_files
     made = rounds(
         lambda split: context.identified(
@@ -53,7 +59,7 @@ def train_protocol(
         try:
             check_trainable(one.dataset)
         except UsageError as error:
-            raise UsageError(f"round '{one.part}': {error}") from None
+            raise error if folded else UsageError(f"round '{one.part}': {error}") from None
     streams = load_streams(recipe.streams, context.resources, advice=NO_WEIGHTS)
     digest = fingerprint({"rounds": [_digest(one, recipe, streams) for one in made]})
     whole = finished(out, digest, overwrite=options.overwrite)
@@ -62,16 +68,29 @@ def train_protocol(
         return whole
     # Rounds that the new whole shares with the old one stay, unless all of it is wanted anew.
     options = replace(options, overwrite=whole is not None)
+    everything = trained_on_all(made) if folded else None
+    if everything is not None:
+        parts = len({one.part for one in made})
+        context.events.note(folds_line(why, parts, len(everything.records)))
     made, quarantined = _readable(made, recipe, streams, context)
-    done = []
+    own = replace(context, events=FoldEvents(context.events)) if folded else context
+    # A stage that trains backbones starts from published values in every round.
+    shared = None if any(s.train_blocks for s in recipe.streams.values()) else streams
+    done, started = [], time.monotonic()
     for number, one in enumerate(made, start=1):
         seed = f", seed {one.seed}" if recipe.protocol.seeds > 1 else ""
-        context.events.step(f"round {number} of {len(made)}: {one.part}{seed}")
+        name = one.part if folded else f"round {number} of {len(made)}: {one.part}"
+        context.events.step(f"{name}{seed}")
         folder = out / "rounds" / one.folder
         if finished(folder, _digest(one, recipe, streams), overwrite=True) is None:
             (folder / FINISHED).unlink(missing_ok=True)  # a round of other settings, of a whole that is to go
-        done.append(train_once(one.dataset, _round_recipe(recipe, one), folder, options, context))
-    result = _whole(made, quarantined, done, recipe, out, context)
+        asked = _round_recipe(recipe, one)
+        done.append(train_once(one.dataset, asked, folder, options, own, streams=shared, alone=False))
+    if everything is not None:
+        folds = Folds(made, [d.metrics for d in done], time.monotonic() - started, why)
+        result = train_on_all(everything, folds, recipe, streams, out, options, context)
+    else:
+        result = _whole(made, quarantined, done, recipe, out, context)
     mark_finished(result, digest, recipe)
     return result
 
@@ -93,8 +112,10 @@ def _readable(
     usable = {r.id for r in extracted.records}
     kept = []
     for one in made:
-        records = tuple(r for r in one.dataset.records if r.id in usable)
-        kept.append(replace(one, dataset=replace(one.dataset, records=records)))
+        records = [r for r in one.dataset.records if r.id in usable]
+        if recipe.protocol.kind == "folds":  # a file that cannot be read may have been a class's last one
+            records = keep_classes(records)
+        kept.append(replace(one, dataset=replace(one.dataset, records=tuple(records))))
     return kept, extracted.quarantined
 
 
@@ -110,7 +131,9 @@ def _union(made: Iterable[Round]) -> list[VideoRecord]:
 
 def _round_recipe(recipe: Recipe, one: Round) -> Recipe:
     """The recipe of one round: its own seed, on one given split."""
-    return changed(recipe, {"training.seed": one.seed, "protocol": Protocol().model_dump(mode="json")})
+    return changed(
+        recipe, {"training.seed": one.seed, "protocol": Protocol(kind="split").model_dump(mode="json")}
+    )
 
 
 def _digest(one: Round, recipe: Recipe, streams: Mapping[str, LoadedStream]) -> str:
@@ -170,7 +193,7 @@ def _write_run(
     extracted.quarantined |= quarantined
     usable = {r.id for r in extracted.records}
     dataset = replace(chosen.dataset, records=tuple(r for r in records if r.id in usable))
-    evaluation = Evaluation(answers, Answers((), np.zeros((0, len(loaded.labels)))), metrics)
+    evaluation = Evaluation(answers, joined([], len(loaded.labels)), metrics)
     config = replace(
         loaded.config,
         recipe=changed(loaded.config.recipe, {"protocol": recipe.protocol.model_dump(mode="json")}),
@@ -185,15 +208,11 @@ def _write_run(
 
 def _answers(counted: Sequence[Round], out: Path) -> Answers:
     """What every counted round answered for its test videos."""
-    records, rows = [], []
-    for one in counted:
-        scores = read_predictions(out / "rounds" / one.folder / "predictions.csv")
-        for record in one.dataset.part("test"):
-            row = scores.get((record.name, record.part))
-            if row is not None:
-                records.append(record)
-                rows.append(row)
-    return Answers(records, np.stack(rows))
+    found = [
+        read_answers(out / "rounds" / one.folder / "predictions.csv", one.dataset.part("test"))
+        for one in counted
+    ]
+    return joined(found, len(counted[0].dataset.labels))
 
 
 def _warnings(made: Sequence[Round], done: Sequence[TrainResult], kind: str) -> list[str]:

@@ -8,6 +8,7 @@ from ..datasets import Dataset, check_trainable, ensure_split, load_dataset
 from ..errors import UsageError
 from ..recipe import Recipe, resolve
 from ..resources import Resources
+from .choose_protocol import choose_protocol
 from .context import Context, TrainOptions, TrainResult
 from .events import SILENT, Events
 from .finished import refuse_other_recipe
@@ -35,15 +36,16 @@ def train(
     overrides = list(overrides)
     _refuse_facts(overrides)
     resolved = resolve(recipe, overrides, context.resources)
-    if not options.overwrite:
-        refuse_other_recipe(Path(out), resolved)
     dataset = load_dataset(
         data, layout=options.layout, split=options.split, whole_files=resolved.data.whole_files
     )
+    resolved, why = choose_protocol(resolved, dataset)
+    if not options.overwrite:
+        refuse_other_recipe(Path(out), resolved)
     if resolved.protocol.several_rounds:
         from .protocol import train_protocol  # torch
 
-        return train_protocol(data, resolved, writable(Path(out)), options, context)
+        return train_protocol(data, resolved, writable(Path(out)), options, context, why)
 
     def split(dataset: Dataset) -> Dataset:
         dataset = ensure_split(dataset, resolved.training.seed, resolved.protocol.test_fraction)

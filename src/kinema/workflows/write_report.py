@@ -3,7 +3,6 @@
 import datetime
 import json
 import platform
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,27 +13,22 @@ import torch
 from .. import __version__
 from ..atomic import atomic_open, write_text
 from ..datasets import Dataset, find_duplicates, find_leaks
-from ..errors import KinemaError
 from ..evaluation.predictions import write_predictions
 from ..evaluation.score import step_labels
 from ..extraction.extracted import Extracted
 from ..model.build import trainable_parameters
 from ..model.items import with_stream
 from ..model.recognizer import Recognizer
-from ..recipe import Recipe
-from ..report.calibration import calibration_section
 from ..report.clips import surest_and_worst
-from ..report.data import Cost, DatasetFacts, FilmStrip, ReportData, Sample, Section, Table, WeightsSource
-from ..report.film_strips import film_strip, spread
+from ..report.data import Cost, DatasetFacts, ReportData, Sample, WeightsSource
 from ..report.headline import comparisons
 from ..report.model_card import model_card
-from ..report.protocol import protocol_section
 from ..report.render import write_report
 from ..run import RunConfig
-from ..types import VideoRecord
 from .evaluate_model import Evaluation
 from .events import Events
 from .memory import peak_memory
+from .report_sections import further_sections, strip_of
 from .seen import write_seen
 
 STRIPS = 12  # misses that are shown, and not only named
@@ -50,7 +44,7 @@ class RunFacts:
     extracted: Extracted
     model: Recognizer
     history: list[dict[str, Any]]
-    seconds: Mapping[str, float]
+    seconds: dict[str, float]
     warnings: list[str]
 
 
@@ -95,7 +89,7 @@ def report_data(facts: RunFacts, evaluation: Evaluation) -> ReportData:
         comparisons=comparisons(evaluation.metrics),
         samples=tuple(_samples(facts, evaluation)),
         cost=_cost(facts),
-        sections=tuple(_sections(facts, evaluation.metrics)),
+        sections=tuple(further_sections(evaluation.metrics, facts.model, facts.dataset, facts.extracted)),
     )
 
 
@@ -180,23 +174,6 @@ def _sample(facts: RunFacts, evaluation: Evaluation, index: int, *, strip: bool)
     return Sample(record.name, record.label, top, film, tags)
 
 
-def strip_of(extracted: Extracted, record: VideoRecord) -> tuple[FilmStrip | None, list[int]]:
-    """A film strip at some steps of the first stream, and their numbers; None where the file is gone."""
-    try:
-        times = extracted.sequence(record, next(iter(extracted.streams))).pts_seconds
-        steps = spread(len(times))
-        strip = film_strip(
-            record.path,
-            times[steps].tolist(),
-            start_seconds=record.start_seconds,
-            end_seconds=record.end_seconds,
-            frames=record.frames,
-        )
-    except KinemaError:
-        return None, []
-    return strip, steps
-
-
 def _cost(facts: RunFacts) -> Cost:
     reports, streams = facts.extracted.reports.values(), list(facts.extracted.streams.values())
     extracted = sum(r.extracted for r in reports)
@@ -219,22 +196,3 @@ def _cost(facts: RunFacts) -> Cost:
             for b in backbones
         ),
     )
-
-
-def _sections(facts: RunFacts, metrics: Mapping[str, Any]) -> list[Section]:
-    sections = [protocol_section(metrics["protocol"])] if "protocol" in metrics else []
-    if "reliability" in metrics:
-        sections.append(calibration_section(metrics))
-    alpha = facts.model.tensors().get("fusion.alpha")
-    if alpha is not None:
-        sections.append(fusion_section(facts.config.recipe, float(alpha)))
-    return sections
-
-
-def fusion_section(recipe: Recipe, alpha: float) -> Section:
-    """The weight of both streams in a weighted average, and whether alpha was learned or given."""
-    learned = getattr(recipe.fusion, "alpha", None) == "learned"
-    source = "alpha was learned and started at 0.5" if learned else f"alpha is fixed at {alpha:g}"
-    weights = zip(recipe.streams, (alpha, 1 - alpha), strict=True)
-    table = Table("Weight of each stream", ("stream", "weight"), list(weights))
-    return Section("Fusion", f"The weighted average alpha * A + (1 - alpha) * B; {source}.", (table,))

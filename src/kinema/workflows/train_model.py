@@ -1,0 +1,209 @@
+"""Streams -> (backbones) -> features -> recogniser, on the training videos of a dataset."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from ..atomic import write_text
+from ..datasets import Dataset, carve_validation, check_trainable
+from ..errors import WorkError
+from ..extraction.extracted import Extracted
+from ..extraction.loaded import TRAINED, LoadedStream
+from ..keys import video_key
+from ..model.build import build_recognizer
+from ..model.recognizer import JointRecognizer, Recognizer
+from ..model.separate import SeparateRecognizer
+from ..recipe import Recipe, changed
+from ..run import RunConfig, flat_state, save_run
+from ..streams.fields import FLOW_FOLDER
+from ..training.backbones import clip_streams, train_backbones
+from ..training.clips import ClipItem, Clips
+from ..training.closed import fit_closed
+from ..training.fit import fit, fit_on_the_fly
+from ..training.folds import fit_by_folds
+from ..training.loggers import make_logger
+from ..training.reuse import STAGES, kept_in
+from ..training.separate import fit_separate, fit_svm
+from ..training.stage import FitOptions, Row
+from .context import Context, TrainOptions
+from .events import Events
+from .extract import extract_streams
+from .finished import FILE as FINISHED
+from .write_report import RunFacts, data_warnings
+
+CHECKPOINTS = "checkpoints"
+
+
+def train_model(
+    dataset: Dataset,
+    recipe: Recipe,
+    streams: Mapping[str, LoadedStream],
+    digest: str,
+    folder: Path,
+    options: TrainOptions,
+    context: Context,
+) -> RunFacts:
+    """Train the recipe's recogniser on the part "train"; its checkpoints lie in `folder` meanwhile.
+
+    Unreadable videos are left out of the dataset that is returned. `digest` says which training it is, so
+    that an interrupted one goes on. Raises as `check_trainable` does, if there are test videos.
+    """
+    events, tested = context.events, bool(dataset.part("test"))
+    seconds: dict[str, float] = {}
+    warnings = [*dataset.warnings, *(check_trainable(dataset) if tested else [])]
+    recipe = changed(recipe, {"data.classes": len(dataset.labels)})
+    resume = _resumable(folder, digest, options.overwrite)
+    kept = kept_in(folder)
+    logger = make_logger(options.logger, folder) if options.logger else None
+    fit_options = FitOptions(
+        folder / CHECKPOINTS, resume, context.resources.device, events.epoch, events.note, kept, logger
+    )
+    torch.manual_seed(recipe.training.seed)
+    model = build_recognizer(recipe, {name: s.dim for name, s in streams.items()}, recipe.data.classes)
+    # Set aside before anything is trained: no stage learns from what another one is stopped by.
+    spec = recipe.training
+    dataset = replace(dataset, records=tuple(carve_validation(dataset.records, spec.val_fraction, spec.seed)))
+    history: list[Row] = []
+    released = any(stream.spec.train_blocks for stream in streams.values())
+    if released:
+        with timed(seconds, "train backbones"):
+            streams, history = _backbone_stage(recipe, dataset, streams, model, fit_options, context)
+    with timed(seconds, "extract"):
+        extracted = extract_streams(dataset.records, streams, context)
+    if released:  # the flow fields that the backbone stage kept for the extraction
+        shutil.rmtree(context.store.root / FLOW_FOLDER, ignore_errors=True)
+    dataset = replace(dataset, records=tuple(extracted.records))
+    warnings += [*(check_trainable(dataset) if tested else []), *data_warnings(dataset, extracted)]
+    warnings = list(dict.fromkeys(warnings))
+    for text in warnings:
+        events.warn(text)
+    with timed(seconds, "train"):
+        history += _fit(model, dataset, extracted, fit_options, events)
+    facts = {
+        "layout": dataset.layout,
+        "split": dataset.split_source,
+        "train_counts": [row["train"] for row in dataset.counts().values()],
+        "precision": context.resources.precision or "fp32",
+        STAGES: kept.made,
+    }
+    config = RunConfig(recipe, dataset.labels, _backbone_facts(streams), facts)
+    return RunFacts(folder, config, dataset, extracted, model, history, seconds, warnings)
+
+
+def save_model(facts: RunFacts) -> None:
+    """Write config.yaml and model.safetensors into the run's folder."""
+    state = {f"recognizer.{name}": value for name, value in facts.model.tensors().items()}
+    save_run(facts.folder, facts.config, state | flat_state(_trained_modules(facts.extracted.streams)))
+
+
+@contextmanager
+def timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+    """Note the seconds that a part of the work takes."""
+    start = time.monotonic()
+    yield
+    seconds[name] = time.monotonic() - start
+
+
+def _backbone_stage(
+    recipe: Recipe,
+    dataset: Dataset,
+    streams: Mapping[str, LoadedStream],
+    model: Recognizer,
+    options: FitOptions,
+    context: Context,
+) -> tuple[dict[str, LoadedStream], list[Row]]:
+    """Train the last `train_blocks` blocks of each stream that asks for it, on the training videos.
+
+    Videos that cannot be read are left out here; extraction counts them. Optical flow is kept for it.
+    """
+    read, events = clip_streams(recipe, streams), context.events
+    tools, cache = next(iter(streams.values())).tools, context.store.root
+    train, val = (Clips(_clip_items(dataset, part, context), read, tools, cache) for part in ("train", "val"))
+    events.step(f"reading clips to train {', '.join(read)}")
+    if any(stream.flow_methods for stream in read.values()):
+        events.note(f"optical flow is kept in {cache / FLOW_FOLDER} until features are extracted")
+    failed = train.drop_unreadable(events.progress)
+    val.drop_unreadable(events.progress)
+    if not train.items:
+        name, reason = next(iter(failed.items()), ("", "no files"))
+        raise WorkError(f"no training video can be read, {name}: {reason}; see `kinema scan`")
+    events.step(f"training the backbones of {', '.join(read)} on {len(train.items)} videos")
+    return train_backbones(recipe, streams, model, train, val, options)
+
+
+def _clip_items(dataset: Dataset, part: str, context: Context) -> list[ClipItem]:
+    records = dataset.part(part)
+    digests = context.digests(records)
+    return [
+        ClipItem(r, video_key(digests[r.path], r), dataset.labels.index(r.label or ""))
+        for r in records
+        if r.path in digests
+    ]
+
+
+def _fit(
+    model: Recognizer, dataset: Dataset, extracted: Extracted, fit_options: FitOptions, events: Events
+) -> list[Row]:
+    records, labels = dataset.part("train"), dataset.labels
+    copies = max(s.spec.copies for s in extracted.streams.values())
+    items, val_items = extracted.items(records, labels, copies), extracted.items(dataset.part("val"), labels)
+    if isinstance(model, JointRecognizer) and model.recipe.temporal.closed_form:
+        events.step(f"fitting statistics of {len(records)} videos in closed form")
+        return fit_closed(model, items)
+    if isinstance(model, JointRecognizer) and model.recipe.training.keep == "folds":
+        events.step(f"choosing the number of epochs by folds of {len(records)} videos")
+        return fit_by_folds(model, items, fit_options)
+    events.step(f"training on {len(records)} videos, {model.recipe.training.epochs} epochs")
+    if any(s.spec.on_the_fly for s in extracted.streams.values()):
+        clips = [ClipItem(r, extracted.key(r), labels.index(r.label or "")) for r in records]
+        return fit_on_the_fly(model, extracted.streams, clips, items, val_items, fit_options)
+    if not isinstance(model, SeparateRecognizer):
+        return fit(model, items, val_items, fit_options)
+    history = fit_separate(model, items, val_items, fit_options)
+    events.step("fitting the linear SVM on the joined embeddings")
+    fit_svm(model, extracted.items(records, labels), val_items)
+    return history
+
+
+def _trained_modules(streams: Mapping[str, LoadedStream]) -> dict[str, torch.nn.Module]:
+    return {
+        f"backbone-{name}-{i}": backbone.module
+        for name, stream in streams.items()
+        for i, backbone in enumerate(stream.backbones)
+        if backbone.source == TRAINED
+    }
+
+
+def _resumable(folder: Path, digest: str, anew: bool) -> bool:
+    """Whether the checkpoints here belong to exactly this training; others are removed.
+
+    From here on the folder holds no finished training until this one is.
+    """
+    (folder / FINISHED).unlink(missing_ok=True)
+    checkpoints = folder / CHECKPOINTS
+    marker = checkpoints / "training.json"
+    try:
+        same = json.loads(marker.read_text(encoding="utf-8"))["fingerprint"] == digest
+    except (OSError, ValueError, KeyError):
+        same = False
+    if same and not anew:
+        return True
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    write_text(marker, json.dumps({"fingerprint": digest}))
+    return False
+
+
+def _backbone_facts(streams: Mapping[str, LoadedStream]) -> dict[str, list[dict[str, str]]]:
+    return {
+        name: [
+            {"name": b.spec.name, "features": b.features, "digest": b.digest, "source": b.source}
+            for b in stream.backbones
+        ]
+        for name, stream in streams.items()
+    }
