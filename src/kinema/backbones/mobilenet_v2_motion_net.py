@@ -15,7 +15,7 @@ SLOW = 0.1
 
 
 class CarriedFeatures(Backbone):
-    """Mean of A_c u and of A_c v over the picture, see `mobilenet_v2_motion`: all u of a stage, then all v."""
+    """Means of A_c u and A_c v over the picture, see `mobilenet_v2_motion`: all u of a stage, then all v."""
 
     def __init__(self, image: ImageBackbone, stages: Sequence[int]) -> None:
         super().__init__()

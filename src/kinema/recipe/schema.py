@@ -66,7 +66,7 @@ class StageTraining(Settings):
 class Mix(Settings):
     """Training clips mixed in pairs, inputs and labels alike, by a share drawn from Beta(alpha, alpha).
 
-    `mixup` adds the two (Zhang et al. 2018), `cutmix` puts a rectangle of one into the other (Yun et al. 2019).
+    `mixup` adds the two (Zhang et al. 2018), `cutmix` pastes a part of one into the other (Yun et al. 2019).
     """
 
     kind: Literal["mixup", "cutmix"]

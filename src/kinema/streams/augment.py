@@ -22,8 +22,8 @@ class Augment(Settings):
 
     `rotate`: by up to so many degrees. `crop`: `random` keeps 7/8 of each side, `resized` a rectangle of
     `area` to 1 of the picture whose aspect changes by up to 4/3 (Szegedy et al. 2015). `flip`: the
-    probability of a mirror image; leave it at 0 where left and right tell classes apart. `colour`: brightness,
-    contrast and saturation change by a factor between 1 - colour and 1 + colour each.
+    probability of a mirror image; leave it at 0 where left and right tell classes apart. `colour`:
+    brightness, contrast and saturation change by a factor between 1 - colour and 1 + colour each.
     """
 
     rotate: Annotated[float, Field(ge=0, le=180)] = 0.0

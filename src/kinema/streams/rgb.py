@@ -38,7 +38,7 @@ class RgbStream(FrameStream):
 
     @property
     def augments(self) -> bool:
-        """Whether a backbone stage sees a new version of each clip in every epoch: where anything is changed."""
+        """Whether a backbone stage sees a new version of each clip in every epoch: where `augment` is set."""
         return self.augment is not None
 
     @property
