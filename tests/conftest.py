@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import kinema  # noqa: F401  # ahead of torch, whose waiting threads would spin beside the other processes
+
 # A busy machine must not fail a test that is right.
 settings.register_profile("kinema", deadline=None)
 settings.load_profile("kinema")

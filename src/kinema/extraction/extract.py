@@ -14,7 +14,7 @@ from ..features.sequence_file import SequenceWriter
 from ..features.store import FeatureStore, Shelf
 from ..keys import video_key
 from ..media.container import content_digest
-from ..resources import Resources
+from ..resources import Resources, cores
 from ..streams.base import StreamSettings, Task
 from ..types import VideoRecord
 from .engine import Compute, sequences
@@ -61,7 +61,7 @@ def digest_files(paths: Iterable[Path]) -> tuple[dict[Path, str], dict[Path, str
         except KinemaError as error:
             unreadable[path] = str(error)
 
-    pool = ThreadPoolExecutor(os.cpu_count() or 2)
+    pool = ThreadPoolExecutor(cores())
     try:
         list(pool.map(work, sorted(set(paths))))
     finally:  # after Ctrl-C: without waiting for the files that are being read
