@@ -12,7 +12,7 @@ from kinema.media.reader import VideoReader
 from kinema.media.video import GivenFrames, VideoFile
 from kinema.recipe import Recipe, changed, load_recipe, recipe_names, resolve
 from kinema.resources import Resources
-from kinema.types import VideoRecord
+from kinema.types import FeatureSequence, VideoRecord
 from kinema.workflows.context import Context
 from kinema.workflows.extract import extract_streams
 from support import probes
@@ -83,18 +83,19 @@ def test_predictions_path_equals_the_store(
     recipe = resolve(cheap(name), (), resources)
     streams = load_streams(recipe.streams, resources)
     record = VideoRecord(path)
-    stored = []
+    stored: dict[str, list[FeatureSequence]] = {name: [] for name in streams}
     for number, order in enumerate(dict.fromkeys((tuple(streams), tuple(reversed(streams))))):
         context = Context(Resources(weights="none", features=tmp_path / str(number)))
         for stream in order:
             extracted = extract_streams([record], {stream: streams[stream]}, context)
-            stored.append((stream, extracted.sequence(record, stream)))
+            stored[stream].append(extracted.sequence(record, stream))
     with VideoReader(path) as reader:
         frames = list(reader.read())
     given = GivenFrames(frames, sound=(SAMPLE_RATE, list(VideoFile(path).sound(SAMPLE_RATE))))
-    for stream, sequence in stored:
-        assert len(sequence)
+    for stream, found in stored.items():
         for video in (VideoFile(path), given):
             computed = streams[stream].features(video)
-            np.testing.assert_array_equal(computed.data, sequence.data)
-            np.testing.assert_array_equal(computed.pts_seconds, sequence.pts_seconds)
+            assert len(computed)
+            for sequence in found:
+                np.testing.assert_array_equal(computed.data, sequence.data)
+                np.testing.assert_array_equal(computed.pts_seconds, sequence.pts_seconds)
