@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from kinema.errors import WorkError
+from kinema.features import sequence_file
 from kinema.features.sequence_file import SequenceWriter
 from kinema.model.items import FeatureDataset, FeatureItem, collate, feature_loader, with_stream
 from kinema.training.samplers import EpochSampler
@@ -92,6 +94,24 @@ def test_orders_of_items(tmp_path: Path):
 def test_items_that_have_a_stream(tmp_path: Path):
     items = numbered(tmp_path, [3, 0, 1])
     assert with_stream(items, "rgb") == [items[0], items[2]]
+
+
+def test_values_are_checked_when_they_are_first_read_and_not_in_every_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    items = numbered(tmp_path, [3, 2])
+    dataset, checked = FeatureDataset(items), []
+    digest = sequence_file._digest
+    monkeypatch.setattr(sequence_file, "_digest", lambda *a: checked.append(1) or digest(*a))
+    epochs = [[dataset[i][1]["rgb"].data.tolist() for i in range(2)] for _ in range(3)]
+    assert len(checked) == 2
+    assert epochs[0] == epochs[1] == epochs[2]
+    damaged = items[1].files["rgb"]
+    content = bytearray(damaged.read_bytes())
+    content[-20] ^= 1
+    damaged.write_bytes(content)
+    with pytest.raises(WorkError, match="its values are not those that were written"):
+        FeatureDataset(items)[1]
 
 
 SWEEP = """
