@@ -15,7 +15,7 @@ import pytest
 
 from kinema.datasets.synthetic import make_synthetic
 from kinema.errors import UsageError
-from kinema.inference.predictor import load
+from kinema.inference.load import load
 from kinema.resources import Resources
 from kinema.workflows.train import TrainOptions, train
 from support.events import Told

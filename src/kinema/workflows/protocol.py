@@ -17,7 +17,7 @@ from ..errors import UsageError
 from ..evaluation.predictions import Answers, read_predictions
 from ..evaluation.protocols import Round, counted_rounds, rounds, summarise
 from ..extraction.loaded import NO_WEIGHTS, LoadedStream, load_streams
-from ..inference.predictor import load
+from ..inference.load import load
 from ..keys import fingerprint
 from ..recipe import Protocol, Recipe, Training, changed
 from ..run import load_run, save_run
