@@ -61,8 +61,8 @@ def tiny_run(tiny_videos: Path) -> Path:
         "streams": {
             "rgb": {
                 "input": "rgb",
-                "sampling": {"kind": "uniform", "frames": 2},
-                "backbone": "mobilenet_v2",
+                "sampling": {"kind": "windows", "length": 3, "stride": 5},
+                "backbone": "small_cnn",
             },
             "audio": {"input": "audio", "backbone": "yamnet"},
         },
