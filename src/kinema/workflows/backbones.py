@@ -30,7 +30,7 @@ def backbones(name: str | None = None, input: str | None = None) -> list[Facts]:
     found = [
         facts
         for facts in [*own_facts(), *all_facts()]
-        if (name is None or name in facts.name) and (input is None or facts.input in INPUTS[input])
+        if (name is None or name in facts.name) and (input is None or facts.input.kind in INPUTS[input])
     ]
     if not found:
         what = " ".join(filter(None, (input, name and f"named '{name}'")))
