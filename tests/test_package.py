@@ -62,7 +62,7 @@ def test_a_loaded_run_shows_what_it_is(tiny_run: Path, tiny_videos: Path):
     run = kinema.load(tiny_run)
     assert repr(run) == (
         f"<LoadedRun {tiny_run}: recipe tiny, 3 classes (strike_bell, strike_drum, waving), "
-        "streams rgb (mobilenet_v2), audio (yamnet)>"
+        "streams rgb (small_cnn), audio (yamnet)>"
     )
     videos = sorted(tiny_videos.parent.rglob("*.mp4"))[:3]
     one, two, three = run.predict([videos[0], str(videos[1]), kinema.VideoFile(videos[2])])

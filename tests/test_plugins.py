@@ -67,7 +67,7 @@ recipe = {"name": "colours", "streams": {"rgb": {"input": "rgb", "sampling": {"k
           "protocol": {"kind": "split"}}
 from kinema.workflows.train import train
 from kinema.workflows.context import TrainOptions
-from kinema.inference.predictor import load
+from kinema.inference.load import load
 resources = Resources(weights="none", features=sys.argv[2] + "/features", workers=1, device="cpu")
 result = train(sys.argv[1], recipe=recipe, out=sys.argv[2] + "/run", resources=resources,
                options=TrainOptions(layout="by_prefix"))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .cli.console import ConsoleEvents
     from .inference.anomaly import load_anomaly
-    from .inference.predictor import load
+    from .inference.load import load
     from .inference.segments import segments
     from .media.video import GivenFrames, VideoFile
     from .resources import Resources
@@ -42,7 +42,7 @@ _HOMES = {
     "embed": ("workflows.embed", "embed_dataset"),
     "evaluate": ("workflows.evaluate", "evaluate"),
     "extract": ("workflows.extract", "extract_dataset"),
-    "load": ("inference.predictor", "load"),
+    "load": ("inference.load", "load"),
     "load_anomaly": ("inference.anomaly", "load_anomaly"),
     "scan": ("workflows.scan", "scan"),
     "search": ("workflows.embed", "search_videos"),

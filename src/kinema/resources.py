@@ -79,6 +79,17 @@ def offline_asked() -> bool:
     return os.environ.get("KINEMA_OFFLINE", "0") not in ("", "0")
 
 
+def cores() -> int:
+    """Processors that this process may use: a scheduler or a container may have bound it to a few."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def threads() -> int:
+    """Threads that compute: as many as `OMP_NUM_THREADS` says, else one for every processor."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isdecimal() and int(asked) else cores()
+
+
 def has_cuda() -> bool:
     """Whether the driver of a CUDA device is here and answers; asks the driver, not torch."""
     try:

@@ -24,7 +24,7 @@ def subspace(n: int, seed: int, off: float = 0.0) -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def model() -> Autoencoder:
-    return fit_autoencoder(subspace(400, seed=0), bottleneck=RANK, epochs=120)
+    return fit_autoencoder(subspace(300, seed=0), bottleneck=RANK, epochs=80)
 
 
 def test_anomalies_off_the_subspace_are_found(model: Autoencoder) -> None:
@@ -39,7 +39,7 @@ def test_anomalies_off_the_subspace_are_found(model: Autoencoder) -> None:
 def test_a_bottleneck_narrower_than_the_data_loses_something() -> None:
     errors = [
         reconstruction_error(
-            fit_autoencoder(subspace(200, 0), bottleneck=b, epochs=80), subspace(200, 1)
+            fit_autoencoder(subspace(200, 0), bottleneck=b, epochs=50), subspace(200, 1)
         ).mean()
         for b in (1, RANK)
     ]

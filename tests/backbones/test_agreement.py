@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,8 +18,8 @@ from torch.nn import functional as F
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
-from kinema.backbones.load import load_backbone
-from kinema.backbones.random_init import synthetic_batch
+from kinema.backbones.random_init import initialise, synthetic_batch
+from kinema.backbones.table import backbone_module
 
 keras = pytest.importorskip("keras")
 
@@ -26,10 +27,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 
 def loaded_and_input(name: str, features: str | None = None):
-    loaded = load_backbone(name, features=features, weights="none", seed=3)
-    frame = synthetic_batch(loaded.spec.input, seed=11)[:1]
+    entry = backbone_module(name)
+    spec = entry.SPEC.input
+    module = entry.build(entry.SPEC.features_name(features))
+    initialise(module, replace(spec, size=(96, 96)), seed=3)  # a batch of whole frames would be slow
+    module.requires_grad_(False)
+    frame = synthetic_batch(spec, seed=11)[:1]
     with torch.inference_mode():
-        return loaded.module, frame, loaded.module(frame).numpy()
+        return module, frame, module(frame).numpy()
 
 
 def assert_close(ours: np.ndarray, reference: np.ndarray) -> None:
@@ -77,7 +82,7 @@ def by_number(layers: list, pattern: str) -> list:
 @pytest.mark.parametrize("features", ["flatten", "pool"])
 def test_vgg16_agrees_with_keras(features):
     module, frame, ours = loaded_and_input("vgg16", features)
-    model = keras.applications.VGG16(weights=None, include_top=False, input_shape=(224, 224, 3))
+    model = keras.applications.VGG16(weights=None, include_top=False, input_shape=tuple(frame.shape[1:]))
     layers = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
     for layer, conv in zip(layers, convolutions(module), strict=True):
         give_conv(layer, conv)
@@ -108,7 +113,9 @@ def test_mobilenet_v2_agrees_with_keras():
 
 def test_inception_resnet_v2_agrees_with_keras():
     module, frame, ours = loaded_and_input("inception_resnet_v2")
-    model = keras.applications.InceptionResNetV2(weights=None, include_top=False, input_shape=(299, 299, 3))
+    model = keras.applications.InceptionResNetV2(
+        weights=None, include_top=False, input_shape=tuple(frame.shape[1:])
+    )
     layers = model.layers
     # Keras lists layers by depth; the numbers in their names give the order in which they were made.
     plain = [*by_number(layers, r"conv2d(?:_(\d+))?"), model.get_layer("conv_7b")]

@@ -39,9 +39,8 @@ def test_features_are_the_same_bytes_alone_at_any_place_and_with_any_neighbours(
     a, b, c = synthetic_batch(loaded.spec.input, seed=9).numpy()[:3]
     run = BackboneRunner(loaded, batch_size=3, device="cpu", precision=precision)
     alone = run([a])[0].tobytes()
-    assert run([b, a])[1].tobytes() == alone
-    assert run([c, b, a])[2].tobytes() == alone
-    assert run([b, c, c, a, b])[3].tobytes() == alone  # in the second, partly filled batch
+    among = run([c, b, a, b, a])  # the second batch is partly filled
+    assert among[2].tobytes() == among[4].tobytes() == alone
 
 
 def test_runner_agrees_with_the_plain_module(loaded, frames):
@@ -50,8 +49,8 @@ def test_runner_agrees_with_the_plain_module(loaded, frames):
     output = BackboneRunner(loaded, batch_size=3, device="cpu")(frames)
     assert output.dtype == np.float32
     np.testing.assert_allclose(output, plain, rtol=1e-3, atol=1e-4)
-    low = BackboneRunner(loaded, batch_size=3, device="cpu", precision="bf16")(frames)
-    assert 0 < np.linalg.norm(low - plain) < 0.3 * np.linalg.norm(plain)
+    low = BackboneRunner(loaded, batch_size=1, device="cpu", precision="bf16")(frames[:2])
+    assert 0 < np.linalg.norm(low - plain[:2]) < 0.3 * np.linalg.norm(plain[:2])
 
 
 def test_runner_leaves_its_backbone_alone(loaded, frames):

@@ -49,8 +49,15 @@ def started(arguments: list[str | Path], until: str) -> subprocess.Popen[str]:
     raise AssertionError(said)
 
 
-@pytest.mark.parametrize(("number", "code"), SIGNALS)
-@pytest.mark.parametrize("verb", ["extract", "train"])
+@pytest.mark.parametrize(
+    ("verb", "number", "code"),
+    [
+        ("extract", *SIGNALS[0]),
+        ("train", *SIGNALS[1]),
+        pytest.param("extract", *SIGNALS[1], marks=pytest.mark.slow),
+        pytest.param("train", *SIGNALS[0], marks=pytest.mark.slow),
+    ],
+)
 def test_one_signal_is_enough(verb: str, number: signal.Signals, code: int, videos: Path, tmp_path: Path):
     options: list[str | Path] = ["--features", tmp_path / "features", "--weights", "none", "--workers", "1"]
     until = "extracting"

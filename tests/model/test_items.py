@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from kinema.errors import WorkError
+from kinema.features import sequence_file
 from kinema.features.sequence_file import SequenceWriter
 from kinema.model.items import FeatureDataset, FeatureItem, collate, feature_loader, with_stream
 from kinema.training.samplers import EpochSampler
@@ -94,6 +96,24 @@ def test_items_that_have_a_stream(tmp_path: Path):
     assert with_stream(items, "rgb") == [items[0], items[2]]
 
 
+def test_values_are_checked_when_they_are_first_read_and_not_in_every_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    items = numbered(tmp_path, [3, 2])
+    dataset, checked = FeatureDataset(items), []
+    digest = sequence_file._digest
+    monkeypatch.setattr(sequence_file, "_digest", lambda *a: checked.append(1) or digest(*a))
+    epochs = [[dataset[i][1]["rgb"].data.tolist() for i in range(2)] for _ in range(3)]
+    assert len(checked) == 2
+    assert epochs[0] == epochs[1] == epochs[2]
+    damaged = items[1].files["rgb"]
+    content = bytearray(damaged.read_bytes())
+    content[-20] ^= 1
+    damaged.write_bytes(content)
+    with pytest.raises(WorkError, match="its values are not those that were written"):
+        FeatureDataset(items)[1]
+
+
 SWEEP = """
 import sys
 from pathlib import Path
@@ -112,7 +132,7 @@ print(peaks[len(peaks) // 5], peaks[-1])
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is taken from /proc")
 def test_memory_does_not_grow_with_the_set(tmp_path: Path):
-    """400 videos of 40 x 25088 features would be 1.6 GB; the files are sparse and cost no disk."""
+    """120 videos of 40 x 25088 features would be 480 MB; the files are sparse and cost no disk."""
     steps, dim = 40, 25088
     save(tmp_path / "head", np.zeros((steps, dim)))
     head = (tmp_path / "head").read_bytes()
@@ -120,7 +140,7 @@ def test_memory_does_not_grow_with_the_set(tmp_path: Path):
     blocks = [(at, head[at : at + 4096]) for at in range(0, len(head), 4096)]
     folder = tmp_path / "set"
     folder.mkdir()
-    for i in range(400):
+    for i in range(120):
         with (folder / f"{i}").open("wb") as file:
             for at, block in blocks:
                 if any(block):

@@ -12,7 +12,7 @@ import torch
 
 from kinema.errors import UsageError
 from kinema.extraction.loaded import TRAINED, LoadedStream, load_streams
-from kinema.inference.predictor import load
+from kinema.inference.load import load
 from kinema.model.build import build_recognizer
 from kinema.model.recognizer import Recognizer
 from kinema.recipe import Recipe, load_recipe

@@ -123,6 +123,6 @@ def test_another_or_a_lost_run_is_refused(fitted: Path, tiny_run: Path, tmp_path
     moved = shutil.copytree(tiny_run, tmp_path / "moved")
     assert load_anomaly(fitted, run=moved).detector.normal == ("strike_bell", "strike_drum")
     config = (moved / "config.yaml").read_text()
-    (moved / "config.yaml").write_text(config.replace("frames: 2", "frames: 3"))
+    (moved / "config.yaml").write_text(config.replace("stride: 5", "stride: 4"))
     with pytest.raises(UsageError, match="not the one"):
         load_anomaly(fitted, run=moved)

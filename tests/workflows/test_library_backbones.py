@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from kinema.datasets import load_dataset
 from kinema.errors import UsageError
 from kinema.features.sequence_file import read_sequence
-from kinema.inference.predictor import load
+from kinema.inference.load import load
 from kinema.recipe import load_recipe
 from kinema.resources import Resources
 from kinema.workflows.train import train

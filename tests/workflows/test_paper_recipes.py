@@ -7,7 +7,7 @@ import csv
 import numpy as np
 import pytest
 
-from kinema.inference.predictor import load
+from kinema.inference.load import load
 from kinema.resources import Resources
 from kinema.workflows.evaluate import evaluate
 from kinema.workflows.train import train

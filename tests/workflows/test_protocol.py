@@ -15,7 +15,7 @@ import pytest
 
 from kinema.datasets.synthetic import make_synthetic
 from kinema.errors import UsageError
-from kinema.inference.predictor import load
+from kinema.inference.load import load
 from kinema.resources import Resources
 from kinema.workflows.train import TrainOptions, train
 from support.events import Told
@@ -23,7 +23,8 @@ from support.recipes import WITH_GRU
 
 SMALL = (
     WITH_GRU,
-    "streams.rgb.sampling.fps=2",
+    "streams.rgb.backbone=small_cnn",
+    "streams.rgb.sampling={kind: windows, length: 3, stride: 3}",
     "training.epochs=2",
     "temporal.units=8",
     "training.val_fraction=0",
@@ -280,7 +281,9 @@ def test_an_empty_split_is_refused(run_protocol, rows, tmp_path):
 
 
 def test_a_clip_shorter_than_the_jump_gives_one_step(run_protocol):
-    result, _ = run_protocol("streams.rgb.sampling={kind: jump, every: 50}")
+    result, _ = run_protocol(
+        "streams.rgb.backbone=mobilenet_v2", "streams.rgb.sampling={kind: jump, every: 50}"
+    )
     assert result.metrics["n_test"] > 0
     assert result.metrics["shuffled_accuracy"] == result.metrics["accuracy"]  # one step has no order
 

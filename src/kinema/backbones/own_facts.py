@@ -28,9 +28,7 @@ def _facts(name: str, counted: dict[str, str]) -> Facts:
     files = next(iter(spec.weights.values()), ())
     return Facts(
         name=name,
-        input=spec.input.kind,
-        size=spec.input.size,
-        length=spec.input.length,
+        input=spec.input,
         dim=feature_dim(name),
         parameters=int(counted["parameters"]) if counted.get("parameters") else None,
         gflops=float(counted["gflops"]) if counted.get("gflops") else None,

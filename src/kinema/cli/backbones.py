@@ -1,6 +1,5 @@
 """`kinema backbones`: what can be named as a backbone, and what each costs and gives."""
 
-from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -38,7 +37,7 @@ def command(
     from ..workflows.backbones import backbones, measured
 
     found = backbones(name, input)
-    rows: list[dict[str, Any]] = [asdict(facts) for facts in found]
+    rows: list[dict[str, Any]] = [facts.plain() for facts in found]
     if measure:
         if len(found) > MEASURED:
             raise UsageError(

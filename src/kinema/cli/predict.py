@@ -79,7 +79,7 @@ def command(
     _check_outputs(found, csv, annotate)
     check_run(run)
     with ConsoleEvents() as events:
-        from ..inference.predictor import load
+        from ..inference.load import load
 
         loaded = load(run, resources)
         least = min_score if risk is None else loaded.bound(risk)

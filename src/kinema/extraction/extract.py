@@ -3,9 +3,9 @@
 import os
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,10 +14,10 @@ from ..features.sequence_file import SequenceWriter
 from ..features.store import FeatureStore, Shelf
 from ..keys import video_key
 from ..media.container import content_digest
-from ..resources import Resources
+from ..resources import Resources, cores
 from ..streams.base import StreamSettings, Task
 from ..types import VideoRecord
-from .engine import Compute, sequences
+from .engine import Compute, Done, sequences
 from .messages import Job
 from .pool import DecodingPool
 
@@ -49,6 +49,16 @@ class ExtractReport:
     failed: list[tuple[VideoRecord, str]] = field(default_factory=list)
     notes: dict[str, int] = field(default_factory=dict)
 
+    def count(self, done: Done[SequenceWriter]) -> None:
+        """Count one video that has ended; those that failed are listed at the end."""
+        if done.end.skipped:
+            self.reused += 1
+        elif done.sink is not None:
+            self.extracted += 1
+            self.steps += done.sink.steps
+            for note in done.end.notes:
+                self.notes[note] = self.notes.get(note, 0) + 1
+
 
 def digest_files(paths: Iterable[Path]) -> tuple[dict[Path, str], dict[Path, str]]:
     """Content digest of every file, and the reason for every file that cannot be read."""
@@ -61,7 +71,7 @@ def digest_files(paths: Iterable[Path]) -> tuple[dict[Path, str], dict[Path, str
         except KinemaError as error:
             unreadable[path] = str(error)
 
-    pool = ThreadPoolExecutor(os.cpu_count() or 2)
+    pool = ThreadPoolExecutor(cores())
     try:
         list(pool.map(work, sorted(set(paths))))
     finally:  # after Ctrl-C: without waiting for the files that are being read
@@ -100,53 +110,68 @@ def extract(
     videos, what to expect. A file that cannot be read is told to `on_failure` at once and ends up in the
     report; the rest goes on. Raises `WorkError` on a full disk.
     """
-    first = shelf_of(0)
-    report = ExtractReport(first.stream, first.fingerprint)
+    report = ExtractReport(shelf_of(0).stream, shelf_of(0).fingerprint)
     started = time.monotonic()
     missing = {i.key: i for i in items if i.key not in shelf_of(i.variant)}
     report.reused = sum(i.key not in missing for i in items)
     todo = list(missing.values())
     # Each process walks in an order of its own, so that several that share a store seldom meet.
     random.Random(f"{os.getpid()}-{time.time_ns()}").shuffle(todo)
+    first_ones = max(_FIRST, 2 * workers)
+    failed: dict[str, str] = {}
+    computed = _computed(todo, stream, compute, store, shelf_of, resources, workers)
+    with _disk_of(store), closing(computed) as videos:
+        for ended, done in enumerate(videos, start=1):
+            report.count(done)
+            if done.end.error is not None:
+                failed[todo[done.number].key] = done.end.error
+                if on_failure:
+                    on_failure(todo[done.number].record, done.end.error)
+            if progress:
+                progress(ended, len(todo))
+            if forecast and first_ones <= ended < len(todo) and report.extracted:
+                left = (time.monotonic() - started) / ended * (len(todo) - ended)
+                forecast(left, round(4 * compute.dim * report.steps / report.extracted * len(todo)))
+                forecast = None
+    report.failed = list(dict.fromkeys(_failures(items, missing, failed)))
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _computed(
+    todo: Sequence[ExtractItem],
+    stream: StreamSettings,
+    compute: Compute,
+    store: FeatureStore,
+    shelf_of: Callable[[int], Shelf],
+    resources: Resources,
+    workers: int,
+) -> Generator[Done[SequenceWriter], None, None]:
+    """The videos as they end, each in its file where it did not fail."""
     pool = DecodingPool(stream, resources, workers=workers, ahead=4 * compute.batch_size)
     jobs = [Job(i.record, Task(i.key, i.variant, store.root)) for i in todo]
     messages = pool.results(jobs, lambda n: todo[n].key not in shelf_of(todo[n].variant))
-    failed: dict[str, str] = {}
-    first_ones = max(_FIRST, 2 * workers)
 
     def open_writer(number: int) -> SequenceWriter:
         return shelf_of(todo[number].variant).writer(todo[number].key, compute.dim)
 
+    with closing(messages), closing(sequences(messages, compute, open_writer)) as videos:
+        for done in videos:
+            if done.sink is not None:
+                done.sink.commit()
+            yield done
+
+
+@contextmanager
+def _disk_of(store: FeatureStore) -> Iterator[None]:
+    """One line for a disk that is full or cannot be written to."""
     try:
-        with closing(messages), closing(sequences(messages, compute, open_writer)) as done_videos:
-            for ended, done in enumerate(done_videos, start=1):
-                if done.end.skipped:
-                    report.reused += 1
-                elif done.sink is None:
-                    failed[todo[done.number].key] = done.end.error or ""
-                    if on_failure:
-                        on_failure(todo[done.number].record, done.end.error or "")
-                else:
-                    done.sink.commit()
-                    report.extracted += 1
-                    report.steps += done.sink.steps
-                    for note in done.end.notes:
-                        report.notes[note] = report.notes.get(note, 0) + 1
-                if progress:
-                    progress(ended, len(todo))
-                if forecast and first_ones <= ended < len(todo) and report.extracted:
-                    left = (time.monotonic() - started) / ended * (len(todo) - ended)
-                    size = 4 * compute.dim * report.steps / report.extracted
-                    forecast(left, round(size * len(todo)))
-                    forecast = None
+        yield
     except OSError as error:
         reason = error.strerror or str(error)
         raise WorkError(
             f"cannot write features to {store.root} ({reason}); free some space, then start again"
         ) from None
-    report.failed = list(dict.fromkeys(_failures(items, missing, failed)))
-    report.seconds = time.monotonic() - started
-    return report
 
 
 def _failures(

@@ -1,6 +1,5 @@
 """A stream with its backbones: the half that turns clips into features."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -16,7 +15,7 @@ from ..backbones.runner import BackboneRunner
 from ..errors import WeightsError
 from ..features.store import FeatureStore, Shelf
 from ..media.video import Video
-from ..resources import Resources
+from ..resources import Resources, cores, threads
 from ..streams import FlowStream, StreamSettings, Task, Tools
 from ..types import FeatureSequence
 from ..weights.read import state_digest
@@ -68,8 +67,8 @@ class LoadedStream:
     @property
     def workers(self) -> int:
         """Decoding processes: optical flow is bound by the processor, decoding alone by the backbone."""
-        cores = os.cpu_count() or 2
-        return self.resources.workers or (cores if self.spec.flow_methods else max(1, cores // 2))
+        flow = bool(self.spec.flow_methods)
+        return self.resources.workers or (cores() if flow else max(1, cores() // 2))
 
     def features(self, video: Video) -> FeatureSequence:
         """The feature sequence of one video, computed in this process. Raises `MediaError`."""
@@ -102,7 +101,7 @@ class Compute:
                 device=resources.device,
                 precision=resources.precision or "fp32",
                 runtime=resources.runtime or "torch",
-                threads=os.cpu_count(),
+                threads=threads(),
             )
             for backbone in stream.backbones
         ]
@@ -130,7 +129,7 @@ def load_streams(
     if resources.device == "auto":  # decided once, here, where torch knows
         gpu = resources.runtime != "openvino" and torch.cuda.is_available()
         resources = replace(resources, device="cuda" if gpu else "cpu")
-    tools = Tools(resources, threads=os.cpu_count() or 1)
+    tools = Tools(resources, threads=threads())
     loaded = {}
     for name, spec in streams.items():
         known = (hints or {}).get(name, [])

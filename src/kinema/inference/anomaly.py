@@ -9,7 +9,8 @@ from ..anomaly.detector import Detector, Verdict, load_detector
 from ..errors import UsageError
 from ..media.video import Video
 from ..resources import Resources
-from .predictor import LoadedRun, load
+from .load import load
+from .predictor import LoadedRun
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A run at work: `load(run).predict(path)`. Never imports the trainer.
+"""A run at work: `load(run).predict(path)`, see `load.py`. Never imports the trainer.
 
 A ladder that can be entered at any rung, each built on the one before:
 
@@ -10,7 +10,7 @@ A ladder that can be entered at any rung, each built on the one before:
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 import torch
@@ -18,22 +18,15 @@ import torch
 from ..errors import MediaError, UsageError, WorkError
 from ..evaluation.score import score_batch
 from ..extraction.engine import Done, SequenceBuffer, sequences
-from ..extraction.loaded import TRAINED, LoadedStream, load_streams
+from ..extraction.loaded import LoadedStream
 from ..keys import fingerprint
-from ..media.video import Video, VideoFile
 from ..model.batch import SequenceBatch, pad
-from ..model.build import build_recognizer
 from ..model.recognizer import Recognizer
-from ..recipe import changed
-from ..resources import Resources
-from ..run import RunConfig, check_backbones, load_run, weight_hints
-from ..types import FeatureSequence, Prediction, VideoRecord
-from ..weights.hub import look_in
+from ..run import RunConfig
+from ..types import FeatureSequence, Prediction
 from ..weights.read import state_digest
+from .source import Source, path_of, video_of
 from .windows import Window, window_messages, windows_of
-
-# A path, a record (a part of a file), or any other supplier of frames and sound.
-Source = str | Path | VideoRecord | Video
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +84,7 @@ class LoadedRun:
 
     def features(self, video: Source) -> dict[str, FeatureSequence]:
         """The feature sequences of one video, as extraction stores them. Raises `MediaError`."""
-        supplier = _video(video)
+        supplier = video_of(video)
         return {name: stream.features(supplier) for name, stream in self.streams.items()}
 
     def __repr__(self) -> str:
@@ -112,7 +105,7 @@ class LoadedRun:
         """Class scores of one video, or of each of a list. Raises `MediaError` where one cannot be read."""
         if isinstance(video, Sequence) and not isinstance(video, str):
             return [self.predict(one) for one in video]
-        return self.sequences.predict(self.features(video), _path(video))
+        return self.sequences.predict(self.features(video), path_of(video))
 
     def bound(self, risk: float) -> float:
         """The least probability of a class that may be the true one, see `kinema.model.calibration`.
@@ -150,7 +143,7 @@ class LoadedRun:
 
         progress: called with the number of windows done, and of all.
         """
-        supplier = _video(video)
+        supplier = video_of(video)
         times = supplier.times()
         if times is None:
             raise MediaError(f"{supplier.name}: windows need a file, or frames that can be read twice")
@@ -182,46 +175,9 @@ class LoadedRun:
         progress: called with the number of windows done, and of all.
         """
         return [
-            replace(self.sequences.predict(features, _path(video)), start_seconds=start, end_seconds=end)
+            replace(self.sequences.predict(features, path_of(video)), start_seconds=start, end_seconds=end)
             for (start, end), features in self.windows(video, window_seconds, stride_seconds, progress)
         ]
-
-
-def load(run: str | Path, resources: Resources | None = None) -> LoadedRun:
-    """Load a run folder. Its precision is the run's own unless `resources` says otherwise.
-
-    Raises `UsageError` for what is not a run, for a newer run, and for other weights than the run's own.
-    """
-    resources = resources or Resources()
-    look_in(resources.folder, offline=resources.offline)
-    config, state = load_run(run)
-    resources = replace(resources, precision=resources.precision or config.data.get("precision"))
-    _check_weights(run, config, resources)
-    trained = [n for n, found in config.backbones.items() if any(b["source"] == TRAINED for b in found)]
-    # What was trained in the run lies in the run: no file of weights is needed for it.
-    recipe = changed(config.recipe, {f"streams.{name}.weights": "none" for name in trained})
-    streams = load_streams(recipe.streams, resources, weight_hints(config))
-    for name in trained:
-        for i, backbone in enumerate(streams[name].backbones):
-            _fill(backbone.module.load_state_dict, state, f"backbone-{name}-{i}", run)
-        streams[name] = streams[name].with_backbones([b.module for b in streams[name].backbones])
-    check_backbones(config, {name: [b.digest for b in s.backbones] for name, s in streams.items()})
-    model = build_recognizer(config.recipe, {n: s.dim for n, s in streams.items()}, len(config.labels))
-    _fill(model.load_tensors, state, "recognizer", run)
-    model.eval().requires_grad_(False)
-    return LoadedRun(Path(run), config, streams, SequencePredictor(config.labels, model))
-
-
-def _video(video: Source) -> Video:
-    if isinstance(video, VideoRecord):
-        return VideoFile.of(video)
-    return VideoFile(Path(video).absolute()) if isinstance(video, str | Path) else video
-
-
-def _path(video: Source) -> Path:
-    if isinstance(video, VideoRecord):
-        return video.path
-    return Path(video).absolute() if isinstance(video, str | Path) else Path(video.name)
 
 
 def _in_order(done: Iterable[Done[SequenceBuffer]]) -> Iterator[FeatureSequence]:
@@ -234,26 +190,3 @@ def _in_order(done: Iterable[Done[SequenceBuffer]]) -> Iterator[FeatureSequence]
         while following in held:
             yield held.pop(following)
             following += 1
-
-
-def _check_weights(run: str | Path, config: RunConfig, resources: Resources) -> None:
-    published = [b for found in config.backbones.values() for b in found if Path(b["source"]).is_absolute()]
-    if resources.random and published:
-        raise UsageError(
-            f"run {run} was trained with published weights ({published[0]['name']}); "
-            "leave --weights none out, or give the folder where they are"
-        )
-
-
-def _fill(
-    load: Callable[[dict[str, torch.Tensor]], Any],
-    state: Mapping[str, torch.Tensor],
-    part: str,
-    run: str | Path,
-) -> None:
-    try:
-        load({k.removeprefix(f"{part}."): v for k, v in state.items() if k.startswith(f"{part}.")})
-    except (RuntimeError, ValueError):
-        raise UsageError(
-            f"{run}/model.safetensors does not fit the run's config.yaml ({part}); train it again"
-        ) from None

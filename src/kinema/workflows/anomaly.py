@@ -22,7 +22,8 @@ from ..datasets.dataset import class_name
 from ..errors import UsageError
 from ..evaluation.metrics import auroc_interval
 from ..extraction.extracted import Extracted
-from ..inference.predictor import LoadedRun, load
+from ..inference.load import load
+from ..inference.predictor import LoadedRun
 from ..resources import Resources
 from ..types import VideoRecord
 from .anomaly_report import Judged, write_anomaly_report

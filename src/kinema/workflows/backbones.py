@@ -7,7 +7,7 @@ from dataclasses import replace
 from ..backbones.libraries.entry import Facts, all_facts
 from ..backbones.own_facts import own_facts
 from ..errors import UsageError
-from ..resources import Resources
+from ..resources import Resources, threads
 from .events import SILENT, Events
 
 # What a user calls an input, and the kinds of input that it stands for.
@@ -30,7 +30,7 @@ def backbones(name: str | None = None, input: str | None = None) -> list[Facts]:
     found = [
         facts
         for facts in [*own_facts(), *all_facts()]
-        if (name is None or name in facts.name) and (input is None or facts.input in INPUTS[input])
+        if (name is None or name in facts.name) and (input is None or facts.input.kind in INPUTS[input])
     ]
     if not found:
         what = " ".join(filter(None, (input, name and f"named '{name}'")))
@@ -40,8 +40,6 @@ def backbones(name: str | None = None, input: str | None = None) -> list[Facts]:
 
 def measured(names: Sequence[str], resources: Resources, events: Events = SILENT) -> Iterator[float]:
     """Steps a second of each backbone with random values, in batches of the size that extraction uses."""
-    import os
-
     from ..backbones.load import load_backbone
     from ..backbones.random_init import synthetic_batch
     from ..backbones.runner import BackboneRunner
@@ -59,7 +57,7 @@ def measured(names: Sequence[str], resources: Resources, events: Events = SILENT
             device=resources.device,
             precision=resources.precision or "fp32",
             runtime=resources.runtime or "torch",
-            threads=os.cpu_count(),
+            threads=threads(),
         )
         batch = list(synthetic_batch(spec)[:size].numpy())
         batch += [batch[0]] * (size - len(batch))

@@ -13,7 +13,7 @@ from ..backbones.table import BACKBONES, backbone_spec
 from ..errors import KinemaError
 from ..features.store import default_features
 from ..flow.methods import NETWORKS
-from ..resources import Resources
+from ..resources import Resources, cores
 from ..weights.files import WeightFile
 from ..weights.find import find_weights
 
@@ -89,7 +89,7 @@ def _hardware() -> Iterator[Check]:
     import torch
 
     memory = psutil.virtual_memory().total / 2**30
-    yield Check("processor", "ok", f"{os.cpu_count()} cores, {memory:.0f} GiB memory")
+    yield Check("processor", "ok", f"{cores()} cores, {memory:.0f} GiB memory")
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none; everything works without one"
     yield Check("GPU", "ok" if torch.cuda.is_available() else "optional", gpu)
 

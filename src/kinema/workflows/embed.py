@@ -13,7 +13,8 @@ from ..evaluation.score import EVALUATION_BATCH
 from ..extraction.extracted import Extracted
 from ..inference.embedding_csv import embedding_writer
 from ..inference.embedding_file import open_embeddings
-from ..inference.predictor import LoadedRun, load
+from ..inference.load import load
+from ..inference.predictor import LoadedRun
 from ..inference.search import Hit, search
 from ..model.items import FeatureDataset, feature_loader
 from ..resources import Resources

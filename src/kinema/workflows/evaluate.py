@@ -8,7 +8,7 @@ from typing import Any
 
 from ..datasets import ensure_split, load_dataset
 from ..errors import UsageError
-from ..inference.predictor import load
+from ..inference.load import load
 from ..resources import Resources
 from ..types import VideoRecord
 from .context import Context

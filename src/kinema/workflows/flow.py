@@ -1,6 +1,5 @@
 """The verb `flow`: a video's optical flow as a colour video or as raw fields, in constant memory."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from ..flow.color import flow_to_color
 from ..flow.methods import FlowMethod, describe_method, load_method
 from ..media.reader import VideoReader
 from ..media.writer import VideoWriter
-from ..resources import Resources
+from ..resources import Resources, threads
 from ..streams.images import fit
 
 VIDEO_ENDINGS = (".mp4", ".mkv", ".mov", ".avi")
@@ -67,7 +66,7 @@ def write_flow(
     weights = "none" if use.random else "published"
     loaded = load_method(
         method, weights=weights, folder=use.folder, download=not use.offline, device=use.device,
-        threads=os.cpu_count() or 1, **parameters,
+        threads=threads(), **parameters,
     )  # fmt: skip
     with VideoReader(video) as reader:
         size = _size(reader.info.height, reader.info.width, short_side)

@@ -20,7 +20,7 @@ from ..evaluation.predictions import Answers, joined, read_answers
 from ..evaluation.protocols import counted_rounds, summarise
 from ..evaluation.rounds import Round, rounds
 from ..extraction.loaded import NO_WEIGHTS, LoadedStream, load_streams
-from ..inference.predictor import load
+from ..inference.load import load
 from ..keys import fingerprint
 from ..recipe import Protocol, Recipe, Training, changed
 from ..run import load_run, save_run

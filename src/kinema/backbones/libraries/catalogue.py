@@ -7,7 +7,7 @@ that a recipe is checked without the seconds that the libraries take.
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any, cast
@@ -22,33 +22,10 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Row(Facts):
     """One model of a catalogue; `source` is the repository on the hub, or the address, of its values."""
 
-    name: str
-    input: InputSpec
-    dim: int
-    parameters: int | None
-    gflops: float | None
-    accuracy: float | None
-    measured_on: str
-    licence: str
     source: str
-
-    def facts(self, library: str) -> Facts:
-        """For the list of backbones."""
-        return Facts(
-            name=f"{library}/{self.name}",
-            input=self.input.kind,
-            size=self.input.size,
-            length=self.input.length,
-            dim=self.dim,
-            parameters=self.parameters,
-            gflops=self.gflops,
-            accuracy=self.accuracy,
-            measured_on=self.measured_on,
-            licence=self.licence,
-        )
 
 
 @cache
@@ -57,6 +34,11 @@ def catalogue(library: str) -> dict[str, Row]:
     file = resources.files("kinema.backbones") / "catalogue" / f"{library}.csv"
     lines = file.read_text(encoding="utf-8").splitlines()
     return {values["name"]: _row(values) for values in csv.DictReader(lines)}
+
+
+def facts_of(library: str) -> list[Facts]:
+    """The models of one library by the names that a recipe gives them."""
+    return [replace(row, name=f"{library}/{row.name}") for row in catalogue(library).values()]
 
 
 def written(row: Row) -> dict[str, Any]:

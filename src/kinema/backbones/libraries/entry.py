@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
-from ..spec import BackboneSpec, InputKind
+from ..spec import BackboneSpec, InputSpec
 
 if TYPE_CHECKING:
     from ..module import Backbone
-    from ..spec import InputSpec
 
 # A library's module holds entry(name), for any name of the library's, and facts(), of those that are listed.
 LIBRARIES = {name: f"kinema.backbones.libraries.{name}" for name in ("timm", "torchvision", "transformers")}
@@ -33,15 +32,19 @@ class Facts:
     """
 
     name: str
-    input: InputKind
-    size: tuple[int, int] | None
-    length: int | None
+    input: InputSpec
     dim: int
     parameters: int | None
     gflops: float | None
     accuracy: float | None
     measured_on: str
     licence: str
+
+    def plain(self) -> dict[str, Any]:
+        """As plain data; of the input what people choose by."""
+        step = {"input": self.input.kind, "size": self.input.size, "length": self.input.length}
+        rest = ("dim", "parameters", "gflops", "accuracy", "measured_on", "licence")
+        return {"name": self.name, **step, **{key: getattr(self, key) for key in rest}}
 
 
 class Entry(ABC):

@@ -14,7 +14,7 @@ from ...weights.files import WeightFile
 from ...weights.find import find_weights
 from ...weights.hub import hub_file, lying_in
 from ..spec import BackboneSpec
-from .catalogue import Row, catalogue
+from .catalogue import Row, catalogue, facts_of
 from .entry import PUBLISHED, STANDS_FOR_PUBLISHED, Entry, Facts
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def entry(name: str) -> TimmEntry:
 
 def facts() -> list[Facts]:
     """Of every model in the catalogue."""
-    return [row.facts(LIBRARY) for row in catalogue(LIBRARY).values()]
+    return facts_of(LIBRARY)
 
 
 class TimmEntry(Entry):

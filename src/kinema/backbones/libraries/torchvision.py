@@ -13,7 +13,7 @@ from ...errors import UsageError
 from ...weights.files import WeightFile
 from ...weights.find import find_weights
 from ..spec import BackboneSpec
-from .catalogue import Row, catalogue
+from .catalogue import Row, catalogue, facts_of
 from .entry import PUBLISHED, STANDS_FOR_PUBLISHED, Entry, Facts, unknown
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def entry(name: str) -> TorchvisionEntry:
 
 def facts() -> list[Facts]:
     """Of every model."""
-    return [row.facts(LIBRARY) for row in catalogue(LIBRARY).values()]
+    return facts_of(LIBRARY)
 
 
 class TorchvisionEntry(Entry):

@@ -18,7 +18,7 @@ from ...errors import UsageError, WeightsError
 from ...weights.files import WeightFile
 from ...weights.hub import hub_file, local_file
 from ..spec import BackboneSpec
-from .catalogue import Row, catalogue
+from .catalogue import Row, catalogue, facts_of
 from .entry import PUBLISHED, STANDS_FOR_PUBLISHED, Entry, Facts, unknown
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _fetched_configuration(name: str) -> Path:
 
 def facts() -> list[Facts]:
     """Of the models in the catalogue."""
-    return [row.facts(LIBRARY) for row in catalogue(LIBRARY).values()]
+    return facts_of(LIBRARY)
 
 
 @cache

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from typing import Any
 from ...atomic import atomic_open, write_text
 from ...errors import UsageError, WorkError
 from ...media.writer import VideoWriter
+from ...resources import cores
 from .actions import CLASSES
 from .clip import ClipSettings, SyntheticClip
 from .sound import SAMPLE_RATE
@@ -144,7 +144,7 @@ def _write_clips(
     """Missing clips, in threads: the encoder and most of the array work run outside the interpreter lock."""
     for label in {job[0] for job in jobs}:
         (out / label).mkdir(exist_ok=True)
-    pool = ThreadPoolExecutor(max_workers=workers or min(4, os.cpu_count() or 1))
+    pool = ThreadPoolExecutor(max_workers=workers or min(4, cores()))
     try:
         futures = [pool.submit(_write_clip, out, job, settings) for job in jobs]
         for done, future in enumerate(futures, start=1):

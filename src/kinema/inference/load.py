@@ -1,0 +1,65 @@
+"""A run folder made ready to predict. Never imports the trainer."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import UsageError
+from ..extraction.loaded import TRAINED, load_streams
+from ..model.build import build_recognizer
+from ..recipe import changed
+from ..resources import Resources
+from ..run import RunConfig, check_backbones, load_run, weight_hints
+from ..weights.hub import look_in
+from .predictor import LoadedRun, SequencePredictor
+
+
+def load(run: str | Path, resources: Resources | None = None) -> LoadedRun:
+    """Load a run folder. Its precision is the run's own unless `resources` says otherwise.
+
+    Raises `UsageError` for what is not a run, for a newer run, and for other weights than the run's own.
+    """
+    resources = resources or Resources()
+    look_in(resources.folder, offline=resources.offline)
+    config, state = load_run(run)
+    resources = replace(resources, precision=resources.precision or config.data.get("precision"))
+    _check_weights(run, config, resources)
+    trained = [n for n, found in config.backbones.items() if any(b["source"] == TRAINED for b in found)]
+    # What was trained in the run lies in the run: no file of weights is needed for it.
+    recipe = changed(config.recipe, {f"streams.{name}.weights": "none" for name in trained})
+    streams = load_streams(recipe.streams, resources, weight_hints(config))
+    for name in trained:
+        for i, backbone in enumerate(streams[name].backbones):
+            _fill(backbone.module.load_state_dict, state, f"backbone-{name}-{i}", run)
+        streams[name] = streams[name].with_backbones([b.module for b in streams[name].backbones])
+    check_backbones(config, {name: [b.digest for b in s.backbones] for name, s in streams.items()})
+    model = build_recognizer(config.recipe, {n: s.dim for n, s in streams.items()}, len(config.labels))
+    _fill(model.load_tensors, state, "recognizer", run)
+    model.eval().requires_grad_(False)
+    return LoadedRun(Path(run), config, streams, SequencePredictor(config.labels, model))
+
+
+def _check_weights(run: str | Path, config: RunConfig, resources: Resources) -> None:
+    published = [b for found in config.backbones.values() for b in found if Path(b["source"]).is_absolute()]
+    if resources.random and published:
+        raise UsageError(
+            f"run {run} was trained with published weights ({published[0]['name']}); "
+            "leave --weights none out, or give the folder where they are"
+        )
+
+
+def _fill(
+    load: Callable[[dict[str, torch.Tensor]], Any],
+    state: Mapping[str, torch.Tensor],
+    part: str,
+    run: str | Path,
+) -> None:
+    try:
+        load({k.removeprefix(f"{part}."): v for k, v in state.items() if k.startswith(f"{part}.")})
+    except (RuntimeError, ValueError):
+        raise UsageError(
+            f"{run}/model.safetensors does not fit the run's config.yaml ({part}); train it again"
+        ) from None
