@@ -144,7 +144,7 @@ def test_swapped_digest_is_one_line(copied_run: Path) -> None:
     backbones = yaml.safe_load((copied_run / "config.yaml").read_text(encoding="utf-8"))["backbones"]
     backbones["rgb"][0]["digest"] = "0" * 64
     edit(copied_run, backbones=backbones)
-    with pytest.raises(UsageError, match="stream rgb: the weights of mobilenet_v2 are not those of the run"):
+    with pytest.raises(UsageError, match="stream rgb: the weights of small_cnn are not those of the run"):
         kinema.load(copied_run)
 
 
