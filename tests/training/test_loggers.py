@@ -59,7 +59,7 @@ def test_train_passes_the_logger_on(tiny_videos: Path, tmp_path: Path, monkeypat
         return CSVLogger(folder, name="log", version="")
 
     monkeypatch.setattr(context, "find_spec", lambda name: True)
-    monkeypatch.setattr("kinema.workflows.train_once.make_logger", make)
+    monkeypatch.setattr("kinema.workflows.train_model.make_logger", make)
     kinema.train(
         tiny_videos,
         recipe="lite",
