@@ -16,7 +16,7 @@ import yaml
 from kinema.datasets.synthetic import make_synthetic
 from kinema.errors import UsageError, WorkError
 from kinema.features.sequence_file import read_sequence
-from kinema.inference.predictor import load
+from kinema.inference.load import load
 from kinema.resources import Resources
 from kinema.workflows.context import TrainResult
 from kinema.workflows.evaluate import evaluate
