@@ -13,7 +13,13 @@ from kinema.backbones.module import Backbone
 from kinema.backbones.spec import BackboneSpec, InputSpec
 from kinema.backbones.table import BACKBONES, backbone_spec
 
-SIZES = {"frame": (24, 32), "clip": (24, 32), "flow_clip": (32, 32), "flow_stack": (32, 40)}
+SIZES = {
+    "frame": (24, 32),
+    "clip": (24, 32),
+    "frame_flow": (24, 32),
+    "flow_clip": (32, 32),
+    "flow_stack": (32, 40),
+}
 STACK = 10
 
 
@@ -35,10 +41,10 @@ class Probe(Backbone):
 
 
 def register(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make `probe_frame`, `probe_clip`, `probe_flow_clip` and `probe_flow_stack` known."""
+    """Make `probe_KIND` known for every kind of `SIZES`."""
     for kind, size in SIZES.items():
         name = f"probe_{kind}"
-        channels = {"frame": 3, "clip": 3, "flow_clip": 2, "flow_stack": 2 * STACK}[kind]
+        channels = {"frame": 3, "clip": 3, "frame_flow": 5, "flow_clip": 2, "flow_stack": 2 * STACK}[kind]
         module = ModuleType(f"probes_of_tests_{kind}")
         length = STACK if kind == "flow_stack" else None
         spec = BackboneSpec(name, InputSpec(kind, size=size, length=length), {"cells": 6})  # type: ignore[arg-type]
