@@ -27,6 +27,7 @@ from kinema.report.data import (
     Table,
     WeightsSource,
 )
+from kinema.report.figures import line_chart
 from kinema.report.render import render_report, write_report
 
 VOID = {"meta", "img", "br", "link", "input"}
@@ -483,3 +484,21 @@ def test_a_report_needs_neither_torch_nor_a_decoder():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_one_step_is_told_in_numbers(full):
+    row = {"stage": "temporal", "epoch": 1, "train_accuracy": 0.75, "strength": 0.1}
+    page = render_report(replace(full, history=[row]))
+    learning = page.split('id="training"')[1].split("</section>")[0]
+    assert "One step" in learning
+    assert "train accuracy" in learning
+    assert "0.75" in learning
+    assert "<svg" not in learning
+
+
+def test_a_diagonal_chart_runs_from_zero_to_one():
+    chart = line_chart(
+        Lines("Reliability", "p", (Series("videos", [0.9], [0.8]),), percent=True, diagonal=True)
+    )
+    assert '"x":[0.0,1.0]' in chart
+    assert "M900.0 200.0" in chart

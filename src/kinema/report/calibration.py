@@ -7,11 +7,14 @@ from .data import Lines, Section, Series
 
 # Fewer videos than these make no point of their own: the share of right answers among three says nothing.
 LEAST = 10
+# In small sets, where that would leave one point alone: this share of the videos, but no fewer than four.
+SHARE, FEWEST = 8, 4
 
 
 def calibration_section(metrics: Mapping[str, Any]) -> Section:
     """The reliability plot of metrics with `ece` and `reliability`; on the diagonal 80 % means 80 %."""
-    rows = joined(metrics["reliability"])
+    rows = metrics["reliability"]
+    rows = joined(rows, min(LEAST, max(sum(row["count"] for row in rows) // SHARE, FEWEST)))
     series = Series("test videos", [r["confidence"] for r in rows], [r["accuracy"] for r in rows])
     plot = Lines(
         "Reliability",
@@ -28,7 +31,7 @@ def calibration_section(metrics: Mapping[str, Any]) -> Section:
     return Section("Calibration", intro, (plot,))
 
 
-def joined(rows: Sequence[Mapping[str, Any]], least: int = LEAST) -> list[dict[str, Any]]:
+def joined(rows: Sequence[Mapping[str, Any]], least: int) -> list[dict[str, Any]]:
     """Rows of `reliability`, the surest last, with neighbours joined until each has `least` videos.
 
     What is left over at the unsure end joins the row above it.

@@ -128,7 +128,7 @@ class Lines:
     """A line chart. `percent` shows y (0 to 1) as percentages on a full axis.
 
     `dividers` are (x, label) marks, such as where a training stage begins; `diagonal` draws y = x
-    (chance in a ROC).
+    (chance in a ROC) and lets x run from 0 to 1.
     """
 
     title: str

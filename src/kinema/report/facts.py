@@ -14,9 +14,16 @@ _PART_COLOURS = 4  # of the parts of a stacked bar
 
 
 def training_section(history: Sequence[Mapping[str, Any]]) -> str:
-    """Loss and accuracy over the epochs, with all numbers in a folded table."""
+    """Loss and accuracy over the epochs, with all numbers in a folded table; of a single step, the numbers."""
     if not history:
         return ""
+    if len(history) == 1:
+        values = [(name.replace("_", " "), _number(value)) for name, value in history[0].items()]
+        intro = "One step: there is no course to draw."
+        return (
+            f'<section id="training"><h2>Learning</h2><p class="intro">{intro}</p>'
+            f"{table(Table('', ('', 'value'), values))}</section>"
+        )
     steps, axis = _epochs(history)
     dividers = _stages(history, steps)
     charts = "".join(

@@ -66,7 +66,7 @@ def line_chart(item: Lines) -> str:
     xs = [float(x) for one in series for x in one.x]
     ys = [y for one in series for y in map(markup.finite, one.y) if y is not None]
     y_ticks = [0.0, 0.25, 0.5, 0.75, 1.0] if item.percent else nice_ticks(min(0.0, *ys), max(ys))
-    x_low, x_high = min(xs), max(xs)
+    x_low, x_high = (0.0, 1.0) if item.diagonal else (min(xs), max(xs))
     if x_high == x_low:
         x_low, x_high = x_low - 0.5, x_high + 0.5
     frame = _Frame(x_low, x_high, y_ticks[0], y_ticks[-1])
