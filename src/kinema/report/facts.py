@@ -14,7 +14,7 @@ _PART_COLOURS = 4  # of the parts of a stacked bar
 
 
 def training_section(history: Sequence[Mapping[str, Any]]) -> str:
-    """Loss and accuracy over the epochs, with all numbers in a folded table; of a single step, the numbers."""
+    """Loss and accuracy over the epochs, all numbers in a folded table; of a single step, the numbers alone."""
     if not history:
         return ""
     if len(history) == 1:
