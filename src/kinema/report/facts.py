@@ -14,12 +14,13 @@ _PART_COLOURS = 4  # of the parts of a stacked bar
 
 
 def training_section(history: Sequence[Mapping[str, Any]]) -> str:
-    """Loss and accuracy over the epochs, all numbers in a folded table; of a single step, the numbers alone."""
+    """Loss and accuracy over the epochs, all numbers in a folded table; one step in its numbers alone."""
     if not history:
         return ""
     if len(history) == 1:
-        values = [(name.replace("_", " "), _number(value)) for name, value in history[0].items()]
-        intro = "One step: there is no course to draw."
+        told = {name: value for name, value in history[0].items() if name not in ("stage", "epoch")}
+        values = [(name.replace("_", " "), _number(value)) for name, value in told.items()]
+        intro = "One step, so there are no epochs to draw."
         return (
             f'<section id="training"><h2>Learning</h2><p class="intro">{intro}</p>'
             f"{table(Table('', ('', 'value'), values))}</section>"
