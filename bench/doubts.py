@@ -8,27 +8,22 @@ share of the labels exchanged for another class at random. Labels that were wron
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
+from _sets import extracted_set, set_arguments
 from kinema.cli.console import ConsoleEvents
-from kinema.datasets import load_dataset
 from kinema.datasets.units import group_units
 from kinema.evaluation.kernel import weighted_kernel
 from kinema.evaluation.label_doubts import label_doubts
-from kinema.extraction.loaded import load_streams
 from kinema.model.build import build_recognizer
 from kinema.model.items import FeatureItem
 from kinema.model.recognizer import JointRecognizer
 from kinema.recipe import changed, load_recipe
 from kinema.resources import Resources
 from kinema.training.closed import block_sizes, embeddings, fit_closed
-from kinema.workflows.context import Context
-from kinema.workflows.extract import extract_streams
 
 
 def doubted(items: Sequence[FeatureItem], units: Sequence[str], dim: int, classes: int) -> list[int]:
@@ -46,25 +41,18 @@ def doubted(items: Sequence[FeatureItem], units: Sequence[str], dim: int, classe
 
 def main() -> None:
     """Extract, plant, print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("sets", type=Path, nargs="+", metavar="SET")
-    parser.add_argument("--weights", type=Path, help="folder with mobilenet_v2's weights")
-    parser.add_argument("--features", type=Path, help="feature store")
+    parser = set_arguments(__doc__)
     parser.add_argument("--share", type=float, default=0.05, help="of labels that are exchanged")
     parser.add_argument("--draws", type=int, default=5)
     args = parser.parse_args()
     resources = Resources(weights=args.weights, features=args.features, workers=1, device="cpu")
     with ConsoleEvents() as events:
         for root in args.sets:
-            context = Context(resources, events)
-            streams = load_streams(load_recipe("lite").streams, resources)
-            dataset = context.identified(load_dataset(root, split=None))
-            extracted = extract_streams(dataset.records, streams, context)
-            items = extracted.items(extracted.records, dataset.labels)
-            units, dim = group_units(extracted.records), streams["rgb"].dim
-            classes = len(dataset.labels)
+            extracted = extracted_set(root, "lite", resources, events)
+            labels = sorted({r.label or "" for r in extracted.records})
+            items = extracted.items(extracted.records, labels)
+            units, dim = group_units(extracted.records), extracted.streams["rgb"].dim
+            classes = len(labels)
             print(f"{root.name}, {len(items)} videos")
             print(f"  as they are: {len(doubted(items, units, dim, classes))} doubted")
             for draw in range(args.draws):

@@ -12,7 +12,6 @@ pooled over a seed's folds.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import time
@@ -24,12 +23,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from _sets import extracted_set, set_arguments
 from kinema.cli.console import ConsoleEvents
-from kinema.datasets import load_dataset
 from kinema.datasets.balance import assign_folds
 from kinema.evaluation.calibration import calibration_metrics
 from kinema.evaluation.score import score_items
-from kinema.extraction.loaded import load_streams
 from kinema.model.build import build_recognizer
 from kinema.model.items import FeatureItem
 from kinema.model.recognizer import JointRecognizer
@@ -39,8 +37,6 @@ from kinema.training.closed import fit_closed
 from kinema.training.fit import fit
 from kinema.training.folds import fit_by_folds
 from kinema.training.stage import FitOptions
-from kinema.workflows.context import Context
-from kinema.workflows.extract import extract_streams
 
 KINDS: dict[str, dict[str, Any]] = {
     "mean": {"kind": "mean"},
@@ -134,12 +130,7 @@ def measure(
 
 def main() -> None:
     """Extract, fit, print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("sets", type=Path, nargs="+", metavar="SET")
-    parser.add_argument("--weights", type=Path, help="folder with mobilenet_v2's weights")
-    parser.add_argument("--features", type=Path, help="feature store")
+    parser = set_arguments(__doc__)
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--temporal", nargs="+", choices=HEADS, default=HEADS, metavar="KIND")
@@ -150,12 +141,9 @@ def main() -> None:
     found: dict[str, Any] = {}
     with ConsoleEvents() as events:
         for root in args.sets:
-            streams = load_streams(load_recipe("lite").streams, resources)
-            extracted = extract_streams(
-                load_dataset(root, split=None).records, streams, Context(resources, events)
-            )
+            extracted = extracted_set(root, "lite", resources, events)
             items = extracted.items(extracted.records, sorted({r.label or "" for r in extracted.records}))
-            columns = measure(items, names, streams["rgb"].dim, args.folds, args.seeds)
+            columns = measure(items, names, extracted.streams["rgb"].dim, args.folds, args.seeds)
             found[root.name] = {name: vars_of(column) for name, column in columns.items()}
             print(f"{root.name}, {len(items)} videos, {args.folds} folds, {args.seeds} seeds")
             for name, column in columns.items():

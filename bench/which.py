@@ -11,7 +11,6 @@ deviation of the accuracy are over folds and seeds; ECE is pooled over a seed's 
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import warnings
@@ -24,13 +23,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
+from _sets import extracted_set, set_arguments
 from kinema.cli.console import ConsoleEvents
-from kinema.datasets import load_dataset
 from kinema.datasets.balance import assign_folds
 from kinema.evaluation.calibration import calibration_metrics
 from kinema.evaluation.score import score_items
 from kinema.extraction.extracted import Extracted
-from kinema.extraction.loaded import load_streams
 from kinema.features.sequence_file import read_sequence
 from kinema.model.build import build_recognizer
 from kinema.model.items import FeatureItem
@@ -38,8 +36,6 @@ from kinema.model.recognizer import JointRecognizer
 from kinema.recipe import changed, load_recipe
 from kinema.resources import Resources
 from kinema.training.closed import fit_closed
-from kinema.workflows.context import Context
-from kinema.workflows.extract import extract_streams
 
 Scores = dict[str, list[float]]
 
@@ -108,12 +104,7 @@ def measure(extracted: Extracted, recipes: Sequence[str], folds: int, seeds: int
 
 def main() -> None:
     """Extract, fit, print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("sets", type=Path, nargs="+", metavar="SET")
-    parser.add_argument("--weights", type=Path, help="folder with mobilenet_v2's weights")
-    parser.add_argument("--features", type=Path, help="feature store")
+    parser = set_arguments(__doc__)
     parser.add_argument("--runtime", choices=("torch", "openvino"), default="torch")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=3)
@@ -128,9 +119,7 @@ def main() -> None:
     found: dict[str, Any] = {}
     with ConsoleEvents() as events:
         for root in args.sets:
-            context = Context(resources, events)
-            streams = load_streams(load_recipe(recipes[-1]).streams, resources)
-            extracted = extract_streams(load_dataset(root, split=None).records, streams, context)
+            extracted = extracted_set(root, recipes[-1], resources, events)
             accuracy, errors = measure(extracted, recipes, args.folds, args.seeds)
             found[root.name] = {"videos": len(extracted.records), "accuracy": accuracy, "ece": errors}
             print(f"{root.name}, {len(extracted.records)} videos, {args.folds} folds, {args.seeds} seeds")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinema.datasets.balance import assign_folds, choose_units
+from kinema.datasets.balance import assign_folds, choose_units, folds_of_units
 
 items = st.lists(st.tuples(st.integers(0, 5), st.sampled_from("abc")), min_size=4, max_size=30)
 
@@ -79,3 +79,9 @@ def test_equal_units_give_equal_folds():
     labels = ["a", "a", "a", "b", "b", "b"] * 10
     fold_of = assign_folds(units, labels, 5, 0)
     assert np.bincount(fold_of).tolist() == [12] * 5
+
+
+def test_no_more_folds_than_units_and_none_for_one():
+    units, labels = ["a", "a", "b"], ["x", "y", "x"]
+    assert folds_of_units(units, labels, 5, 0) == assign_folds(units, labels, 2, 0)
+    assert folds_of_units(["a", "a"], ["x", "y"], 5, 0) is None

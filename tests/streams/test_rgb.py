@@ -224,4 +224,5 @@ def test_a_frame_and_the_flow_over_it(make: Callable[[int], Path]):
         np.testing.assert_array_equal(clip.inputs[0][..., 3:], np.moveaxis(field, 0, -1))
         assert clip.inputs[0].dtype == np.float32
     assert stream.settings()["flow"]["method"] == "tvl1"
+    assert stream.flow_methods == (("tvl1", "published"),)
     assert "flow" not in clip_stream(kind="windows", length=3, stride=3).settings()

@@ -51,6 +51,12 @@ def assign_folds(units: Sequence[str], labels: Sequence[str], folds: int, seed: 
     return fold_of[unit_of].tolist()
 
 
+def folds_of_units(units: Sequence[str], labels: Sequence[str], folds: int, seed: int) -> list[int] | None:
+    """As `assign_folds`, with as many folds as there are units at most; None for one unit alone."""
+    count = min(folds, len(set(units)))
+    return assign_folds(units, labels, count, seed) if count > 1 else None
+
+
 def _count(units: Sequence[str], labels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Items per unit and class, int [U, C], and the unit of each item, int [N]."""
     _, unit_of = np.unique(np.asarray(units, dtype=object), return_inverse=True)

@@ -70,7 +70,7 @@ def _left_out_probabilities(
     kernel: np.ndarray, labels: np.ndarray, units: Sequence[str], classes: int
 ) -> np.ndarray:
     """[N, C] at the strength of the least squared error, and the temperature of the least log loss."""
-    targets = np.where(np.arange(classes) == labels[:, None], 1.0, -1.0)
+    targets = ridge.class_targets(labels, classes)
     scores = min(
         left_out_scores(kernel, targets, units, ridge.STRENGTHS),
         key=lambda own: float(np.square(own - targets).mean()),

@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..datasets.balance import assign_folds, choose_units
+from ..datasets.balance import choose_units, folds_of_units
 from ..model import ridge
+from .protocols import spread
 
 FRACTIONS = (0.1, 0.2, 0.4, 0.7, 1.0)
 DRAWS = 3  # parts of one size that are drawn
@@ -94,8 +95,7 @@ def learning_curve(
 
 def _point(count: int, size: _Size) -> dict[str, Any]:
     accuracies = size.by_draw.mean(1)
-    spread = float(accuracies.std(ddof=1)) if len(accuracies) > 1 else None
-    return {"n_train": count, "accuracy": float(accuracies.mean()), "std": spread}
+    return {"n_train": count, "accuracy": float(accuracies.mean()), "std": spread(accuracies.tolist())}
 
 
 def _factor(kernel: np.ndarray) -> np.ndarray:
@@ -114,9 +114,7 @@ def _hits(
     x: np.ndarray, rows: np.ndarray, test: np.ndarray, labels: np.ndarray, units: np.ndarray, classes: int
 ) -> np.ndarray:
     """Which test rows a classifier fitted on `rows` gets right, bool."""
-    count = min(FOLDS, len(set(units[rows])))
-    names = [str(k) for k in labels[rows]]
-    folds = assign_folds(list(units[rows]), names, count, 0) if count > 1 else None
+    folds = folds_of_units(list(units[rows]), [str(k) for k in labels[rows]], FOLDS, 0)
     found = ridge.fit(x[rows], labels[rows], [x.shape[1]], classes=classes, folds=folds)
     scores = x[test] @ found.weights.T + found.offsets
     return scores.argmax(1) == labels[test]

@@ -119,7 +119,8 @@ def extract(
     random.Random(f"{os.getpid()}-{time.time_ns()}").shuffle(todo)
     first_ones = max(_FIRST, 2 * workers)
     failed: dict[str, str] = {}
-    computed = _computed(todo, stream, compute, store, shelf_of, resources, workers)
+    pool = DecodingPool(stream, resources, workers=workers, ahead=4 * compute.batch_size)
+    computed = _computed(todo, pool, compute, store, shelf_of)
     with _disk_of(store), closing(computed) as videos:
         for ended, done in enumerate(videos, start=1):
             report.count(done)
@@ -140,15 +141,12 @@ def extract(
 
 def _computed(
     todo: Sequence[ExtractItem],
-    stream: StreamSettings,
+    pool: DecodingPool,
     compute: Compute,
     store: FeatureStore,
     shelf_of: Callable[[int], Shelf],
-    resources: Resources,
-    workers: int,
 ) -> Generator[Done[SequenceWriter], None, None]:
     """The videos as they end, each in its file where it did not fail."""
-    pool = DecodingPool(stream, resources, workers=workers, ahead=4 * compute.batch_size)
     jobs = [Job(i.record, Task(i.key, i.variant, store.root)) for i in todo]
     messages = pool.results(jobs, lambda n: todo[n].key not in shelf_of(todo[n].variant))
 

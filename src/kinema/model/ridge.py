@@ -59,7 +59,7 @@ def fit(
     s_i.
     """
     x = np.asarray(x, np.float64)
-    targets = np.where(np.arange(classes) == labels[:, None], 1.0, -1.0)
+    targets = class_targets(labels, classes)
     s = np.ones(len(x)) if sample_weights is None else np.asarray(sample_weights, np.float64)
     edges = np.cumsum([0, *sizes])
     blocks = [x[:, a:b] for a, b in pairwise(edges)]
@@ -73,6 +73,11 @@ def fit(
     scale = np.repeat(shares, sizes)
     weights, offsets = _solve(x * np.sqrt(scale), targets, s, strength)
     return Ridge(weights * np.sqrt(scale), offsets, shares, strength, held_out, temperature)
+
+
+def class_targets(labels: np.ndarray, classes: int) -> np.ndarray:
+    """+1 for each row's class and -1 for every other, float64 [N, C]."""
+    return np.where(np.arange(classes) == labels[:, None], 1.0, -1.0)
 
 
 def best_temperature(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

@@ -55,7 +55,7 @@ def resolve(
     named = [n for n, stream in resolved.streams.items() if _names_its_weights(stream)]
     resolved = changed(resolved, {f"streams.{n}.weights": PUBLISHED for n in named})
     left_open = {n: s for n, s in resolved.streams.items() if s.standardize is None}
-    decided = {n: s.weights == "none" and s.can_standardize for n, s in left_open.items()}
+    decided = {n: s.weights == "none" and s.on_stored_features for n, s in left_open.items()}
     return changed(resolved, {f"streams.{n}.standardize": value for n, value in decided.items()})
 
 

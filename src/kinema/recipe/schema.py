@@ -195,6 +195,11 @@ class Recipe(Settings):
     training: Training = Training()
     protocol: Protocol = Protocol()
 
+    @property
+    def on_stored_features(self) -> bool:
+        """Whether nothing is trained but what reads stored features."""
+        return all(stream.on_stored_features for stream in self.streams.values())
+
     @field_validator("temporal", mode="before")
     @classmethod
     def _default_kind(cls, value: Any) -> Any:

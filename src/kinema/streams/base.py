@@ -121,8 +121,8 @@ class StreamSettings(Settings):
         return tuple(replace(s, crop=own, own_crop=True) if own else s for s in specs)
 
     @property
-    def can_standardize(self) -> bool:
-        """Whether the temporal stage reads stored features, whose mean and spread can be taken first."""
+    def on_stored_features(self) -> bool:
+        """Whether the temporal stage reads features of a frozen backbone, stored ahead of it."""
         return not self.train_blocks and not self.on_the_fly
 
     @property
@@ -188,6 +188,6 @@ class StreamSettings(Settings):
 
     @model_validator(mode="after")
     def _check_standardize(self) -> Self:
-        if self.standardize and not self.can_standardize:
+        if self.standardize and not self.on_stored_features:
             raise ValueError("`standardize` is for features of a frozen backbone, computed ahead of training")
         return self

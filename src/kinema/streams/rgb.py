@@ -46,10 +46,21 @@ class RgbStream(FrameStream):
         """Augmented versions of each training video that are stored beside it."""
         return self.augment.copies if self.augment else 0
 
+    @property
+    def carries_flow(self) -> bool:
+        """Whether a backbone is given the flow over its frames."""
+        return any(view.kind == "frame_flow" for view in self.views)
+
+    @property
+    def flow_methods(self) -> tuple[tuple[str, str], ...]:
+        """That flow, and the one by which adaptive sampling goes."""
+        own = ((METHOD, "published"),) if self.carries_flow else ()
+        return (*own, *super().flow_methods)
+
     def settings(self, variant: int = 0) -> dict[str, Any]:
         """See `StreamSettings.settings`; what augments counts for augmented versions alone."""
         own: dict[str, Any] = {} if variant else {"augment": None}
-        if any(view.kind == "frame_flow" for view in self.views):
+        if self.carries_flow:
             own["flow"] = describe_method(METHOD)
         return super().settings(variant) | own
 
@@ -79,8 +90,7 @@ class RgbMaker(FrameMaker):
         motion = self.profile.values
         if motion is not None:
             self.sampler = IndexSampler(self.sampler.choose(len(motion) + 1, motion))
-        moving = any(view.kind == "frame_flow" for view in self.views)
-        self._flow = tools.flow(METHOD) if moving else None
+        self._flow = tools.flow(METHOD) if stream.carries_flow else None
         self._times: list[float] = []
         self._spools = [Spool() for _ in self.views if self.sampler.whole]
 

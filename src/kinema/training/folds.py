@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from ..datasets.balance import assign_folds
+from ..datasets.balance import folds_of_units
 from ..model.calibration import Calibration
 from ..model.items import FeatureDataset, FeatureItem, feature_loader
 from ..model.recognizer import JointRecognizer
@@ -24,8 +24,7 @@ FOLDS = 3
 def unit_folds(items: Sequence[FeatureItem], folds: int, seed: int) -> list[int] | None:
     """The fold of each item, `folds` of them at most, none of which cuts a unit; None for one unit alone."""
     units = [item.unit or str(number) for number, item in enumerate(items)]
-    count = min(folds, len(set(units)))
-    return assign_folds(units, [str(item.label) for item in items], count, seed) if count > 1 else None
+    return folds_of_units(units, [str(item.label) for item in items], folds, seed)
 
 
 def fit_by_folds(model: JointRecognizer, train: Sequence[FeatureItem], options: FitOptions) -> list[Row]:

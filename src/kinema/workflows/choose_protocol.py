@@ -20,14 +20,10 @@ def choose_protocol(recipe: Recipe, dataset: Dataset) -> tuple[Recipe, str]:
         return recipe, ""
     if protocol.folds is not None:
         return changed(recipe, {"protocol.kind": "folds"}), ""
-    why = ""
-    if protocol == Protocol() and not dataset.has_split and recipe.paper is None and _on_features(recipe):
+    why, quick = "", recipe.paper is None and recipe.on_stored_features
+    if quick and protocol == Protocol() and not dataset.has_split:
         why = _too_small(ensure_split(dataset, recipe.training.seed, protocol.test_fraction))
     return changed(recipe, {"protocol.kind": "folds" if why else "split"}), why
-
-
-def _on_features(recipe: Recipe) -> bool:
-    return not any(stream.train_blocks or stream.on_the_fly for stream in recipe.streams.values())
 
 
 def _too_small(dataset: Dataset) -> str:

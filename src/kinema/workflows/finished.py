@@ -61,6 +61,11 @@ def finished(folder: Path, digest: str, *, overwrite: bool = False) -> TrainResu
     return TrainResult(folder, metrics, marker["warnings"])
 
 
+def reopen(folder: Path) -> None:
+    """From here on the folder holds no finished training, until one is marked."""
+    (folder / FILE).unlink(missing_ok=True)
+
+
 def refuse_other_recipe(folder: Path, recipe: Recipe) -> None:
     """Raises `UsageError` where the folder holds a finished training of another recipe."""
     marker = _marker(folder)

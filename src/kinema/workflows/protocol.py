@@ -5,18 +5,17 @@ protocol's own split; under leave-one-group-out the one trained on the most vide
 trained on all videos) with the metrics of all.
 """
 
-import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..datasets import carve_validation, check_trainable, load_dataset
+from ..datasets import Dataset, carve_validation, check_trainable, load_dataset
 from ..datasets.splits import keep_classes
 from ..errors import UsageError
 from ..evaluation.folds import folds_line, trained_on_all
-from ..evaluation.predictions import Answers, joined, read_answers
+from ..evaluation.predictions import joined
 from ..evaluation.protocols import counted_rounds, summarise
 from ..evaluation.rounds import Round, rounds
 from ..extraction.loaded import NO_WEIGHTS, LoadedStream, load_streams
@@ -28,8 +27,8 @@ from ..types import VideoRecord
 from .context import Context, TrainOptions, TrainResult
 from .evaluate_model import Evaluation
 from .extract import extract_streams
-from .finished import FILE as FINISHED
-from .finished import finished, mark_finished, training_digest
+from .finished import finished, mark_finished, reopen, training_digest
+from .round_runs import round_answers, round_folder, round_history
 from .train_folds import FoldEvents, Folds, train_on_all
 from .train_once import train_once
 from .write_report import RunFacts, write_results
@@ -44,22 +43,7 @@ def train_protocol(
     repeated. `why` says why folds were chosen, if they were. Raises as `train` does; data that does not fit
     the protocol is refused at once.
     """
-    folded = recipe.protocol.kind == "folds"
-    whole_files = recipe.data.whole_files
-    made = rounds(
-        lambda split: context.identified(
-            load_dataset(data, layout=options.layout, split=split, whole_files=whole_files)
-        ),
-        recipe.protocol,
-        recipe.training.seed,
-        split=options.split,
-        validation=_needs_validation(recipe.training),
-    )
-    for one in made:
-        try:
-            check_trainable(one.dataset)
-        except UsageError as error:
-            raise error if folded else UsageError(f"round '{one.part}': {error}") from None
+    made = _rounds(data, recipe, options, context)
     streams = load_streams(recipe.streams, context.resources, advice=NO_WEIGHTS)
     digest = fingerprint({"rounds": [_digest(one, recipe, streams) for one in made]})
     whole = finished(out, digest, overwrite=options.overwrite)
@@ -68,24 +52,13 @@ def train_protocol(
         return whole
     # Rounds that the new whole shares with the old one stay, unless all of it is wanted anew.
     options = replace(options, overwrite=whole is not None)
-    everything = trained_on_all(made) if folded else None
+    everything = trained_on_all(made) if recipe.protocol.kind == "folds" else None
     if everything is not None:
         parts = len({one.part for one in made})
         context.events.note(folds_line(why, parts, len(everything.records)))
     made, quarantined = _readable(made, recipe, streams, context)
-    own = replace(context, events=FoldEvents(context.events)) if folded else context
-    # A stage that trains backbones starts from published values in every round.
-    shared = None if any(s.train_blocks for s in recipe.streams.values()) else streams
-    done, started = [], time.monotonic()
-    for number, one in enumerate(made, start=1):
-        seed = f", seed {one.seed}" if recipe.protocol.seeds > 1 else ""
-        name = one.part if folded else f"round {number} of {len(made)}: {one.part}"
-        context.events.step(f"{name}{seed}")
-        folder = out / "rounds" / one.folder
-        if finished(folder, _digest(one, recipe, streams), overwrite=True) is None:
-            (folder / FINISHED).unlink(missing_ok=True)  # a round of other settings, of a whole that is to go
-        asked = _round_recipe(recipe, one)
-        done.append(train_once(one.dataset, asked, folder, options, own, streams=shared, alone=False))
+    started = time.monotonic()
+    done = _trained(made, recipe, streams, out, options, context)
     if everything is not None:
         folds = Folds(made, [d.metrics for d in done], time.monotonic() - started, why)
         result = train_on_all(everything, folds, recipe, streams, out, options, context)
@@ -93,6 +66,55 @@ def train_protocol(
         result = _whole(made, quarantined, done, recipe, out, context)
     mark_finished(result, digest, recipe)
     return result
+
+
+def _rounds(data: str | Path, recipe: Recipe, options: TrainOptions, context: Context) -> list[Round]:
+    """The rounds of the recipe's protocol, each of which can be trained."""
+
+    def load_split(split: int | None) -> Dataset:
+        whole_files = recipe.data.whole_files
+        return context.identified(
+            load_dataset(data, layout=options.layout, split=split, whole_files=whole_files)
+        )
+
+    validation = _needs_validation(recipe.training)
+    made = rounds(
+        load_split, recipe.protocol, recipe.training.seed, split=options.split, validation=validation
+    )
+    for one in made:
+        try:
+            check_trainable(one.dataset)
+        except UsageError as error:
+            if recipe.protocol.kind == "folds":
+                raise
+            raise UsageError(f"round '{one.part}': {error}") from None
+    return made
+
+
+def _trained(
+    made: Sequence[Round],
+    recipe: Recipe,
+    streams: Mapping[str, LoadedStream],
+    out: Path,
+    options: TrainOptions,
+    context: Context,
+) -> list[TrainResult]:
+    """Train every round that is not finished, each in a folder of its own."""
+    folded = recipe.protocol.kind == "folds"
+    own = replace(context, events=FoldEvents(context.events)) if folded else context
+    # A stage that trains backbones starts from published values in every round.
+    shared = None if any(s.train_blocks for s in recipe.streams.values()) else streams
+    done = []
+    for number, one in enumerate(made, start=1):
+        seed = f", seed {one.seed}" if recipe.protocol.seeds > 1 else ""
+        name = one.part if folded else f"round {number} of {len(made)}: {one.part}"
+        context.events.step(f"{name}{seed}")
+        folder = round_folder(one, out)
+        if finished(folder, _digest(one, recipe, streams), overwrite=True) is None:
+            reopen(folder)  # a round of other settings, of a whole that is to go
+        asked = _round_recipe(recipe, one)
+        done.append(train_once(one.dataset, asked, folder, options, own, streams=shared, alone=False))
+    return done
 
 
 def _needs_validation(training: Training) -> bool:
@@ -181,13 +203,13 @@ def _write_run(
     context: Context,
 ) -> None:
     """Write the chosen round's model and curves as the run `out`, with the answers of all counted rounds."""
-    folder = out / "rounds" / chosen.folder
+    folder = round_folder(chosen, out)
     # `none` is for what is trained: the run itself remembers that its values were random.
     resources = replace(context.resources, weights=context.resources.folder)
     loaded = load(folder, resources)
     spec, data = loaded.config.recipe.training, loaded.config.data
     records = carve_validation(chosen.dataset.records, spec.val_fraction, spec.seed)
-    answers = _answers(counted, out)
+    answers = joined(round_answers(counted, out), len(counted[0].dataset.labels))
     shown = {r.id: r for r in [*answers.records, *records]}
     extracted = extract_streams(tuple(shown.values()), loaded.streams, context)
     extracted.quarantined |= quarantined
@@ -200,19 +222,9 @@ def _write_run(
         data=data | {"model_of": chosen.folder, "split": metrics["split"]},
     )
     save_run(out, config, load_run(folder)[1])
-    rows = (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()
-    history = [json.loads(row) for row in rows]
-    facts = RunFacts(out, config, dataset, extracted, loaded.sequences.model, history, {}, warnings)
+    history, model = round_history(chosen, out), loaded.sequences.model
+    facts = RunFacts(out, config, dataset, extracted, model, history, {}, warnings)
     write_results(facts, evaluation, context.events)
-
-
-def _answers(counted: Sequence[Round], out: Path) -> Answers:
-    """What every counted round answered for its test videos."""
-    found = [
-        read_answers(out / "rounds" / one.folder / "predictions.csv", one.dataset.part("test"))
-        for one in counted
-    ]
-    return joined(found, len(counted[0].dataset.labels))
 
 
 def _warnings(made: Sequence[Round], done: Sequence[TrainResult], kind: str) -> list[str]:

@@ -16,7 +16,7 @@ from ..evaluation.kernel import weighted_kernel
 from ..evaluation.label_doubts import Doubt, label_doubts
 from ..evaluation.learning_curve import Trial, learning_curve
 from ..model.build import build_recognizer
-from ..model.recognizer import JointRecognizer
+from ..model.recognizer import JointRecognizer, Recognizer
 from ..recipe import Recipe, changed
 from ..training.closed import block_sizes, embeddings, fit_statistics
 from ..training.stage import Row
@@ -57,7 +57,7 @@ def study(facts: RunFacts, rounds: Sequence[Tested], events: Events) -> dict[str
 
 def _refused(recipe: Recipe, videos: int, dims: int) -> str:
     """Why nothing can be said of videos with `dims` features a step; empty where it can."""
-    if any(s.train_blocks or s.on_the_fly for s in recipe.streams.values()):
+    if not recipe.on_stored_features:
         return "the features are trained together with the recogniser"
     if videos < FEWEST_VIDEOS:
         return f"{videos} videos are fewer than {FEWEST_VIDEOS}"
@@ -92,14 +92,19 @@ class _Space:
 
 def _space(facts: RunFacts, records: Sequence[VideoRecord]) -> _Space:
     items = facts.extracted.items(records, facts.config.labels)
-    model, own = facts.model, facts.config.recipe.temporal.closed_form
-    if not own:
-        model = build_recognizer(_with_moments(facts.config.recipe), facts.model.dims, facts.model.classes)
+    own = facts.config.recipe.temporal.closed_form
+    model = facts.model if own else _fitted_moments(facts)
     assert isinstance(model, JointRecognizer)
-    if not own:
-        fit_statistics(model, facts.extracted.items(facts.dataset.part("train"), facts.config.labels))
     labels = np.array([item.label for item in items])
     return _Space(records, embeddings(model, items), block_sizes(model), labels, model.classes, own)
+
+
+def _fitted_moments(facts: RunFacts) -> Recognizer:
+    """The closed-form head on the run's features, with the scales of its statistics taken, not solved for."""
+    model = build_recognizer(_with_moments(facts.config.recipe), facts.model.dims, facts.model.classes)
+    assert isinstance(model, JointRecognizer)
+    fit_statistics(model, facts.extracted.items(facts.dataset.part("train"), facts.config.labels))
+    return model
 
 
 def _with_moments(recipe: Recipe) -> Recipe:

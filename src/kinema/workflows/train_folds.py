@@ -1,6 +1,5 @@
 """The run of a protocol of folds: its figures are those of the folds, its model is trained on all videos."""
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Any
 
 from ..datasets import Dataset
 from ..evaluation.folds import folds_line, never_tested, pool_folds
-from ..evaluation.predictions import joined, read_answers
+from ..evaluation.predictions import joined
 from ..evaluation.rounds import Round
 from ..extraction.loaded import LoadedStream
 from ..recipe import Recipe, changed
@@ -17,6 +16,7 @@ from .context import Context, TrainOptions, TrainResult
 from .evaluate_model import Evaluation
 from .events import Events
 from .finished import training_digest
+from .round_runs import round_answers, round_history
 from .study import Tested, study
 from .train_model import CHECKPOINTS, save_model, train_model
 from .write_report import write_results
@@ -63,10 +63,7 @@ def train_on_all(
     for text in never_tested(made):
         facts.warnings.append(text)
         context.events.warn(text)
-    answers = [
-        read_answers(out / "rounds" / one.folder / "predictions.csv", one.dataset.part("test"))
-        for one in made
-    ]
+    answers = round_answers(made, out)
     metrics = pool_folds(recipe.protocol, made, folds.metrics, answers)
     videos = len(facts.dataset.records)
     metrics["protocol"] |= {"trained_on": videos, "said": folds_line(folds.why, folds.count, videos)}
@@ -82,5 +79,4 @@ def train_on_all(
 
 def _tested(one: Round, out: Path) -> Tested:
     """What a round trained on and tested, and the last row of its history."""
-    rows = (out / "rounds" / one.folder / "history.jsonl").read_text(encoding="utf-8").splitlines()
-    return Tested(one.dataset.part("train"), one.dataset.part("test"), json.loads(rows[-1]))
+    return Tested(one.dataset.part("train"), one.dataset.part("test"), round_history(one, out)[-1])

@@ -21,6 +21,7 @@ from ..model.recognizer import JointRecognizer, Recognizer
 from ..model.separate import SeparateRecognizer
 from ..recipe import Recipe, changed
 from ..run import RunConfig, flat_state, save_run
+from ..streams import FlowStream
 from ..streams.fields import FLOW_FOLDER
 from ..training.backbones import clip_streams, train_backbones
 from ..training.clips import ClipItem, Clips
@@ -34,7 +35,7 @@ from ..training.stage import FitOptions, Row
 from .context import Context, TrainOptions
 from .events import Events
 from .extract import extract_streams
-from .finished import FILE as FINISHED
+from .finished import reopen
 from .write_report import RunFacts, data_warnings
 
 CHECKPOINTS = "checkpoints"
@@ -126,7 +127,7 @@ def _backbone_stage(
     tools, cache = next(iter(streams.values())).tools, context.store.root
     train, val = (Clips(_clip_items(dataset, part, context), read, tools, cache) for part in ("train", "val"))
     events.step(f"reading clips to train {', '.join(read)}")
-    if any(stream.flow_methods for stream in read.values()):
+    if any(isinstance(stream, FlowStream) for stream in read.values()):
         events.note(f"optical flow is kept in {cache / FLOW_FOLDER} until features are extracted")
     failed = train.drop_unreadable(events.progress)
     val.drop_unreadable(events.progress)
@@ -185,7 +186,7 @@ def _resumable(folder: Path, digest: str, anew: bool) -> bool:
 
     From here on the folder holds no finished training until this one is.
     """
-    (folder / FINISHED).unlink(missing_ok=True)
+    reopen(folder)
     checkpoints = folder / CHECKPOINTS
     marker = checkpoints / "training.json"
     try:

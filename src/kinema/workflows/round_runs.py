@@ -1,0 +1,27 @@
+"""What the runs of a protocol's rounds, in `OUT/rounds`, say of themselves."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..evaluation.predictions import Answers, read_answers
+from ..evaluation.rounds import Round
+from ..training.stage import Row
+
+
+def round_folder(one: Round, out: Path) -> Path:
+    """Where a round is a run of its own."""
+    return out / "rounds" / one.folder
+
+
+def round_answers(made: Sequence[Round], out: Path) -> list[Answers]:
+    """What each round answered for its test videos."""
+    return [
+        read_answers(round_folder(one, out) / "predictions.csv", one.dataset.part("test")) for one in made
+    ]
+
+
+def round_history(one: Round, out: Path) -> list[Row]:
+    """The rows of a round's history.jsonl."""
+    rows = (round_folder(one, out) / "history.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(row) for row in rows]
