@@ -91,7 +91,7 @@ KINDS: list[TemporalSettings] = [
     Attentive(units=4, heads=1, queries=1, mlp=False),
     Transformer(units=4, heads=2, dropout=0.5),
     Moments(),
-    Moments(statistics=("mean", "cosines", "rates"), lags=(1, 3)),
+    Moments(statistics=("mean", "cosine", "scenes"), lags=(1, 3)),
 ]
 
 

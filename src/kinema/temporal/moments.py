@@ -7,13 +7,13 @@ from pydantic import Field, field_validator
 from ..settings import Count
 from .settings import TemporalSettings
 
-Statistic = Literal["mean", "spread", "steps", "halves", "cosines", "rates"]
+Statistic = Literal["mean", "spread", "steps", "halves", "cosine", "scenes"]
 
 
 class Moments(TemporalSettings):
     """The `statistics` of each feature over time, side by side; see `kinema.temporal.moments_net` for each.
 
-    `lags` are the distances, in steps, of the differences that `steps` and `rates` take. The linear
+    `lags` are the distances, in steps, of the differences that `steps` takes. The linear
     classifier behind it is fitted in closed form (`kinema.model.ridge`), its strength and the weight of each
     statistic chosen by `folds` folds of whole groups inside the training videos.
     """

@@ -4,17 +4,18 @@
     spread    sqrt((1/T) sum (x_t - mean)^2)
     steps     mean of |x_{t+k} - x_t|, for every lag k
     halves    mean of the last floor(T/2) steps minus mean of the first floor(T/2)
-    cosines   (2/T) sum x_t cos(pi j (t - 1/2) / T), j = 1 and 3
-    rates     mean of |d| d with d = x_{t+k} - x_t, for every lag k
+    cosine    (2/T) sum x_t cos(pi (t - 1/2) / T)
+    scenes    halves, alone and times each of the scene's 8 components: those of the mean's direction, as a
+              unit vector from the centre of the training videos' means, along its principal axes
 
-A sequence played backwards has the same mean, spread and steps, and halves, cosines and rates of opposite
-sign: of these three alone a linear classifier can tell the direction. Differences over more steps than a
-sequence has are 0.
+A sequence played backwards has the same mean, spread and steps, and halves, cosine and scenes of opposite
+sign: of these three alone a linear classifier can tell the direction. With `scenes` what a change
+means may depend on where it is seen. Differences over more steps than a sequence has are 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
@@ -23,8 +24,8 @@ from .model import SequenceModel
 from .moments import Moments, Statistic
 from .pooling import absent_steps
 
-# Odd ones: the even cosines are the same for a sequence played backwards, and spread covers what they add.
-COSINES = (1, 3)
+# Principal axes that tell scenes apart; at most as many as there are features.
+AXES = 8
 # Keeps the slope of the square root finite where a feature does not change.
 _TINY = 1e-12
 
@@ -37,19 +38,23 @@ class MomentsNet(SequenceModel):
 
     mean: Tensor
     scale: Tensor
+    scene_centre: Tensor
+    scene_axes: Tensor
 
     def __init__(self, spec: Moments, input_size: int):
         super().__init__()
         self.statistics, self.lags = spec.statistics, spec.lags
         count: dict[Statistic, int] = {
             "steps": len(self.lags),
-            "rates": len(self.lags),
-            "cosines": len(COSINES),
+            "scenes": 1 + min(AXES, input_size),
         }
         self.blocks = {name: input_size * count.get(name, 1) for name in self.statistics}
         self.embedding_size = sum(self.blocks.values())
         self.register_buffer("mean", torch.zeros(self.embedding_size))
         self.register_buffer("scale", torch.ones(self.embedding_size))
+        if "scenes" in self.statistics:
+            self.register_buffer("scene_centre", torch.zeros(input_size))
+            self.register_buffer("scene_axes", torch.zeros(min(AXES, input_size), input_size))
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         lengths = (
@@ -62,19 +67,20 @@ class MomentsNet(SequenceModel):
         """The statistics as they are, [B, E]."""
         if x.shape[1] == 0:
             return x.new_zeros(len(x), self.embedding_size)
-        x = x.masked_fill(absent_steps(lengths, x.shape[1]).unsqueeze(2), 0.0)
+        x = _zero_padded(x, lengths)
         found = {name: getattr(self, f"_{name}")(x, lengths) for name in self.statistics}
         return torch.cat(list(found.values()), dim=1)
 
-    def fit(self, sequences: Iterable[tuple[Tensor, Tensor]]) -> None:
-        """Take the mean of each value and the spread of each statistic over videos, from padded batches
-        (data [B, T, D], lengths [B]).
+    def fit(self, sequences: Callable[[], Iterable[tuple[Tensor, Tensor]]]) -> None:
+        """Take the scenes' axes, then the mean of each value and the spread of each statistic over videos,
+        from padded batches (data [B, T, D], lengths [B]), which are read once for each of the two.
 
         A statistic has one scale for all features, because their differing spreads say what matters. Videos
         without a step are left out; a statistic that is the same in all videos becomes 0.
         """
-        rows = [self.raw(data, lengths)[lengths > 0].double() for data, lengths in sequences]
-        values = torch.cat(rows) if rows else torch.zeros(0, self.embedding_size)
+        if "scenes" in self.statistics:
+            self._fit_scenes(_rows(lambda x, n: self._mean(_zero_padded(x, n), n), sequences()))
+        values = _rows(self.raw, sequences())
         if not len(values):
             return
         mean = values.mean(0)
@@ -86,6 +92,15 @@ class MomentsNet(SequenceModel):
         scales = [1 / norm if norm > _TINY else torch.zeros_like(norm) for norm in norms]
         self.scale.copy_(torch.cat([s.expand(n) for s, n in zip(scales, self.blocks.values(), strict=True)]))
 
+    def _fit_scenes(self, means: Tensor) -> None:
+        """Centre and principal axes of the directions of these means, float64 [N, D]."""
+        if not len(means):
+            return
+        self.scene_centre.copy_(means.mean(0))
+        directions = _directions(means - means.mean(0))
+        axes = torch.linalg.eigh(directions.T @ directions).eigenvectors.T.flip(0)
+        self.scene_axes.copy_(axes[: len(self.scene_axes)])
+
     def _mean(self, x: Tensor, lengths: Tensor) -> Tensor:
         return x.sum(1) / lengths.clamp_min(1).unsqueeze(1)
 
@@ -96,9 +111,6 @@ class MomentsNet(SequenceModel):
 
     def _steps(self, x: Tensor, lengths: Tensor) -> Tensor:
         return torch.cat([self._mean(d.abs(), n) for d, n in self._differences(x, lengths)], dim=1)
-
-    def _rates(self, x: Tensor, lengths: Tensor) -> Tensor:
-        return torch.cat([self._mean(d.abs() * d, n) for d, n in self._differences(x, lengths)], dim=1)
 
     def _differences(self, x: Tensor, lengths: Tensor) -> list[tuple[Tensor, Tensor]]:
         """For every lag x_{t+k} - x_t [B, T - k, D], 0 past the end, and how many there are, [B]."""
@@ -118,8 +130,29 @@ class MomentsNet(SequenceModel):
         weights = (late.to(x.dtype) - (at < half).to(x.dtype)) / half.clamp_min(1)
         return torch.einsum("bt,btd->bd", weights, x)
 
-    def _cosines(self, x: Tensor, lengths: Tensor) -> Tensor:
+    def _scenes(self, x: Tensor, lengths: Tensor) -> Tensor:
+        halves = self._halves(x, lengths)
+        scene = _directions(self._mean(x, lengths) - self.scene_centre) @ self.scene_axes.T
+        return torch.cat([halves, (scene.unsqueeze(2) * halves.unsqueeze(1)).flatten(1)], dim=1)
+
+    def _cosine(self, x: Tensor, lengths: Tensor) -> Tensor:
         length = lengths.clamp_min(1).unsqueeze(1).to(x.dtype)
         place = torch.pi * (torch.arange(x.shape[1], device=x.device, dtype=x.dtype) + 0.5) / length
-        waves = torch.stack([(j * place).cos() for j in COSINES], dim=1) * 2 / length.unsqueeze(1)
-        return torch.einsum("bjt,btd->bjd", waves, x).flatten(1)
+        return torch.einsum("bt,btd->bd", place.cos() * 2 / length, x)
+
+
+def _zero_padded(x: Tensor, lengths: Tensor) -> Tensor:
+    return x.masked_fill(absent_steps(lengths, x.shape[1]).unsqueeze(2), 0.0)
+
+
+def _directions(x: Tensor) -> Tensor:
+    """The rows of [N, D] as unit vectors; those of length 0 stay."""
+    return x / x.norm(dim=1, keepdim=True).clamp_min(_TINY)
+
+
+def _rows(
+    statistic: Callable[[Tensor, Tensor], Tensor], sequences: Iterable[tuple[Tensor, Tensor]]
+) -> Tensor:
+    """A statistic of all videos that have a step, float64 [N, E]."""
+    rows = [statistic(data, lengths)[lengths > 0].double() for data, lengths in sequences]
+    return torch.cat(rows) if rows else torch.zeros(0, 0)

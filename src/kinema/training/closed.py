@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -67,7 +68,7 @@ def fit_statistics(model: JointRecognizer, train: Sequence[FeatureItem]) -> None
     """Take the scales of the statistics over the training videos; the head is left as it is."""
     for stream in model.streams:
         standardize(model, stream, train)
-        _moments(model, stream).fit(_sequences(model, stream, train))
+        _moments(model, stream).fit(partial(_sequences, model, stream, train))
 
 
 def embeddings(model: JointRecognizer, items: Sequence[FeatureItem]) -> np.ndarray:
