@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ..fusion import Fusion
 from ..settings import Count, Fraction, Settings
+from ..shipped import paper_shown
 from ..streams import Stream
 from ..temporal import Encoder, Gru, Temporal
 
@@ -176,7 +177,7 @@ class Paper(Settings):
     @property
     def shown(self) -> str:
         """The title or, where it is not known, how the abstract begins."""
-        return self.title or f"a paper of unknown title, whose abstract begins: {self.opening}"
+        return paper_shown(self.title, self.opening)
 
 
 class Recipe(Settings):
