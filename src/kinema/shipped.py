@@ -22,14 +22,12 @@ def recipe_list() -> list[dict[str, Any]]:
     # LibYAML, where PyYAML was built with it: the texts are our own.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     found = [yaml.load(recipe_text(name), loader) for name in recipe_names()]
-    return [
-        {"name": raw["name"], "summary": raw["summary"], "paper": _paper(**raw["paper"]) if "paper" in raw else None}
-        for raw in found
-    ]
+    return [{"name": raw["name"], "summary": raw["summary"], "paper": _paper(raw)} for raw in found]
 
 
-def _paper(title: str | None = None, opening: str = "", **_: Any) -> str:
-    return paper_shown(title, opening)
+def _paper(raw: dict[str, Any]) -> str | None:
+    paper = raw.get("paper")
+    return paper_shown(paper.get("title"), paper.get("opening", "")) if paper else None
 
 
 def paper_shown(title: str | None, opening: str) -> str:

@@ -65,7 +65,7 @@ class Separable(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """Inverted residual: wider by `expansion`, depthwise, linear; the input is added where the shape stays."""
+    """Inverted residual: wider by `expansion`, depthwise, linear; the input is added where shapes agree."""
 
     def __init__(self, inputs: int, outputs: int, expansion: int, stride: int, *, same: bool) -> None:
         super().__init__()
