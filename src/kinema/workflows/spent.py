@@ -84,14 +84,16 @@ class Spent:
 
         A video costs what it costs in each stream, however many of its other streams were there already.
         """
-        took = [self.seconds.get(f"{EXTRACT}{n}", 0.0) / count for n, count in self.computed.items() if count]
-        return 1 / sum(took) if sum(took) else None
+        counts = {name: count for name, count in self.computed.items() if count}
+        took = sum(self.seconds.get(f"{EXTRACT}{name}", 0.0) / count for name, count in counts.items())
+        return 1 / took if took else None
 
     @property
     def training_rate(self) -> float | None:
         """Videos a second through training and evaluation; None where nothing was trained."""
-        parts = [value for part, value in self.seconds.items() if part == EVALUATE or part.startswith(TRAIN)]
-        return self.learned / sum(parts) if self.learned and sum(parts) else None
+        parts = [part for part in self.seconds if part == EVALUATE or part.startswith(TRAIN)]
+        took = sum(self.seconds[part] for part in parts)
+        return self.learned / took if self.learned and took else None
 
 
 def _add(sums: dict[str, Any], values: Mapping[str, Any]) -> None:
