@@ -136,10 +136,7 @@ class _BackboneStage:
                 "stream": stream.settings(variant=1),
                 "blocks": [stream.spec.train_blocks, stream.spec.batch_norm],
                 "classes": self.recipe.data.classes,
-                "training": {
-                    "seed": self.recipe.training.seed,
-                    **self.spec.model_dump(mode="json", exclude={"chunk"}),
-                },
+                "training": {"seed": self.recipe.training.seed, **training},
                 "items": [[(i.key, i.label) for i in clips.items] for clips in (self.train, self.val)],
             }
         )
