@@ -11,7 +11,7 @@ import pytest
 from kinema.errors import WorkError
 from kinema.features import reader
 from kinema.features.reader import SequenceReader
-from kinema.features.sequence_file import SequenceWriter, read_sequence
+from kinema.features.sequence_file import SequenceWriter, read_sequence, sequence_shape
 
 STEPS, DIM = 10, 100
 SIZE = STEPS * DIM * 4 + STEPS * 8  # bytes of one sequence in memory
@@ -83,6 +83,17 @@ def test_a_file_in_the_place_of_another_is_another(tmp_path: Path, reads: list) 
     file.unlink()
     with pytest.raises(WorkError, match="cannot be read"):
         own.read(file)
+
+
+def test_lengths_are_those_of_the_files_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, own, opened = saved(tmp_path / "a"), SequenceReader(bound=0), []
+    monkeypatch.setattr(reader, "sequence_shape", lambda path: opened.append(path) or sequence_shape(path))
+    assert [own.steps(file) for _ in range(3)] == [STEPS] * 3
+    assert len(opened) == 1
+    SequenceWriter(file, DIM).commit()
+    assert own.steps(file) == 0
 
 
 def test_a_container_may_have_less_than_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from ..types import FeatureSequence
-from .sequence_file import read_sequence
+from .sequence_file import read_sequence, sequence_shape
 
 SHARE = 0.25  # of the memory that is free when the first sequence is kept
 _LIMIT = Path("/sys/fs/cgroup/memory.max")
@@ -44,6 +44,7 @@ class SequenceReader:
         self._bound = bound
         self._kept: OrderedDict[Path, _Kept] = OrderedDict()  # the one asked for longest ago first
         self._checked: dict[Path, Stamp] = {}
+        self._steps: dict[Path, tuple[Stamp | None, int]] = {}
         self._size, self._asked = 0, 0
         self._lock = threading.Lock()
 
@@ -63,6 +64,13 @@ class SequenceReader:
                 self._checked[path] = stamp
                 self._keep(path, _Kept(sequence, stamp, self._asked))
         return sequence
+
+    def steps(self, path: Path) -> int:
+        """The length of the sequence in a file, by its header. Raises `WorkError` where it is damaged."""
+        stamp, known = _stamp(path), self._steps.get(path)
+        if stamp is None or known is None or known[0] != stamp:
+            known = self._steps[path] = stamp, sequence_shape(path)[0]
+        return known[1]
 
     def _keep(self, path: Path, new: _Kept) -> None:
         if self._bound is None:

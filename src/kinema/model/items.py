@@ -9,7 +9,6 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..features.reader import SEQUENCES
-from ..features.sequence_file import sequence_shape
 from ..types import FeatureSequence
 from .batch import Batch, pad
 
@@ -49,7 +48,7 @@ class FeatureDataset(Dataset[tuple[int, dict[str, FeatureSequence], int]]):
 
 def with_stream(items: Sequence[FeatureItem], stream: str) -> list[FeatureItem]:
     """The items that have at least one step of a stream, by the headers of their files."""
-    return [item for item in items if sequence_shape(item.files[stream])[0]]
+    return [item for item in items if SEQUENCES.steps(item.files[stream])]
 
 
 def collate(rows: Sequence[tuple[int, dict[str, FeatureSequence], int]]) -> Batch:
