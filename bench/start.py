@@ -2,8 +2,9 @@
 
     python bench/start.py [RUN CLIP] [--against COMMIT] [--rounds 5]
 
-Each is a process of its own, with bytecode and files in the system's cache. `import torch` by itself is the
-floor of what predicts. With --against, the code of another commit answers in turns with this one. RUN needs
+Each is a process of its own, with bytecode and files in the system's cache. Wall and processor seconds; the
+latter, in all threads, are nearly the same beside other work. `import torch` by itself is the floor of what
+predicts. With --against, the code of another commit answers in turns with this one. RUN needs
 its weights in `KINEMA_WEIGHTS` or torch hub's cache.
 """
 
@@ -24,14 +25,16 @@ ROOT = Path(__file__).resolve().parent.parent
 TORCH = "import torch"
 
 
-def seconds(arguments: list[str], source: Path, bytecode: str) -> float:
-    """One process, from its start to its end."""
+def seconds(arguments: list[str], source: Path, bytecode: str) -> tuple[float, float]:
+    """One process, from its start to its end: by the wall's clock and the processor's."""
     settings = {"PYTHONPATH": str(source), "PYTHONPYCACHEPREFIX": bytecode, "KINEMA_OFFLINE": "1"}
     environment = os.environ | settings
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    started = time.perf_counter()
+    started, before = time.perf_counter(), os.times()
     subprocess.run([sys.executable, *arguments], env=environment, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - started
+    ended, after = time.perf_counter(), os.times()
+    processor = after.children_user + after.children_system - before.children_user - before.children_system
+    return ended - started, processor
 
 
 def sources(commit: str | None, folder: Path) -> dict[str, Path]:
@@ -61,18 +64,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         found = sources(args.against, Path(temporary))
         pairs = [(case, source) for case in cases for source in found if case != TORCH or source == "here"]
-        took: dict[tuple[str, str], list[float]] = {pair: [] for pair in pairs}
+        took: dict[tuple[str, str], list[tuple[float, float]]] = {pair: [] for pair in pairs}
         for number in range(args.rounds + 1):
             for case, source in took:
                 value = seconds(cases[case], found[source], f"{temporary}/bytecode")
                 if number:  # the first round writes bytecode and fills the caches
                     took[case, source].append(value)
-    print(f"{'':14}" + "".join(f"{source:>24}" for source in found) + f"{'ratio':>8}")
-    for case in cases:
-        sides = [took.get((case, source), []) for source in found]
-        cells = [f"{statistics.median(s):.2f} ({min(s):.2f}–{max(s):.2f}) s" if s else "" for s in sides]
-        ratio = f"{statistics.median(sides[0]) / statistics.median(sides[-1]):8.2f}" if sides[0] else ""
-        print(f"{case:14}" + "".join(f"{cell:>24}" for cell in cells) + ratio)
+    for number, clock in enumerate(("wall", "processor")):
+        print(f"{clock:14}" + "".join(f"{source:>24}" for source in found) + f"{'ratio':>8}")
+        for case in cases:
+            sides = [[pair[number] for pair in took.get((case, source), [])] for source in found]
+            cells = [f"{statistics.median(s):.2f} ({min(s):.2f}–{max(s):.2f}) s" if s else "" for s in sides]
+            ratio = f"{statistics.median(sides[0]) / statistics.median(sides[-1]):8.2f}" if sides[0] else ""
+            print(f"{case:14}" + "".join(f"{cell:>24}" for cell in cells) + ratio)
 
 
 if __name__ == "__main__":

@@ -85,9 +85,7 @@ def test_a_file_in_the_place_of_another_is_another(tmp_path: Path, reads: list) 
         own.read(file)
 
 
-def test_lengths_are_those_of_the_files_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lengths_are_those_of_the_files_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file, own, opened = saved(tmp_path / "a"), SequenceReader(bound=0), []
     monkeypatch.setattr(reader, "sequence_shape", lambda path: opened.append(path) or sequence_shape(path))
     assert [own.steps(file) for _ in range(3)] == [STEPS] * 3
