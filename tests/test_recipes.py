@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from kinema.cli.app import app
 from kinema.model.build import count_parameters
-from kinema.recipe import load_recipe
+from kinema.recipe import load_recipe, recipe_names
+from kinema.shipped import recipe_list
 from kinema.streams.augment import Augment
 
 
@@ -132,3 +133,11 @@ def test_corehar_with_the_papers_other_optimizers():
     overrides = ["training.optimizer=sgd", "training.schedule={kind: step, every: 30, factor: 0.1}"]
     stepped = load_recipe("corehar", overrides).training
     assert (stepped.schedule.kind, stepped.schedule.every, stepped.schedule.factor) == ("step", 30, 0.1)
+
+
+def test_the_list_is_what_the_recipes_say():
+    recipes = [load_recipe(name) for name in recipe_names()]
+    said = [
+        {"name": r.name, "summary": r.summary, "paper": r.paper.shown if r.paper else None} for r in recipes
+    ]
+    assert recipe_list() == said

@@ -1,10 +1,14 @@
 """Data that carries its time and checks itself: records, frames, sound, features, predictions."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:  # what only names files need not load it
+    import numpy as np
 
 SPLITS = ("train", "val", "test")
 
@@ -51,7 +55,7 @@ class VideoRecord:
             return f"seconds {self.start_seconds or 0:g}-{end}"
         return ""
 
-    def overlaps(self, other: "VideoRecord") -> bool:
+    def overlaps(self, other: VideoRecord) -> bool:
         """Whether both parts, taken as parts of one file, share a moment; of seconds and frames, they may."""
         if (self.frames is None) != (other.frames is None):
             return True
@@ -104,7 +108,7 @@ class FeatureSequence:
     present: bool = True
 
     def __post_init__(self) -> None:
-        if self.data.ndim != 2 or self.data.dtype != np.float32:
+        if self.data.ndim != 2 or self.data.dtype != "float32":
             raise ValueError(f"features must be float32 [T, D], got {self.data.dtype} {self.data.shape}")
         if self.pts_seconds.shape != (len(self.data),):
             raise ValueError("one pts_seconds per feature is needed")
@@ -131,7 +135,7 @@ class Prediction:
 
     def top(self, k: int = 1) -> list[tuple[str, float]]:
         """The k best (label, score) pairs, best first; ties go to the earlier label."""
-        order = np.argsort(-self.scores, kind="stable")[:k]
+        order = (-self.scores).argsort(kind="stable")[:k]
         return [(self.labels[i], float(self.scores[i])) for i in order]
 
     @property

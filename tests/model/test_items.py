@@ -96,7 +96,7 @@ def test_items_that_have_a_stream(tmp_path: Path):
     assert with_stream(items, "rgb") == [items[0], items[2]]
 
 
-def test_values_are_checked_when_they_are_first_read_and_not_in_every_epoch(
+def test_values_are_checked_when_they_are_first_read_and_not_in_every_epoch_and_round(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     items = numbered(tmp_path, [3, 2])
@@ -104,12 +104,15 @@ def test_values_are_checked_when_they_are_first_read_and_not_in_every_epoch(
     digest = sequence_file._digest
     monkeypatch.setattr(sequence_file, "_digest", lambda *a: checked.append(1) or digest(*a))
     epochs = [[dataset[i][1]["rgb"].data.tolist() for i in range(2)] for _ in range(3)]
+    rounds = [[FeatureDataset(items)[i][1]["rgb"].data.tolist() for i in range(2)] for _ in range(2)]
     assert len(checked) == 2
+    assert rounds == epochs[:2]
     assert epochs[0] == epochs[1] == epochs[2]
     damaged = items[1].files["rgb"]
     content = bytearray(damaged.read_bytes())
     content[-20] ^= 1
     damaged.write_bytes(content)
+    os.utime(damaged, (1, 1))  # another time, however coarse the clock of the file system
     with pytest.raises(WorkError, match="its values are not those that were written"):
         FeatureDataset(items)[1]
 
@@ -117,6 +120,8 @@ def test_values_are_checked_when_they_are_first_read_and_not_in_every_epoch(
 SWEEP = """
 import sys
 from pathlib import Path
+from kinema.features.reader import SEQUENCES
+SEQUENCES._bound = 40_000_000
 from kinema.model.items import FeatureDataset, FeatureItem, feature_loader
 def peak():
     return int(next(l.split()[1] for l in open("/proc/self/status") if l.startswith("VmHWM"))) // 1024

@@ -82,6 +82,11 @@ def test_leave_one_group_out_makes_a_run_of_runs(run_protocol, small_set):
         np.std([p["accuracy"] for p in parts], ddof=1)
     )
     assert whole["protocol"]["model"].removeprefix("rounds/") in folders
+    assert sum(whole["extracted"]["rgb"].values()) == 16  # once, for all rounds
+    assert [part["extracted"] for part in parts] == [{"rgb": {"computed": 0, "reused": 16}}] * 4
+    assert whole["trained_and_tested"] == 4 * 16
+    for name in ("train temporal", "evaluate"):
+        assert whole["seconds"][name] == pytest.approx(sum(p["seconds"][name] for p in parts), abs=0.01)
     report = (result.run / "report.html").read_text(encoding="utf-8")
     assert "Protocol" in report
     assert all(f"without g0{i}" in report for i in (1, 2, 3, 4))

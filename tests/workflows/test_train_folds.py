@@ -83,6 +83,19 @@ def test_every_video_is_tested_once_and_trained_on_in_the_end(run: Path, metrics
         assert tested.isdisjoint(row["name"] for row in rows(fold / "training_videos.csv"))
 
 
+def test_what_it_took_counts_the_features_once_and_all_folds(run: Path, metrics: dict) -> None:
+    assert metrics["extracted"] == {"rgb": {"computed": 24, "reused": 0}}
+    assert metrics["trained_and_tested"] == 6 * 24
+    assert metrics["seconds"].keys() >= {"extract rgb", "train temporal", "evaluate", "study"}
+    rate = metrics["videos_per_second"]["extraction"]
+    assert rate == pytest.approx(24 / metrics["seconds"]["extract rgb"], rel=0.01)
+    folds = [json.loads(file.read_text(encoding="utf-8")) for file in run.glob("rounds/*/metrics.json")]
+    assert metrics["seconds"]["train temporal"] > sum(fold["seconds"]["train temporal"] for fold in folds)
+    assert metrics["peak_memory_mb"] >= max(fold["peak_memory_mb"] for fold in folds) > 100
+    for file in ("report.html", "README.md"):
+        assert "24 computed, 0 reused" in (run / file).read_text(encoding="utf-8")
+
+
 def test_the_model_is_that_of_one_training_on_all_videos(run: Path, resources: Resources) -> None:
     """What centres the mean over time is its mean over all videos, whichever fold tested them."""
     files = sorted((resources.features or Path()).rglob("*.safetensors"))

@@ -19,6 +19,7 @@ from kinema.recipe import load_recipe
 from kinema.resources import Resources
 from kinema.workflows.memory import peak_memory
 from kinema.workflows.report_sections import fusion_section
+from kinema.workflows.spent import Spent
 from kinema.workflows.train import train
 from kinema.workflows.write_report import _cost, _dataset_facts
 
@@ -88,7 +89,7 @@ def test_the_device_is_the_one_that_was_used(used: str, said: str, monkeypatch: 
     stream = SimpleNamespace(resources=SimpleNamespace(device=used), backbones=())
     extracted = SimpleNamespace(reports={}, streams={"rgb": stream}, items=lambda _records, _labels: [])
     dataset = SimpleNamespace(records=(), labels=())
-    facts = SimpleNamespace(seconds={}, extracted=extracted, dataset=dataset, model=torch.nn.Linear(1, 1))
+    facts = SimpleNamespace(spent=Spent(), extracted=extracted, dataset=dataset, model=torch.nn.Linear(1, 1))
     assert _cost(facts).device == said
 
 

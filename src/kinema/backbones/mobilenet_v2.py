@@ -1,4 +1,4 @@
-"""MobileNetV2 (Sandler et al. 2018, arXiv:1801.04381), width 1.0, from timm: 1280-d pooled features."""
+"""MobileNetV2 (Sandler et al. 2018, arXiv:1801.04381), width 1.0: 1280-d pooled features."""
 
 from typing import Any
 
@@ -35,14 +35,14 @@ SPEC = BackboneSpec(
 
 def build(features: str | None = None, variant: str | None = None) -> Any:
     """MobileNetV2, random values; `variant="symmetric"` pads and normalises as timm's own weights need."""
-    import timm
     from torch.nn import Sequential
 
     from .image import ImageBackbone
+    from .mobilenet_v2_net import MobileNetV2
 
     symmetric = variant == "symmetric"
-    net: Any = timm.create_model("mobilenetv2_100", pad_type="" if symmetric else "same", num_classes=0)
-    bottlenecks = [block for stage in net.blocks for block in stage]
+    net = MobileNetV2(same=not symmetric)
+    bottlenecks = [block for stage in net.blocks for block in stage.children()]
     blocks = [Sequential(net.conv_stem, net.bn1), *bottlenecks, Sequential(net.conv_head, net.bn2)]
     normalisation = {} if symmetric else {"mean": (128 / 255,) * 3, "std": (128 / 255,) * 3}
     return ImageBackbone(net, blocks, **normalisation)

@@ -1,15 +1,20 @@
 """`kinema recipes`: the list, or one recipe resolved."""
 
-from typing import Annotated
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from ..errors import UsageError
-from ..recipe import Recipe, bibtex, load_recipe, paper_count, recipe_names
+from ..shipped import recipe_list
 from .console import print_json, writes_utf8
 from .options import JsonOption, SetOption
+
+if TYPE_CHECKING:
+    from ..recipe import Recipe
 
 
 def command(
@@ -29,6 +34,8 @@ def command(
             raise UsageError("--cite needs a recipe: kinema recipes NAME --cite")
         _list(json)
         return
+    from ..recipe import load_recipe, paper_count
+
     recipe = load_recipe(name, set_ or ())
     if cite:
         _cite(recipe)
@@ -51,6 +58,8 @@ def command(
 
 
 def _cite(recipe: Recipe) -> None:
+    from ..recipe import bibtex
+
     entry = bibtex(recipe)
     if entry is None:
         raise UsageError(f"recipe {recipe.name} names no paper; cite Kinema itself, see docs/citation.md")
@@ -58,13 +67,11 @@ def _cite(recipe: Recipe) -> None:
 
 
 def _list(json: bool) -> None:
-    recipes = [load_recipe(name) for name in recipe_names()]
+    recipes = recipe_list()
     if json:
-        print_json(
-            [{"name": r.name, "summary": r.summary, "paper": r.paper and r.paper.shown} for r in recipes]
-        )
+        print_json(recipes)
         return
     table = Table("recipe", "what it is", box=None, header_style="bold")
     for recipe in recipes:
-        table.add_row(f"[bold cyan]{recipe.name}[/]", recipe.summary)
+        table.add_row(f"[bold cyan]{recipe['name']}[/]", recipe["summary"])
     Console().print(table)

@@ -1,13 +1,18 @@
 """`kinema scan`: what is in a data folder."""
 
+from __future__ import annotations
+
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
-from ..workflows.scan import ScanReport, Spread, scan
 from .console import ConsoleEvents, escape, print_json
 from .options import DataArgument, JsonOption, LayoutOption, SplitOption
+
+if TYPE_CHECKING:
+    from ..workflows.scan import ScanReport, Spread
 
 SHOWN = 8
 
@@ -19,6 +24,8 @@ def command(
 
     Example: kinema scan videos --json
     """
+    from ..workflows.scan import scan
+
     with ConsoleEvents() as events:
         report = scan(data, layout=layout, split=split, events=events)
     if json:

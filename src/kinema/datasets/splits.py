@@ -1,7 +1,7 @@
 """Splits as pure functions on records: by group, at random, leave one group out, k folds, by people.
 
 Clips of one group (an actor, a source video, a camera session) must not be in train and in test, nor must
-copies of one file, where records carry their content.
+copies of one file, where records carry their content. NumPy is loaded by what chooses units.
 """
 
 import re
@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from ..errors import UsageError
 from ..types import VideoRecord
-from .balance import assign_folds, choose_units
 from .dataset import Dataset, counted, natural, some
 from .units import file_units, group_units
 
@@ -37,6 +36,8 @@ def split_by_group(
 
     Records without a group count as groups of their own. Raises `UsageError` for a class with a single group.
     """
+    from .balance import choose_units
+
     _refuse_single_groups(records)
     return _tested(records, choose_units(group_units(records), _labels(records), test_fraction, seed))
 
@@ -45,6 +46,8 @@ def split_randomly(
     records: Sequence[VideoRecord], test_fraction: float = 0.25, seed: int = 0
 ) -> list[VideoRecord]:
     """A random split, stratified by class, that ignores groups; parts of one file stay together."""
+    from .balance import choose_units
+
     chosen = choose_units(file_units(records), _labels(records), test_fraction, seed)
     return _tested(records, chosen)
 
@@ -57,6 +60,8 @@ def carve_validation(records: Sequence[VideoRecord], fraction: float, seed: int 
     train = [i for i, r in enumerate(records) if r.split == "train"]
     if fraction <= 0 or not train or any(r.split == "val" for r in records):
         return list(records)
+    from .balance import choose_units
+
     part = [records[i] for i in train]
     chosen = choose_units(group_units(part), _labels(part), fraction, seed)
     moved = {i for i, c in zip(train, chosen, strict=True) if c}
@@ -75,6 +80,8 @@ def group_folds(
     records: Sequence[VideoRecord], folds: int, seed: int = 0
 ) -> Iterator[tuple[str, list[VideoRecord]]]:
     """K folds of whole groups, balanced by class: ("fold 1 of k", records), each fold once as "test"."""
+    from .balance import assign_folds
+
     _refuse_ungrouped(records, "cross-validation by group")
     groups = group_units(records)
     if not 2 <= folds <= len(set(groups)):
@@ -96,6 +103,8 @@ def stratified_folds(
     """
     if not records:
         return []
+    from .balance import assign_folds
+
     units = group_units(records)
     fold_of = assign_folds(units, _labels(records), min(folds, len(set(units))), seed)
     parts = [keep_classes(_tested(records, [fold == k for fold in fold_of])) for k in sorted(set(fold_of))]

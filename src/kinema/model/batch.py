@@ -6,7 +6,7 @@ from typing import Self
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
 
 from ..types import FeatureSequence
 
@@ -41,6 +41,6 @@ def pad(sequences: Sequence[FeatureSequence]) -> SequenceBatch:
 def pad_rows(rows: Sequence[Tensor]) -> SequenceBatch:
     """Rows [T_i, D] padded to the longest; an all-absent batch still has one (zero) step."""
     lengths = torch.tensor([len(r) for r in rows], dtype=torch.int64)
-    steps = max(int(lengths.max()), 1)
-    data = torch.stack([F.pad(r, (0, 0, 0, steps - len(r))) for r in rows])
-    return SequenceBatch(data, lengths)
+    if not lengths.any():
+        return SequenceBatch(rows[0].new_zeros(len(rows), 1, rows[0].shape[1]), lengths)
+    return SequenceBatch(pad_sequence(list(rows), batch_first=True), lengths)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from ..features.sequence_file import read_sequence, sequence_shape
+from ..features.reader import SEQUENCES
 from ..types import FeatureSequence
 from .batch import Batch, pad
 
@@ -28,33 +28,27 @@ class FeatureItem:
 class FeatureDataset(Dataset[tuple[int, dict[str, FeatureSequence], int]]):
     """Reads one item's files per access. `shuffle_steps` seeds a permutation of each sequence's steps.
 
-    A file's values are checked at the first access, not again in every epoch.
+    What is read is shared with every other data set of this process, see `SequenceReader`.
     """
 
     def __init__(self, items: Sequence[FeatureItem], *, shuffle_steps: int | None = None):
         self.items, self.shuffle_steps = items, shuffle_steps
-        self._checked: set[Path] = set()
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __getitem__(self, index: int) -> tuple[int, dict[str, FeatureSequence], int]:
         item = self.items[index]
-        sequences = {name: self._read(path) for name, path in item.files.items()}
+        sequences = {name: SEQUENCES.read(path) for name, path in item.files.items()}
         if self.shuffle_steps is not None:
             random = np.random.default_rng([self.shuffle_steps, index])
             sequences = {n: replace(s, data=s.data[random.permutation(len(s))]) for n, s in sequences.items()}
         return index, sequences, item.label
 
-    def _read(self, path: Path) -> FeatureSequence:
-        sequence = read_sequence(path, check=path not in self._checked)
-        self._checked.add(path)
-        return sequence
-
 
 def with_stream(items: Sequence[FeatureItem], stream: str) -> list[FeatureItem]:
     """The items that have at least one step of a stream, by the headers of their files."""
-    return [item for item in items if sequence_shape(item.files[stream])[0]]
+    return [item for item in items if SEQUENCES.steps(item.files[stream])]
 
 
 def collate(rows: Sequence[tuple[int, dict[str, FeatureSequence], int]]) -> Batch:

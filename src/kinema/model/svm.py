@@ -7,14 +7,12 @@ One machine per class against the rest, each minimising
 which is Keras' reading of an L2 weight (penalty l2 * |w|^2, mean loss). Liblinear minimises
 |w|^2 / 2 + C * sum of losses, so C = 1 / (2 * l2 * n). The offset is penalised with the weights, as liblinear
 does it. What goes in is `ConcatNet(sizes, presence=True)`: an absent stream is zeros and a 0 in its presence
-column.
+column. SciPy and scikit-learn are loaded by what fits, not by what predicts.
 """
 
 from typing import Self
 
 import torch
-from scipy.optimize import minimize_scalar
-from sklearn.svm import LinearSVC
 from torch import Tensor
 
 from ..errors import UsageError, WorkError
@@ -36,6 +34,8 @@ class LinearSVM:
         Temperature scaling: softmax(scale * decision), with the scale of least log loss. Decisions on the
         training samples lie at their margins by construction and would give far too sure a scale.
         """
+        from scipy.optimize import minimize_scalar
+
         _check(embeddings, labels)
         decisions, target = self.decision(embeddings).double(), labels.to(self.weights.device)
 
@@ -77,6 +77,8 @@ def fit(
     A class without samples gets weights 0 and offset -1, the decision "no" at its margin. Raises UsageError
     with fewer than two classes in the labels, WorkError for embeddings that are not finite.
     """
+    from sklearn.svm import LinearSVC
+
     _check(embeddings, labels)
     count = classes or int(labels.max()) + 1
     seen = labels.unique().tolist()

@@ -1,7 +1,8 @@
 """The recipe as data: its schema, and how one is read."""
 
+from ..shipped import recipe_names
 from .cite import bibtex
-from .load import changed, load_recipe, paper_count, recipe_names, resolve
+from .load import changed, load_recipe, paper_count, resolve
 from .schema import (
     BackboneTraining,
     Classifier,

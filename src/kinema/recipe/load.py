@@ -1,7 +1,6 @@
 """Recipes by name, from a YAML file or from plain data, with `key.path=value` overrides."""
 
 from collections.abc import Iterable, Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 from ..backbones.libraries.entry import PUBLISHED, STANDS_FOR_PUBLISHED, library_of
 from ..errors import UsageError
 from ..resources import Resources
+from ..shipped import recipe_names, recipe_text
 from ..streams import StreamSettings
 from ..weights.hub import look_in
 from .explain import explain, kinds_at
@@ -18,12 +18,6 @@ from .schema import Recipe
 
 # Older spellings of keys, still read in files, plain data and overrides.
 RENAMED = {"temporal.cell": "temporal.kind"}
-
-
-def recipe_names() -> list[str]:
-    """Names of the recipes that ship with Kinema, sorted."""
-    folder = files("kinema") / "recipes"
-    return sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
 
 
 def load_recipe(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Iterable[str] = ()) -> Recipe:
@@ -98,7 +92,7 @@ def _copied(value: Any) -> Any:
 def _read(recipe: str | Path) -> dict[str, Any]:
     name = str(recipe)
     if name in recipe_names():
-        text = (files("kinema") / "recipes" / f"{name}.yaml").read_text(encoding="utf-8")
+        text = recipe_text(name)
     elif Path(name).suffix in {".yaml", ".yml"}:
         try:
             text = Path(name).read_text(encoding="utf-8")

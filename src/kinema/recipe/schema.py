@@ -6,7 +6,8 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from ..fusion import Fusion
-from ..settings import Count, Fraction, Settings
+from ..settings import APART, Count, Fraction, Settings
+from ..shipped import paper_shown
 from ..streams import Stream
 from ..temporal import Encoder, Gru, Temporal
 
@@ -79,6 +80,9 @@ class BackboneTraining(StageTraining):
     `unit: clip` classifies single clips, `clips_per_video` of each video, by a dense layer of its own (the
     three-stream paper's motion CNN); `unit: video` trains backbone and temporal model together. `batch`
     counts units. `mix` is for single clips.
+
+    `chunk`: how many clips go through the backbone at once. Memory is bounded by it then, not by the clips
+    of a batch; each chunk is computed a second time for its gradient, which is the same but for rounding.
     """
 
     unit: Literal["clip", "video"] = "video"
@@ -86,6 +90,7 @@ class BackboneTraining(StageTraining):
     epochs: Count = 5
     batch: Count = 4
     mix: Mix | None = None
+    chunk: Annotated[Count | None, APART] = None
 
     @model_validator(mode="after")
     def _check_mix(self) -> Self:
@@ -176,7 +181,7 @@ class Paper(Settings):
     @property
     def shown(self) -> str:
         """The title or, where it is not known, how the abstract begins."""
-        return self.title or f"a paper of unknown title, whose abstract begins: {self.opening}"
+        return paper_shown(self.title, self.opening)
 
 
 class Recipe(Settings):
@@ -221,11 +226,22 @@ class Recipe(Settings):
             raise ValueError("`augment.on_the_fly` works with one stream")
         if self.classifier.per_step and len(self.streams) > 1:
             raise ValueError("`classifier.per_step` works with one stream")
+        if self.training.backbone is not None and self.training.backbone.chunk:
+            self._check_chunk()
         if self.temporal.closed_form:
             self._check_closed_form()
         if self.training.keep == "folds":
             self._check_folds()
         return self
+
+    def _check_chunk(self) -> None:
+        """Batch norm that learns its statistics sees the whole batch or another one."""
+        for name, stream in self.streams.items():
+            if stream.train_blocks and stream.batch_norm == "train":
+                raise ValueError(
+                    f"`streams.{name}.batch_norm: train` takes its statistics over whole batches; "
+                    "set it to eval, or leave `training.backbone.chunk` out and lower its `batch`"
+                )
 
     def _check_folds(self) -> None:
         """What a number of epochs chosen by folds cannot be joined with."""

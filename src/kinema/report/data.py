@@ -97,10 +97,16 @@ class DatasetFacts:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What the run took. `stages` is stage name -> seconds; sizes are in bytes."""
+    """What the run took. `stages` is stage name -> seconds; sizes are in bytes, rates in videos a second.
+
+    `computed` and `reused` count the feature sequences of a stream that were computed, and that were there.
+    """
 
     stages: Mapping[str, float] = field(default_factory=dict)
-    videos_per_second: float | None = None
+    computed: Mapping[str, int] = field(default_factory=dict)
+    reused: Mapping[str, int] = field(default_factory=dict)
+    extraction_rate: float | None = None
+    training_rate: float | None = None
     peak_memory: int | None = None
     store_size: int | None = None
     device: str = ""

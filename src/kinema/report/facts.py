@@ -155,6 +155,20 @@ def cost_section(cost: Cost | None) -> str:
     return f'<section id="cost"><h2>What it cost</h2>{content}</section>'
 
 
+def cost_per_video(cost: Cost) -> list[tuple[str, str]]:
+    """What extraction and training took a video, as plain text; nothing of what was not done."""
+    pairs = []
+    for stream, computed in cost.computed.items():
+        reused = cost.reused.get(stream, 0)
+        said = f"{markup.count(computed)} computed, {markup.count(reused)} reused"
+        pairs.append((f"features of {stream}", said))
+    for term, rate in (("extraction", cost.extraction_rate), ("training and testing", cost.training_rate)):
+        if rate is not None:
+            said = f"{markup.decimal(1 / rate)} s a video, {markup.decimal(rate)} videos a second"
+            pairs.append((term, said))
+    return pairs
+
+
 def _stage_bar(stages: Mapping[str, float]) -> str:
     total = sum(stages.values())
     if total <= 0:
@@ -174,8 +188,7 @@ def _stacked(amounts: Iterable[float], whole: float) -> str:
 
 def _cost_facts(cost: Cost) -> list[tuple[str, str]]:
     pairs: list[tuple[str, str]] = []
-    if cost.videos_per_second is not None:
-        pairs.append(("extraction", f"{markup.decimal(cost.videos_per_second)} videos a second"))
+    pairs += [(markup.name(term), markup.escape(said)) for term, said in cost_per_video(cost)]
     if cost.peak_memory is not None:
         pairs.append(("peak memory", markup.size(cost.peak_memory)))
     if cost.store_size is not None:

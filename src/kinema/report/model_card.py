@@ -7,6 +7,7 @@ import yaml
 
 from . import markup
 from .data import DatasetFacts, ReportData
+from .facts import cost_per_video
 
 
 def model_card(data: ReportData) -> str:
@@ -118,6 +119,9 @@ def _training(data: ReportData) -> str:
         epochs = f"{markup.plural(len(data.history), 'epoch')} of training"
         lines.append(f"- {'Fitted in closed form, without epochs' if solved else epochs}.")
     if data.cost:
+        lines += [
+            f"- {_inline(term.capitalize())}: {_inline(said)}." for term, said in cost_per_video(data.cost)
+        ]
         lines += [f"- Weights of {_code(w.backbone)}: {_inline(w.source)}." for w in data.cost.weights]
     return "## What it was trained on\n\n" + "\n".join(lines) if lines else ""
 

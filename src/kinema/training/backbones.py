@@ -4,7 +4,8 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader
 
 from ..backbones.load import LoadedBackbone
@@ -76,7 +77,7 @@ class _BackboneStage:
         backbones = {
             name: [_released(b, stream) for b in stream.backbones] for name, stream in streams.items()
         }
-        module = EndToEnd(backbones, recognizer)
+        module = EndToEnd(backbones, recognizer, self.spec.chunk)
         augment = any(stream.spec.augments for stream in streams.values())
         history = self._run("backbone", module, self.recipe.classifier, VideoDataset, augment=augment)
         return {name: stream.with_backbones(backbones[name]) for name, stream in streams.items()}, history
@@ -93,7 +94,7 @@ class _BackboneStage:
             self.options.on_note(f"stream {stream.name}: unchanged, its trained backbone is kept")
             return stream.with_backbones([backbone]), kept
         torch.manual_seed(self.recipe.training.seed)
-        module = ClipClassifier(stream.name, backbone, stream.dim, self.recipe.data.classes)
+        module = ClipClassifier(stream.name, backbone, stream.dim, self.recipe.data.classes, self.spec.chunk)
         history = self._run(
             name, module, Classifier(), lambda c: ClipDataset(c, stream.name), augment=stream.spec.augments
         )
@@ -129,12 +130,13 @@ class _BackboneStage:
 
     def _digest(self, stream: LoadedStream) -> str:
         """Everything that decides the values of one stream's backbone."""
+        training = self.spec.model_dump(mode="json", exclude={"chunk"})
         return fingerprint(
             {
                 "stream": stream.settings(variant=1),
                 "blocks": [stream.spec.train_blocks, stream.spec.batch_norm],
                 "classes": self.recipe.data.classes,
-                "training": {"seed": self.recipe.training.seed, **self.spec.model_dump(mode="json")},
+                "training": {"seed": self.recipe.training.seed, **training},
                 "items": [[(i.key, i.label) for i in clips.items] for clips in (self.train, self.val)],
             }
         )
@@ -149,8 +151,14 @@ def _released(loaded: LoadedBackbone, stream: LoadedStream) -> Backbone:
 class EndToEnd(nn.Module):
     """Backbones in front of a recogniser: clips -> features -> class scores."""
 
-    def __init__(self, backbones: Mapping[str, Sequence[nn.Module]], recognizer: Recognizer):
+    def __init__(
+        self,
+        backbones: Mapping[str, Sequence[nn.Module]],
+        recognizer: Recognizer,
+        chunk: int | None = None,
+    ):
         super().__init__()
+        self.chunk = chunk
         self.backbones = nn.ModuleDict({name: nn.ModuleList(found) for name, found in backbones.items()})
         self.recognizer = recognizer
 
@@ -159,7 +167,7 @@ class EndToEnd(nn.Module):
         sequences = {}
         for name, found in self.backbones.items():
             inputs = zip(found, batch.inputs[name], strict=True)  # type: ignore[call-overload]
-            features = torch.cat([backbone(x) for backbone, x in inputs], dim=1)
+            features = torch.cat([in_chunks(backbone, x, self.chunk) for backbone, x in inputs], dim=1)
             sequences[name] = pad_rows(features.split(batch.lengths[name].tolist()))
         return self.recognizer(sequences)
 
@@ -167,10 +175,24 @@ class EndToEnd(nn.Module):
 class ClipClassifier(nn.Module):
     """The backbone of one stream with a dense layer on its features: single clips -> class scores."""
 
-    def __init__(self, stream: str, backbone: nn.Module, dim: int, classes: int):
+    def __init__(self, stream: str, backbone: nn.Module, dim: int, classes: int, chunk: int | None = None):
         super().__init__()
+        self.chunk = chunk
         self.stream, self.backbone, self.head = stream, backbone, nn.Linear(dim, classes)
 
     def forward(self, batch: ClipBatch) -> Output:
         """Class scores of a batch of single clips."""
-        return Output(self.head(self.backbone(batch.inputs[self.stream][0])))
+        (clips,) = batch.inputs[self.stream]
+        return Output(self.head(in_chunks(self.backbone, clips, self.chunk)))
+
+
+def in_chunks(backbone: nn.Module, clips: Tensor, chunk: int | None) -> Tensor:
+    """Features [N, D] of clips [N, ...], `chunk` of them at a time; None takes all at once.
+
+    A chunk leaves its features alone in memory, and is computed again on the way back: the gradient is
+    that of all clips at once where none of the backbone's layers mixes clips.
+    """
+    if chunk is None or len(clips) <= chunk:
+        features: Tensor = backbone(clips)
+        return features
+    return torch.cat([checkpoint(backbone, part, use_reentrant=False) for part in clips.split(chunk)])

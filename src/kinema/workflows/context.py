@@ -14,6 +14,7 @@ from ..features.store import FeatureStore, default_features
 from ..resources import Resources
 from ..types import VideoRecord
 from .events import SILENT, Events
+from .memory import PeakMemory
 
 # Also the names of the packages that they need.
 LOGGERS = ("tensorboard", "mlflow", "wandb")
@@ -28,6 +29,7 @@ class Context:
     resources: Resources = field(default_factory=Resources)
     events: Events = SILENT
     unreadable: dict[Path, str] = field(default_factory=dict)  # why a file could not be hashed
+    memory: PeakMemory = field(default_factory=PeakMemory)
     _digests: dict[Path, str] = field(default_factory=dict)
 
     @cached_property

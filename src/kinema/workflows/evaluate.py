@@ -17,6 +17,7 @@ from .events import SILENT, Events
 from .extract import extract_streams
 from .folders import writable
 from .seen import Seen
+from .spent import Spent
 from .write_report import RunFacts, data_warnings, write_evaluation
 
 
@@ -64,8 +65,10 @@ def evaluate(
         "absent": len(dataset.absent),
     }
     if folder is not None:
+        spent = Spent(memory=context.memory.bytes)
+        spent.extraction(extracted.reports)
         warnings += [*dataset.warnings, *data_warnings(tested, extracted)]
-        facts = RunFacts(folder, loaded.config, tested, extracted, model, [], {}, warnings)
+        facts = RunFacts(folder, loaded.config, tested, extracted, model, [], spent, warnings)
         write_evaluation(facts, evaluation, events)
     return evaluation.metrics
 

@@ -89,7 +89,8 @@ def extract_streams(
     reports = {}
     # Flow first: the motion that it leaves in the cache spares other streams the work.
     for name in sorted(streams, key=lambda n: streams[n].spec.input != "flow"):
-        reports[name] = _extract_stream(records, streams[name], digests, context)
+        with context.memory.watched():
+            reports[name] = _extract_stream(records, streams[name], digests, context)
         _tell_details(reports[name], streams[name], context.events)
         failures += [(record, name, reason) for record, reason in reports[name].failed]
     seen = {(*_place(r), stream) for r in records for stream in (*streams, "file")}

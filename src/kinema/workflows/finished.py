@@ -26,7 +26,7 @@ def training_digest(
     """Everything that decides a result: recipe, weights, the content, label and split of every video."""
     return fingerprint(
         {
-            "recipe": recipe.model_dump(mode="json"),
+            "recipe": _counted(recipe),
             "streams": {name: stream.settings() for name, stream in streams.items()},
             "videos": [[r.content or r.name, r.part, r.label, r.group, r.split] for r in records],
         }
@@ -35,7 +35,12 @@ def training_digest(
 
 def asked_for(recipe: Recipe) -> str:
     """Digest of a recipe as it was asked for, before anything is known of the data."""
-    return fingerprint(recipe.model_dump(mode="json", exclude={"data"}))
+    return fingerprint({key: value for key, value in _counted(recipe).items() if key != "data"})
+
+
+def _counted(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as plain data, without what decides no result: how many clips are computed at once."""
+    return recipe.model_dump(mode="json", exclude={"training": {"backbone": {"chunk"}}})
 
 
 def mark_finished(result: TrainResult, digest: str, recipe: Recipe) -> None:

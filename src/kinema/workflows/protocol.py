@@ -5,7 +5,6 @@ protocol's own split; under leave-one-group-out the one trained on the most vide
 trained on all videos) with the metrics of all.
 """
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from .evaluate_model import Evaluation
 from .extract import extract_streams
 from .finished import finished, mark_finished, reopen, training_digest
 from .round_runs import round_answers, round_folder, round_history
+from .spent import Spent
 from .train_folds import FoldEvents, Folds, train_on_all
 from .train_once import train_once
 from .write_report import RunFacts, write_results
@@ -56,14 +56,15 @@ def train_protocol(
     if everything is not None:
         parts = len({one.part for one in made})
         context.events.note(folds_line(why, parts, len(everything.records)))
-    made, quarantined = _readable(made, recipe, streams, context)
-    started = time.monotonic()
+    made, quarantined, spent = _readable(made, recipe, streams, context)
     done = _trained(made, recipe, streams, out, options, context)
+    for one in done:
+        spent.add(Spent.of(one.metrics))
     if everything is not None:
-        folds = Folds(made, [d.metrics for d in done], time.monotonic() - started, why)
+        folds = Folds(made, [d.metrics for d in done], spent, why)
         result = train_on_all(everything, folds, recipe, streams, out, options, context)
     else:
-        result = _whole(made, quarantined, done, recipe, out, context)
+        result = _whole(made, quarantined, done, spent, recipe, out, context)
     mark_finished(result, digest, recipe)
     return result
 
@@ -125,12 +126,18 @@ def _needs_validation(training: Training) -> bool:
 
 def _readable(
     made: list[Round], recipe: Recipe, streams: Mapping[str, LoadedStream], context: Context
-) -> tuple[list[Round], dict[str, str]]:
-    """Extract what any round needs. Returns the rounds without unreadable files, and the reasons by file."""
+) -> tuple[list[Round], dict[str, str], Spent]:
+    """Extract what any round needs.
+
+    Returns the rounds without unreadable files, the reasons by file, and what it took.
+    """
     if any(stream.train_blocks for stream in recipe.streams.values()):
         # Features differ from round to round, as their backbones do: each round extracts its own.
-        return made, {}
+        return made, {}, Spent()
+    spent = Spent(shared=True)
     extracted = extract_streams(_union(made), streams, context)
+    spent.extraction(extracted.reports)
+    spent.memory = context.memory.bytes
     usable = {r.id for r in extracted.records}
     kept = []
     for one in made:
@@ -138,7 +145,7 @@ def _readable(
         if recipe.protocol.kind == "folds":  # a file that cannot be read may have been a class's last one
             records = keep_classes(records)
         kept.append(replace(one, dataset=replace(one.dataset, records=tuple(records))))
-    return kept, extracted.quarantined
+    return kept, extracted.quarantined, spent
 
 
 def _union(made: Iterable[Round]) -> list[VideoRecord]:
@@ -167,6 +174,7 @@ def _whole(
     made: list[Round],
     quarantined: dict[str, str],
     done: Sequence[TrainResult],
+    spent: Spent,
     recipe: Recipe,
     out: Path,
     context: Context,
@@ -188,7 +196,7 @@ def _whole(
     if recipe.protocol.kind == "leave_one_group_out":
         chosen = max(counted, key=lambda one: len(one.dataset.part("train")))
     metrics["protocol"]["model"] = f"rounds/{chosen.folder}"
-    _write_run(chosen, counted, metrics, warnings, quarantined, recipe, out, context)
+    _write_run(chosen, counted, metrics, warnings, quarantined, spent, recipe, out, context)
     return TrainResult(out, metrics, warnings)
 
 
@@ -198,6 +206,7 @@ def _write_run(
     metrics: dict[str, Any],
     warnings: list[str],
     quarantined: dict[str, str],
+    spent: Spent,
     recipe: Recipe,
     out: Path,
     context: Context,
@@ -223,7 +232,7 @@ def _write_run(
     )
     save_run(out, config, load_run(folder)[1])
     history, model = round_history(chosen, out), loaded.sequences.model
-    facts = RunFacts(out, config, dataset, extracted, model, history, {}, warnings)
+    facts = RunFacts(out, config, dataset, extracted, model, history, spent, warnings)
     write_results(facts, evaluation, context.events)
 
 

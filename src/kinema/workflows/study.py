@@ -22,7 +22,6 @@ from ..training.closed import block_sizes, embeddings, fit_statistics
 from ..training.stage import Row
 from ..types import VideoRecord
 from .events import Events
-from .train_model import timed
 from .write_report import RunFacts
 
 # Time grows with the cube of the number of videos, memory with their features.
@@ -50,7 +49,7 @@ def study(facts: RunFacts, rounds: Sequence[Tested], events: Events) -> dict[str
         events.detail(f"no learning curve: {refused}")
         return {"learning_curve": [], "more_videos": {"answer": None, "reason": refused}, "label_doubts": []}
     events.step("looking whether more videos would help and whether labels look wrong")
-    with timed(facts.seconds, "study"):
+    with facts.spent.timed("study"):
         space = _space(facts, records)
         return {**_curve(space, rounds), "label_doubts": _doubts(space, facts, events)}
 

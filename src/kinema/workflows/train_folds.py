@@ -17,6 +17,7 @@ from .evaluate_model import Evaluation
 from .events import Events
 from .finished import training_digest
 from .round_runs import round_answers, round_history
+from .spent import Spent
 from .study import Tested, study
 from .train_model import CHECKPOINTS, save_model, train_model
 from .write_report import write_results
@@ -31,12 +32,12 @@ class FoldEvents(Events):
 
 @dataclass(frozen=True, slots=True)
 class Folds:
-    """What the folds found: their rounds, without unreadable videos, the metrics of each, and the time they
+    """What the folds found: their rounds, without unreadable videos, the metrics of each, and what they
     took. `why` says why there are folds, if nobody asked for them."""
 
     made: Sequence[Round]
     metrics: Sequence[Mapping[str, Any]]
-    seconds: float
+    spent: Spent
     why: str
 
     @property
@@ -59,7 +60,8 @@ def train_on_all(
     made, classes = folds.made, len(dataset.labels)
     digest = training_digest(changed(recipe, {"data.classes": classes}), streams, dataset.records)
     facts = train_model(dataset, recipe, streams, digest, out, options, context)
-    facts.seconds["folds"] = folds.seconds
+    folds.spent.add(facts.spent)
+    facts.spent = folds.spent
     for text in never_tested(made):
         facts.warnings.append(text)
         context.events.warn(text)

@@ -2,9 +2,7 @@
 
 import json
 import shutil
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +34,7 @@ from .context import Context, TrainOptions
 from .events import Events
 from .extract import extract_streams
 from .finished import reopen
+from .spent import Spent
 from .write_report import RunFacts, data_warnings
 
 CHECKPOINTS = "checkpoints"
@@ -56,7 +55,7 @@ def train_model(
     that an interrupted one goes on. Raises as `check_trainable` does, if there are test videos.
     """
     events, tested = context.events, bool(dataset.part("test"))
-    seconds: dict[str, float] = {}
+    spent = Spent()
     warnings = [*dataset.warnings, *(check_trainable(dataset) if tested else [])]
     recipe = changed(recipe, {"data.classes": len(dataset.labels)})
     resume = _resumable(folder, digest, options.overwrite)
@@ -73,10 +72,10 @@ def train_model(
     history: list[Row] = []
     released = any(stream.spec.train_blocks for stream in streams.values())
     if released:
-        with timed(seconds, "train backbones"):
+        with spent.timed("train backbones"):
             streams, history = _backbone_stage(recipe, dataset, streams, model, fit_options, context)
-    with timed(seconds, "extract"):
-        extracted = extract_streams(dataset.records, streams, context)
+    extracted = extract_streams(dataset.records, streams, context)
+    spent.extraction(extracted.reports)
     if released:  # the flow fields that the backbone stage kept for the extraction
         shutil.rmtree(context.store.root / FLOW_FOLDER, ignore_errors=True)
     dataset = replace(dataset, records=tuple(extracted.records))
@@ -84,8 +83,13 @@ def train_model(
     warnings = list(dict.fromkeys(warnings))
     for text in warnings:
         events.warn(text)
-    with timed(seconds, "train"):
+    spent.memory = context.memory.bytes
+    spent.learned = len(dataset.records)
+    with spent.timed("train temporal"):
         history += _fit(model, dataset, extracted, fit_options, events)
+    if isinstance(model, SeparateRecognizer):
+        with spent.timed("train fusion"):
+            _fit_fusion(model, dataset, extracted, events)
     facts = {
         "layout": dataset.layout,
         "split": dataset.split_source,
@@ -94,21 +98,13 @@ def train_model(
         STAGES: kept.made,
     }
     config = RunConfig(recipe, dataset.labels, _backbone_facts(streams), facts)
-    return RunFacts(folder, config, dataset, extracted, model, history, seconds, warnings)
+    return RunFacts(folder, config, dataset, extracted, model, history, spent, warnings)
 
 
 def save_model(facts: RunFacts) -> None:
     """Write config.yaml and model.safetensors into the run's folder."""
     state = {f"recognizer.{name}": value for name, value in facts.model.tensors().items()}
     save_run(facts.folder, facts.config, state | flat_state(_trained_modules(facts.extracted.streams)))
-
-
-@contextmanager
-def timed(seconds: dict[str, float], name: str) -> Iterator[None]:
-    """Note the seconds that a part of the work takes."""
-    start = time.monotonic()
-    yield
-    seconds[name] = time.monotonic() - start
 
 
 def _backbone_stage(
@@ -166,10 +162,13 @@ def _fit(
         return fit_on_the_fly(model, extracted.streams, clips, items, val_items, fit_options)
     if not isinstance(model, SeparateRecognizer):
         return fit(model, items, val_items, fit_options)
-    history = fit_separate(model, items, val_items, fit_options)
+    return fit_separate(model, items, val_items, fit_options)
+
+
+def _fit_fusion(model: SeparateRecognizer, dataset: Dataset, extracted: Extracted, events: Events) -> None:
     events.step("fitting the linear SVM on the joined embeddings")
-    fit_svm(model, extracted.items(records, labels), val_items)
-    return history
+    train, val = (extracted.items(dataset.part(part), dataset.labels) for part in ("train", "val"))
+    fit_svm(model, train, val)
 
 
 def _trained_modules(streams: Mapping[str, LoadedStream]) -> dict[str, torch.nn.Module]:

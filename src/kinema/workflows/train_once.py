@@ -11,7 +11,7 @@ from .context import Context, TrainOptions, TrainResult
 from .evaluate_model import evaluate_model
 from .finished import finished, mark_finished, training_digest
 from .study import Tested, study
-from .train_model import CHECKPOINTS, save_model, timed, train_model
+from .train_model import CHECKPOINTS, save_model, train_model
 from .write_report import write_results
 
 
@@ -40,7 +40,7 @@ def train_once(
         events.note(f"{folder.name} is finished: accuracy {done.metrics['accuracy']:.1%}")
         return done
     facts = train_model(dataset, recipe, streams, digest, folder, options, context)
-    with timed(facts.seconds, "evaluate"):
+    with facts.spent.timed("evaluate"):
         events.step(f"evaluating on {len(facts.dataset.part('test'))} test videos")
         counts = facts.config.data["train_counts"]
         evaluation = evaluate_model(

@@ -30,6 +30,7 @@ from .events import Events
 from .memory import peak_memory
 from .report_sections import further_sections, strip_of
 from .seen import write_seen
+from .spent import Spent
 
 STRIPS = 12  # misses that are shown, and not only named
 
@@ -44,7 +45,7 @@ class RunFacts:
     extracted: Extracted
     model: Recognizer
     history: list[dict[str, Any]]
-    seconds: dict[str, float]
+    spent: Spent
     warnings: list[str]
 
 
@@ -58,7 +59,12 @@ def write_results(facts: RunFacts, evaluation: Evaluation, events: Events) -> No
 
 
 def write_evaluation(facts: RunFacts, evaluation: Evaluation, events: Events) -> ReportData:
-    """Write metrics.json, predictions.csv and report.html into the folder; returns what the report shows."""
+    """Write metrics.json, predictions.csv and report.html into the folder; returns what the report shows.
+
+    What it took joins the metrics here.
+    """
+    facts.spent.memory = max(facts.spent.memory, peak_memory())
+    evaluation.metrics |= facts.spent.metrics()
     write_text(facts.folder / "metrics.json", json.dumps(evaluation.metrics, indent=2) + "\n")
     answers = [evaluation.tested, evaluation.validated]
     write_predictions(facts.folder / "predictions.csv", facts.config.labels, answers)
@@ -175,17 +181,18 @@ def _sample(facts: RunFacts, evaluation: Evaluation, index: int, *, strip: bool)
 
 
 def _cost(facts: RunFacts) -> Cost:
-    reports, streams = facts.extracted.reports.values(), list(facts.extracted.streams.values())
-    extracted = sum(r.extracted for r in reports)
-    seconds = sum(r.seconds for r in reports)
+    spent, streams = facts.spent, list(facts.extracted.streams.values())
     device = streams[0].resources.device
     backbones = [b for stream in streams for b in stream.backbones]
     items = facts.extracted.items(facts.dataset.records, facts.dataset.labels)
     stored = [path for item in items for path in item.files.values()]
     return Cost(
-        stages=dict(facts.seconds),
-        videos_per_second=extracted / seconds if extracted and seconds else None,
-        peak_memory=peak_memory(),
+        stages=dict(spent.seconds),
+        computed=spent.computed,
+        reused=spent.reused,
+        extraction_rate=spent.extraction_rate,
+        training_rate=spent.training_rate,
+        peak_memory=spent.memory,
         store_size=sum(path.stat().st_size for path in stored if path.exists()),
         device=platform.machine() if device == "cpu" else device,
         threads=torch.get_num_threads(),
