@@ -1,16 +1,17 @@
 """Kinema's speed on this machine, against the pipeline that one writes first, by turns in one run.
 
     python bench/speed.py [CLIPS] [--clips 6] [--rounds 3] [--precisions fp32,bf16] [--runtime openvino]
-                          [--only lite,tvl1] [--quick] [--json FILE]
+                          [--only lite,tvl1] [--processor] [--quick] [--json FILE]
 
 Naive is OpenCV frame by frame, the same network in eager fp32, one step at a time (`_naive.py`; i3d-gru with
 OpenCV's TV-L1). Kinema is `kinema extract` from file to stored features, with its workers started anew for
-every extraction. Loading and compiling networks is left out of both; in both, OpenMP's threads wait passively.
-Networks have random values. Without CLIPS, a folder, synthetic ones are made.
+every extraction. Loading and compiling networks is left out of both, and OpenMP's threads wait passively in
+both. Networks have random values. Without CLIPS, a folder, synthetic ones are made.
 
 The machine's peaks come first. `ratio` is naive's time over Kinema's: the median of the rounds, and their
 least and greatest. `backbone` is the share of Kinema's time that its backbones alone need for as many steps,
-`of peak` the share that they would need at the machine's peak in that precision.
+`of peak` the share that they would need at the machine's peak in that precision. With --processor all seconds
+are those of the processor, of all processes together: for a machine that does other work too.
 """
 
 from __future__ import annotations
@@ -83,13 +84,15 @@ def main() -> None:
 
     from _peaks import memory, peaks
 
+    global clock
+    clock = processor_seconds if args.processor else time.perf_counter
     torch.set_num_threads(threads())
-    most = peaks()
+    most = peaks(clock)
     print(machine())
     print(
         "peaks: "
         + ", ".join(f"{p} {g:.0f} GFLOP/s" for p, g in most.items())
-        + f", memory {memory():.0f} GB/s"
+        + f", memory {memory(clock):.0f} GB/s"
     )
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
@@ -164,7 +167,7 @@ def whole(
 
 
 def loaded(line: Line, precision: str, args: argparse.Namespace) -> dict[str, LoadedStream] | None:
-    """The recipe's streams with random networks, compiled. Where they cannot be: None, and a line that says why."""
+    """The recipe's streams with random networks, compiled; None where they cannot be, which is told."""
     try:
         resources = Resources(weights="none", device="cpu", runtime=args.runtime, precision=precision)
         streams = load_streams(resolve(line.recipe, (), resources).streams, resources)
@@ -256,9 +259,18 @@ def gflop(stream: LoadedStream) -> float:
 
 def timed(call: Callable[..., Any], *args: Any) -> tuple[float, Any]:
     """Seconds, and what came of it."""
-    start = time.perf_counter()
+    start = clock()
     result = call(*args)
-    return time.perf_counter() - start, result
+    return clock() - start, result
+
+
+def processor_seconds() -> float:
+    """Of this process and of its workers that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+clock: Callable[[], float] = time.perf_counter
 
 
 def tvl1(clip: Path, rounds: int, pairs: int = 4) -> dict[str, Any]:
