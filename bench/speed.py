@@ -116,8 +116,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--clips", type=int, help="videos a line, at most")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--precisions", default="fp32,bf16")
-    parser.add_argument("--runtime", default="openvino")
+    parser.add_argument("--runtime", help="openvino or torch; Kinema's own choice without it")
     parser.add_argument("--only", help="lines, by their names")
+    parser.add_argument("--processor", action="store_true", help="seconds of the processor, not of the clock")
     parser.add_argument(
         "--quick", action="store_true", help="one round, one clip of two seconds: does it run?"
     )
@@ -169,7 +170,8 @@ def whole(
 def loaded(line: Line, precision: str, args: argparse.Namespace) -> dict[str, LoadedStream] | None:
     """The recipe's streams with random networks, compiled; None where they cannot be, which is told."""
     try:
-        resources = Resources(weights="none", device="cpu", runtime=args.runtime, precision=precision)
+        runtime = {"runtime": args.runtime} if args.runtime else {}
+        resources = Resources(weights="none", device="cpu", precision=precision, **runtime)
         streams = load_streams(resolve(line.recipe, (), resources).streams, resources)
         for stream in streams.values():
             alone(stream, 1)
