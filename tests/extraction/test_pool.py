@@ -250,6 +250,22 @@ def test_the_next_extraction_has_the_same_processes(clips: list[Path], every_fra
         check_whole(found[0], jobs[0], other)
 
 
+@pytest.mark.parametrize(("workers", "videos", "threads"), [(2, 1, 2), (2, 3, 1), (5, 2, 2)])
+def test_processors_without_a_video_help_with_the_flow_of_others(
+    workers: int, videos: int, threads: int, clips: list[Path], every_frame: RgbStream, monkeypatch
+):
+    settings = []
+    tell = pool_module._Worker.tell
+
+    def told(worker, setting, stop) -> None:
+        settings.append(setting)
+        tell(worker, setting, stop)
+
+    monkeypatch.setattr(pool_module._Worker, "tell", told)
+    list(results_of(every_frame, jobs_of(clips[:videos]), workers=workers))
+    assert {setting.threads for setting in settings} == {threads}
+
+
 def test_a_process_that_died_while_it_waited_is_replaced(clips: list[Path], every_frame: RgbStream):
     jobs = jobs_of(clips[:1])
     with DecodingPool() as pool:
