@@ -6,7 +6,7 @@ EXTRAS := .venv-extras
 # Tests run small matrices in many processes: more threads would only fight.
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: demo test install lint bench fuzz test-slow test-extras format dist docs clean
+.PHONY: demo test install lint bench bench-speed fuzz test-slow test-extras format dist docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/kinema demo --out demo
@@ -32,6 +32,10 @@ lint: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix src tests bench docs
 	$(BIN)/ruff format src tests bench docs
+
+# Whole pipelines against the naive one, beside what this machine can do; CLIPS is a folder of your own videos.
+bench-speed: $(VENV)/.installed-dev
+	$(BIN)/python bench/speed.py $(CLIPS)
 
 # Fuzzing has a target of its own; the others need real clips.
 NO_BENCH := bench/cost.py bench/directions.py bench/doubts.py bench/finetune.py bench/fuzz.py bench/heads.py bench/which.py

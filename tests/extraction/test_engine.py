@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from kinema.errors import WorkError
-from kinema.extraction import extract as extract_module
 from kinema.extraction.extract import ExtractReport, digest_files, extract, items_of
 from kinema.extraction.messages import Finished
+from kinema.extraction.pool import DecodingPool
 from kinema.features import sequence_file
 from kinema.features.sequence_file import read_sequence
 from kinema.features.store import FeatureStore
@@ -47,6 +47,7 @@ def run(
     root: Path,
     compute: MeanColour | None = None,
     copies: int = 0,
+    pool: DecodingPool | None = None,
     **options,
 ) -> ExtractReport:
     store = FeatureStore(root)
@@ -55,9 +56,9 @@ def run(
     assert not unreadable
     items = items_of(records, digests, lambda r: copies if r.split == "train" else 0)
     compute = compute or MeanColour()
-    return extract(
-        items, stream, compute, store, lambda v: shelves[v], Resources(device="cpu"), workers=2, **options
-    )
+    cpu = Resources(device="cpu")
+    with pool or DecodingPool() as given:
+        return extract(items, stream, compute, store, lambda v: shelves[v], cpu, given, workers=2, **options)
 
 
 def tree(root: Path) -> dict[str, bytes]:
@@ -206,19 +207,13 @@ def test_a_full_disk_stops_the_run_in_one_line(
     check_stopped_clean(tmp_path / "f")
 
 
-def test_a_full_disk_met_by_a_worker_is_not_the_files_fault(
-    tmp_path: Path, records, every_frame: RgbStream, monkeypatch: pytest.MonkeyPatch
-):
-    class Pool:
-        def __init__(self, *_: object, **__: object):
-            pass
-
-        def results(self, jobs, needed):
+def test_a_full_disk_met_by_a_worker_is_not_the_files_fault(tmp_path: Path, records, every_frame: RgbStream):
+    class Pool(DecodingPool):
+        def results(self, *_: object, **__: object):
             yield 0, Finished(error="OSError: No space left on device", fatal=True)
 
-    monkeypatch.setattr(extract_module, "DecodingPool", Pool)
     with pytest.raises(WorkError, match="No space left on device"):
-        run(records, every_frame, tmp_path / "f")
+        run(records, every_frame, tmp_path / "f", pool=Pool())
 
 
 def check_stopped_clean(root: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -46,6 +47,20 @@ def jobs_of(paths: Sequence[Path]) -> list[Job]:
     return [Job(VideoRecord(path), Task(f"{i}")) for i, path in enumerate(paths)]
 
 
+def results_of(
+    stream: StreamSettings,
+    jobs: Sequence[Job],
+    needed: Callable[[int], bool] = lambda number: True,
+    *,
+    workers: int = 1,
+    ahead: int = 64,
+    hang_seconds: float = pool_module.HANG_SECONDS,
+) -> Generator[tuple[int, Message], None, None]:
+    """The messages of one extraction by a pool of its own."""
+    with DecodingPool(hang_seconds=hang_seconds) as pool:
+        yield from pool.results(stream, CPU, jobs, needed, workers=workers, ahead=ahead)
+
+
 def sorted_by_job(messages: Iterator[tuple[int, Message]], count: int) -> list[list[Message]]:
     found: list[list[Message]] = [[] for _ in range(count)]
     for number, message in messages:
@@ -80,7 +95,7 @@ def long_clip(tmp_path: Path, make_clip: Callable[..., Path]) -> Path:
 
 def test_every_job_gives_its_clips_in_order_and_one_end(clips: list[Path], every_frame: RgbStream):
     jobs = jobs_of(clips)
-    found = sorted_by_job(DecodingPool(every_frame, CPU, workers=3).results(jobs), len(jobs))
+    found = sorted_by_job(results_of(every_frame, jobs, workers=3), len(jobs))
     for messages, job in zip(found, jobs, strict=True):
         check_whole(messages, job, every_frame)
 
@@ -90,7 +105,7 @@ def test_a_broken_file_ends_alone(tmp_path: Path, clips: list[Path], every_frame
     text.write_text("not a video\n" * 100)
     cut.write_bytes(clips[3].read_bytes()[: clips[3].stat().st_size // 2])
     jobs = jobs_of([clips[0], text, cut, tmp_path / "absent.mp4", clips[1]])
-    found = sorted_by_job(DecodingPool(every_frame, CPU, workers=1).results(jobs), len(jobs))
+    found = sorted_by_job(results_of(every_frame, jobs, workers=1), len(jobs))
     for number in (0, 4):
         check_whole(found[number], jobs[number], every_frame)
     for number in (1, 2, 3):
@@ -104,7 +119,7 @@ def test_a_broken_file_ends_alone(tmp_path: Path, clips: list[Path], every_frame
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV], ids=["killed", "segfault"])
 def test_a_dead_worker_costs_one_job(how: signal.Signals, clips: list[Path], long_clip: Path, every_frame):
     jobs = jobs_of([long_clip, *clips])
-    results = DecodingPool(every_frame, CPU, workers=1, ahead=1).results(jobs)
+    results = results_of(every_frame, jobs, workers=1, ahead=1)
     with closing(results):
         number, first = next(results)
         assert (number, type(first)) == (0, Clip)
@@ -120,7 +135,7 @@ def test_a_dead_worker_costs_one_job(how: signal.Signals, clips: list[Path], lon
 
 def test_a_stuck_worker_costs_one_job(clips: list[Path], long_clip: Path, every_frame: RgbStream):
     jobs = jobs_of([long_clip, *clips])
-    results = DecodingPool(every_frame, CPU, workers=1, ahead=1, hang_seconds=1.5).results(jobs)
+    results = results_of(every_frame, jobs, workers=1, ahead=1, hang_seconds=1.5)
     with closing(results):
         next(results)
         (worker,) = workers_of()
@@ -135,7 +150,7 @@ def test_a_stuck_worker_costs_one_job(clips: list[Path], long_clip: Path, every_
 
 def test_a_slow_consumer_is_no_hang(long_clip: Path, every_frame: RgbStream):
     jobs = jobs_of([long_clip])
-    results = DecodingPool(every_frame, CPU, workers=1, ahead=1, hang_seconds=0.5).results(jobs)
+    results = results_of(every_frame, jobs, workers=1, ahead=1, hang_seconds=0.5)
     with closing(results):
         next(results)
         time.sleep(1.5)
@@ -147,10 +162,9 @@ def test_silent_work_is_no_hang_until_patience_ends(
 ):
     """A worker that burns processor time without sending; patience bounds even that."""
     burn = "import sys; sys.argv[1]; exec('while True: pass')"
-    monkeypatch.setattr(pool_module, "_start", lambda pipe: _popen(pipe, _serving(burn)))
+    monkeypatch.setattr(pool_module, "_start", lambda pipe, memory: _popen(pipe, _serving(burn)))
     started = time.monotonic()
-    pool = DecodingPool(every_frame, CPU, workers=1, hang_seconds=0.2)
-    found = list(pool.results(jobs_of(clips[:1])))
+    found = list(results_of(every_frame, jobs_of(clips[:1]), hang_seconds=0.2))
     assert found == [(0, Finished(error="decoder hung: nothing for 0.2 s"))]
     assert time.monotonic() - started > pool_module.PATIENCE * 0.2
 
@@ -172,9 +186,9 @@ def _popen(pipe, code: str) -> subprocess.Popen[bytes]:
 def test_a_worker_that_cannot_start_is_no_fault_of_the_files(
     clips: list[Path], every_frame: RgbStream, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(pool_module, "_start", lambda pipe: _popen(pipe, "raise SystemExit(3)"))
+    monkeypatch.setattr(pool_module, "_start", lambda pipe, memory: _popen(pipe, "raise SystemExit(3)"))
     with pytest.raises(WorkError, match=r"could not start \(exit code 3\); run `kinema doctor`"):
-        list(DecodingPool(every_frame, CPU, workers=2).results(jobs_of(clips)))
+        list(results_of(every_frame, jobs_of(clips), workers=2))
 
 
 def test_no_process_to_be_had(clips: list[Path], every_frame: RgbStream, monkeypatch: pytest.MonkeyPatch):
@@ -183,11 +197,11 @@ def test_no_process_to_be_had(clips: list[Path], every_frame: RgbStream, monkeyp
 
     monkeypatch.setattr(pool_module, "_start", refuse)
     with pytest.raises(WorkError, match="--workers"):
-        list(DecodingPool(every_frame, CPU, workers=2).results(jobs_of(clips)))
+        list(results_of(every_frame, jobs_of(clips), workers=2))
 
 
 def test_leaving_early_ends_the_processes(clips: list[Path], long_clip: Path, every_frame: RgbStream):
-    results = DecodingPool(every_frame, CPU, workers=2, ahead=2).results(jobs_of([long_clip, *clips]))
+    results = results_of(every_frame, jobs_of([long_clip, *clips]), workers=2, ahead=2)
     next(results)
     assert workers_of()
     results.close()
@@ -195,18 +209,77 @@ def test_leaving_early_ends_the_processes(clips: list[Path], long_clip: Path, ev
 
 
 def test_jobs_that_nobody_needs_are_skipped(clips: list[Path], every_frame: RgbStream):
-    results = DecodingPool(every_frame, CPU, workers=2).results(jobs_of(clips), lambda number: number == 2)
+    results = results_of(every_frame, jobs_of(clips), lambda number: number == 2, workers=2)
     found = sorted_by_job(results, len(clips))
     assert [f[-1] for f in found] == [Finished(skipped=n != 2) for n in range(4)]
     assert [len(f) > 1 for f in found] == [False, False, True, False]
 
 
-def test_the_queue_is_bounded(long_clip: Path, every_frame: RgbStream):
-    pool = DecodingPool(every_frame, CPU, workers=1, ahead=3)
-    with closing(pool.results(jobs_of([long_clip]))) as results:
+def test_the_queue_is_bounded(long_clip: Path, every_frame: RgbStream, monkeypatch: pytest.MonkeyPatch):
+    peak = 0
+
+    class Watched(queue.Queue):
+        def put(self, *args, **kwargs) -> None:
+            nonlocal peak
+            super().put(*args, **kwargs)
+            peak = max(peak, self.qsize())
+
+    monkeypatch.setattr(pool_module.queue, "Queue", Watched)
+    with closing(results_of(every_frame, jobs_of([long_clip]), ahead=3)) as results:
         next(results)
         time.sleep(1.0)
-        assert pool._results.qsize() <= 3
+        assert peak == 3
+
+
+def test_the_next_extraction_has_the_same_processes(clips: list[Path], every_frame: RgbStream):
+    """Also where its stream is another one, and where the one before was left early."""
+    other = RgbStream(**every_frame.model_dump() | {"crop": "center"})
+    jobs = jobs_of(clips)
+    with DecodingPool() as pool:
+        pids = []
+        for stream in (every_frame, other):
+            found = sorted_by_job(pool.results(stream, CPU, jobs, workers=1), len(jobs))
+            for messages, job in zip(found, jobs, strict=True):
+                check_whole(messages, job, stream)
+            pids.append([w.pid for w in workers_of()])
+        assert pids[0] == pids[1]
+        assert len(pids[0]) == 1
+        with closing(pool.results(every_frame, CPU, jobs, workers=1)) as results:
+            next(results)
+        found = sorted_by_job(pool.results(other, CPU, jobs, workers=1), len(jobs))
+        check_whole(found[0], jobs[0], other)
+
+
+@pytest.mark.parametrize(("workers", "videos", "threads"), [(2, 1, 2), (2, 3, 1), (5, 2, 2)])
+def test_processors_without_a_video_help_with_the_flow_of_others(
+    workers: int, videos: int, threads: int, clips: list[Path], every_frame: RgbStream, monkeypatch
+):
+    settings = []
+    tell = pool_module._Worker.tell
+
+    def told(worker, setting, stop) -> None:
+        settings.append(setting)
+        tell(worker, setting, stop)
+
+    monkeypatch.setattr(pool_module._Worker, "tell", told)
+    list(results_of(every_frame, jobs_of(clips[:videos]), workers=workers))
+    assert {setting.threads for setting in settings} == {threads}
+
+
+def test_a_process_that_died_while_it_waited_is_replaced(clips: list[Path], every_frame: RgbStream):
+    jobs = jobs_of(clips[:1])
+    with DecodingPool() as pool:
+        list(pool.results(every_frame, CPU, jobs, workers=1))
+        (worker,) = workers_of()
+        worker.kill()
+        found = sorted_by_job(pool.results(every_frame, CPU, jobs, workers=1), 1)
+        check_whole(found[0], jobs[0], every_frame)
+
+
+def test_nothing_stays_open(clips: list[Path], every_frame: RgbStream):
+    before = psutil.Process().num_fds()
+    list(results_of(every_frame, jobs_of(clips), workers=2))
+    assert psutil.Process().num_fds() == before
 
 
 def test_a_worker_ends_when_its_parent_is_killed(long_clip: Path):
@@ -220,7 +293,7 @@ from kinema.streams import RgbStream, Task
 from kinema.types import VideoRecord
 stream = RgbStream(input="rgb", backbone="mobilenet_v2", sampling={"kind": "jump", "every": 1})
 jobs = [Job(VideoRecord(Path(sys.argv[1])), Task("k"))]
-results = DecodingPool(stream, Resources(), workers=1, ahead=1).results(jobs)
+results = DecodingPool().results(stream, Resources(), jobs, workers=1, ahead=1)
 next(results)
 print("decoding", flush=True)
 time.sleep(60)
@@ -241,7 +314,7 @@ def test_a_worker_imports_neither_torch_nor_modules_of_the_working_folder(
     for name in ("av", "queue", "numpy", "torch"):
         (tmp_path / f"{name}.py").write_text("raise RuntimeError('hijacked')")
     monkeypatch.chdir(tmp_path)
-    assert list(DecodingPool(every_frame, CPU, workers=1).results(jobs_of(clips[:1])))[-1] == (0, Finished())
+    assert list(results_of(every_frame, jobs_of(clips[:1]), workers=1))[-1] == (0, Finished())
     code = "import sys, kinema.extraction.worker, kinema.streams.rgb; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-P", "-c", code], check=True)
 
@@ -253,20 +326,19 @@ def test_a_worker_killed_while_it_starts_is_started_again(
     """Three times; the fourth death in a row is an error. No file is blamed."""
     real, dead = pool_module._start, []
 
-    def start(pipe) -> subprocess.Popen[bytes]:
+    def start(pipe, memory) -> subprocess.Popen[bytes]:
         if len(dead) == kills:
-            return real(pipe)
+            return real(pipe, memory)
         dead.append(pipe)
         return _popen(pipe, "import os; os.kill(os.getpid(), 9)")
 
     monkeypatch.setattr(pool_module, "_start", start)
     jobs = jobs_of(clips[:2])
-    pool = DecodingPool(every_frame, CPU, workers=1)
     if kills == 4:
         with pytest.raises(WorkError, match=r"could not start \(signal 9\)"):
-            list(pool.results(jobs))
+            list(results_of(every_frame, jobs))
         return
-    found = sorted_by_job(pool.results(jobs), len(jobs))
+    found = sorted_by_job(results_of(every_frame, jobs), len(jobs))
     for messages, job in zip(found, jobs, strict=True):
         check_whole(messages, job, every_frame)
 
@@ -298,7 +370,7 @@ def test_a_signal_to_the_whole_group_is_the_parents_to_handle(
     clips: list[Path], long_clip: Path, every_frame: RgbStream
 ):
     """SIGTERM to a worker blames no file."""
-    results = DecodingPool(every_frame, CPU, workers=1, ahead=1).results(jobs_of([long_clip]))
+    results = results_of(every_frame, jobs_of([long_clip]), workers=1, ahead=1)
     with closing(results):
         next(results)
         (worker,) = workers_of()

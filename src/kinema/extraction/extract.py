@@ -18,7 +18,7 @@ from ..resources import Resources, cores
 from ..streams.base import StreamSettings, Task
 from ..types import VideoRecord
 from .engine import Compute, Done, sequences
-from .messages import Job
+from .messages import Job, Message
 from .pool import DecodingPool
 
 Progress = Callable[[int, int], None]
@@ -98,6 +98,7 @@ def extract(
     store: FeatureStore,
     shelf_of: Callable[[int], Shelf],
     resources: Resources,
+    pool: DecodingPool,
     *,
     workers: int,
     progress: Progress | None = None,
@@ -119,8 +120,16 @@ def extract(
     random.Random(f"{os.getpid()}-{time.time_ns()}").shuffle(todo)
     first_ones = max(_FIRST, 2 * workers)
     failed: dict[str, str] = {}
-    pool = DecodingPool(stream, resources, workers=workers, ahead=4 * compute.batch_size)
-    computed = _computed(todo, pool, compute, store, shelf_of)
+    jobs = [Job(i.record, Task(i.key, i.variant, store.root)) for i in todo]
+    messages = pool.results(
+        stream,
+        resources,
+        jobs,
+        lambda n: todo[n].key not in shelf_of(todo[n].variant),
+        workers=workers,
+        ahead=4 * compute.batch_size,
+    )
+    computed = _computed(todo, messages, compute, shelf_of)
     with _disk_of(store), closing(computed) as videos:
         for ended, done in enumerate(videos, start=1):
             report.count(done)
@@ -141,14 +150,11 @@ def extract(
 
 def _computed(
     todo: Sequence[ExtractItem],
-    pool: DecodingPool,
+    messages: Generator[tuple[int, Message], None, None],
     compute: Compute,
-    store: FeatureStore,
     shelf_of: Callable[[int], Shelf],
 ) -> Generator[Done[SequenceWriter], None, None]:
     """The videos as they end, each in its file where it did not fail."""
-    jobs = [Job(i.record, Task(i.key, i.variant, store.root)) for i in todo]
-    messages = pool.results(jobs, lambda n: todo[n].key not in shelf_of(todo[n].variant))
 
     def open_writer(number: int) -> SequenceWriter:
         return shelf_of(todo[number].variant).writer(todo[number].key, compute.dim)

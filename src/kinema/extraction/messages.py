@@ -2,8 +2,18 @@
 
 from dataclasses import dataclass
 
-from ..streams.base import Task
+from ..resources import Resources
+from ..streams.base import StreamSettings, Task
 from ..types import Clip, VideoRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What the jobs that follow have in common; `threads` are those of optical flow."""
+
+    stream: StreamSettings
+    resources: Resources
+    threads: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +26,21 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The worker has started and can take jobs."""
+    """The worker has its setting and can take jobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A clip whose arrays, (shape, dtype) each, lie one behind the other in the file from `offset` on."""
+
+    pts_seconds: float
+    offset: int
+    arrays: tuple[tuple[tuple[int, ...], str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The parent has the clip that was placed first of those not yet taken."""
 
 
 @dataclass(frozen=True, slots=True)

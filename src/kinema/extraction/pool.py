@@ -6,18 +6,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from typing import Self
 
 import psutil
 
 from ..errors import WorkError
 from ..resources import Resources
 from ..streams.base import StreamSettings
-from ..types import Clip
-from .messages import Finished, Job, Message, Ready
+from .messages import Finished, Job, Message, Placed, Ready, Setting
+from .slots import memory_file, taken
 
 # A worker that for this long neither sends anything nor uses the processor is stuck. One that works in
 # silence (it counts the frames of a long film) is given PATIENCE times as long.
@@ -28,48 +30,82 @@ STARTS_AGAIN = 3
 
 
 class DecodingPool:
-    """Runs a stream in worker processes; iterate `results` for (job number, clip or end) as they come.
+    """Worker processes, kept from one extraction to the next; `close`, or leaving it, ends them."""
 
-    The queue is bounded: workers wait when the consumer is slower, so memory does not grow.
-    """
+    def __init__(self, *, hang_seconds: float = HANG_SECONDS):
+        self.hang_seconds = hang_seconds
+        self._idle: list[_Worker] = []
+        # Linux ends a worker with the thread that started it: one that lives as long as the pool.
+        self._starter = ThreadPoolExecutor(1)
 
-    def __init__(
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes that wait for work."""
+        while self._idle:
+            self._idle.pop().close()
+        self._starter.shutdown()
+
+    def results(
         self,
         stream: StreamSettings,
         resources: Resources,
+        jobs: Iterable[Job],
+        needed: Callable[[int], bool] = lambda number: True,
         *,
         workers: int,
         ahead: int = 64,
-        hang_seconds: float = HANG_SECONDS,
-    ):
-        self.workers = workers
-        self._setting = (stream, resources)
-        self.hang_seconds = hang_seconds
-        self._results: queue.Queue[tuple[int, Message] | BaseException | None] = queue.Queue(maxsize=ahead)
-        self._stop = threading.Event()
-        self._workers: list[_Worker] = []
-
-    def results(
-        self, jobs: Iterable[Job], needed: Callable[[int], bool] = lambda number: True
     ) -> Generator[tuple[int, Message], None, None]:
         """Yield (number of the job, message); for each job clips in order and then one `Finished`.
 
-        `needed` is asked when a job's turn comes: another process may have done it by then. Call once, and
-        close the iterator (`contextlib.closing`) where it is left early: that ends the processes.
+        `needed` is asked when a job's turn comes: another process may have done it by then. At most `ahead`
+        messages wait: workers wait when the consumer is slower, so memory does not grow. Close the iterator
+        (`contextlib.closing`) where it is left early: that ends the processes at work.
 
         Raises:
             WorkError: no process can be started, or one cannot get ready.
         """
+        todo = list(enumerate(jobs))
+        running = min(workers, len(todo))
+        # Fewer videos than processes: each process has the processors of those that are not there.
+        setting = Setting(stream, resources, threads=workers // running if running else 1)
+        yield from _Extraction(self, setting, ahead).messages(todo, needed, running)
+
+    def worker(self, *, waiting: bool) -> "_Worker":
+        """One that waits for work, or a new one. Raises `IndexError` where none waits."""
+        if waiting:
+            return self._idle.pop()
+        return _Worker(self._starter, self.hang_seconds)
+
+    def keep(self, worker: "_Worker") -> None:
+        """Have a worker wait for the next extraction."""
+        self._idle.append(worker)
+
+
+class _Extraction:
+    """The threads of one extraction, each with a worker, and the queue that they fill."""
+
+    def __init__(self, pool: DecodingPool, setting: Setting, ahead: int):
+        self._pool, self._setting = pool, setting
+        self._results: queue.Queue[tuple[int, Message] | BaseException | None] = queue.Queue(maxsize=ahead)
+        self._stop = threading.Event()
+        self._workers: list[_Worker] = []
+
+    def messages(
+        self, jobs: Sequence[tuple[int, Job]], needed: Callable[[int], bool], running: int
+    ) -> Generator[tuple[int, Message], None, None]:
         todo: queue.SimpleQueue[tuple[int, Job]] = queue.SimpleQueue()
-        for number, job in enumerate(jobs):
-            todo.put((number, job))
+        for job in jobs:
+            todo.put(job)
         threads = [
-            threading.Thread(target=self._drive, args=(todo, needed), daemon=True)
-            for _ in range(min(self.workers, todo.qsize()))
+            threading.Thread(target=self._drive, args=(todo, needed), daemon=True) for _ in range(running)
         ]
         for thread in threads:
             thread.start()
-        running = len(threads)
         try:
             while running:
                 message = self._results.get()
@@ -81,8 +117,9 @@ class DecodingPool:
                     yield message
         finally:
             self._stop.set()
-            for worker in self._workers:
-                worker.process.kill()
+            if running:
+                for worker in self._workers:
+                    worker.process.kill()
             for thread in threads:
                 thread.join()
 
@@ -102,13 +139,16 @@ class DecodingPool:
                     self._put((number, Finished(skipped=True)))
                     continue
                 if worker is None:
-                    worker = self._started()
+                    worker = self._ready()
                     self._workers.append(worker)
                 for message in worker.run(job):
                     self._put((number, message))
                 if not worker.alive:
                     worker.close()
                     worker = None
+            if worker and not self._stop.is_set():
+                self._pool.keep(worker)
+                worker = None
             self._put(None)
         except BaseException as error:
             self._put(error)
@@ -116,11 +156,18 @@ class DecodingPool:
             if worker:
                 worker.close()
 
-    def _started(self) -> "_Worker":
+    def _ready(self) -> "_Worker":
+        """A worker with the setting of this extraction: one that waits for work, or a new one."""
+        with suppress(IndexError, WorkError):
+            return self._told(self._pool.worker(waiting=True))
         for _ in range(STARTS_AGAIN):
             with suppress(_KilledEarly):
-                return _Worker(self._setting, self.hang_seconds, self._stop)
-        return _Worker(self._setting, self.hang_seconds, self._stop)
+                return self._told(self._pool.worker(waiting=False))
+        return self._told(self._pool.worker(waiting=False))
+
+    def _told(self, worker: "_Worker") -> "_Worker":
+        worker.tell(self._setting, self._stop)
+        return worker
 
     def _put(self, item: tuple[int, Message] | BaseException | None) -> None:
         while not self._stop.is_set():
@@ -136,21 +183,28 @@ class _KilledEarly(WorkError):
 
 
 class _Worker:
-    """One child process and our end of its pipe. Waiting for it ends when `stop` is set."""
+    """One child process, our end of its pipe, and the file that its clips lie in."""
 
-    def __init__(self, setting: tuple[StreamSettings, Resources], hang_seconds: float, stop: threading.Event):
-        self.hang_seconds, self.stop = hang_seconds, stop
+    def __init__(self, starter: Executor, hang_seconds: float):
+        self.hang_seconds, self.stop = hang_seconds, threading.Event()
         self.alive = True
-        self.connection, theirs = Pipe()
-        try:
-            self.process = _start(theirs)
-        except OSError as error:
-            self.connection.close()
-            raise WorkError(
-                f"cannot start a decoding process ({error.strerror}); ask for fewer with --workers"
-            ) from None
-        finally:
-            theirs.close()
+        with ExitStack() as stack:
+            self.memory = stack.enter_context(memory_file())
+            self.connection, theirs = Pipe()
+            stack.callback(self.connection.close)
+            try:
+                self.process = starter.submit(_start, theirs, self.memory).result()
+            except OSError as error:
+                raise WorkError(
+                    f"cannot start a decoding process ({error.strerror}); ask for fewer with --workers"
+                ) from None
+            finally:
+                theirs.close()
+            self._open = stack.pop_all()
+
+    def tell(self, setting: Setting, stop: threading.Event) -> None:
+        """Set up for jobs; waiting for the worker ends when `stop` is set. Raises `WorkError`."""
+        self.stop = stop
         try:
             self.connection.send(setting)
             ready = self._receive()
@@ -166,8 +220,8 @@ class _Worker:
         """Yield the clips of one job and its `Finished`, also where the process dies or hangs."""
         try:
             self.connection.send(job)
-            while isinstance(message := self._receive(), Clip):
-                yield message
+            while isinstance(message := self._receive(), Placed):
+                yield taken(message, self.connection, self.memory)
             if not isinstance(message, Finished):
                 self.alive = False
                 message = Finished(error=f"decoder hung: nothing for {self.hang_seconds:g} s")
@@ -176,13 +230,13 @@ class _Worker:
             self.alive = False
             yield Finished(error=f"decoder crashed ({self._cause()})")
 
-    def _receive(self) -> Message | Ready | None:
+    def _receive(self) -> Placed | Finished | Ready | None:
         """The next message; None where the process hangs or nobody wants it any more."""
         started = active = time.monotonic()
         used = 0.0
         while not self.stop.is_set():
             if self.connection.poll(min(0.5, self.hang_seconds)):
-                return self._read()
+                return self.connection.recv()
             now = time.monotonic()
             before, used = used, self._processor_seconds()
             if used > before + 0.005:
@@ -190,19 +244,6 @@ class _Worker:
             if now - active > self.hang_seconds or now - started > PATIENCE * self.hang_seconds:
                 break
         return None
-
-    def _read(self) -> Message | Ready | None:
-        """A message whose first bytes are here. A worker that stops in the middle of it is killed."""
-        stuck = threading.Timer(self.hang_seconds, self.process.kill)
-        stuck.start()
-        try:
-            return self.connection.recv()
-        except (EOFError, OSError):
-            if stuck.is_alive():
-                raise
-            return None
-        finally:
-            stuck.cancel()
 
     def _processor_seconds(self) -> float:
         try:
@@ -220,12 +261,12 @@ class _Worker:
 
     def close(self) -> None:
         """End the process."""
-        self.connection.close()
+        self._open.close()
         self.process.kill()
         self.process.wait()
 
 
-def _start(pipe: Connection) -> subprocess.Popen[bytes]:
+def _start(pipe: Connection, memory: int) -> subprocess.Popen[bytes]:
     # BLAS pools of the workers would only fight the backbone's threads.
     environment = {
         **os.environ,
@@ -234,5 +275,6 @@ def _start(pipe: Connection) -> subprocess.Popen[bytes]:
         "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
     }
     # -P: modules are found where we find them, and never in a working folder that happens to hold an av.py.
-    command = [sys.executable, "-P", "-m", "kinema.extraction.worker", str(pipe.fileno()), str(os.getpid())]
-    return subprocess.Popen(command, pass_fds=(pipe.fileno(),), env=environment, stdin=subprocess.DEVNULL)
+    given = pipe.fileno(), memory
+    command = [sys.executable, "-P", "-m", "kinema.extraction.worker", *map(str, given), str(os.getpid())]
+    return subprocess.Popen(command, pass_fds=given, env=environment, stdin=subprocess.DEVNULL)

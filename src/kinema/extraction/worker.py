@@ -1,7 +1,7 @@
 """A worker process: takes jobs from a pipe, decodes, and sends clips back.
 
-It is started as `python -m kinema.extraction.worker FD PARENT`, so that neither the caller's main module nor
-torch is imported again, and it ends by itself when the other end of the pipe, or the parent, is gone.
+It is started as `python -m kinema.extraction.worker PIPE MEMORY PARENT`: neither the caller's main module nor
+torch is imported again. It ends by itself when the other end of the pipe, or the parent, is gone.
 """
 
 import ctypes
@@ -16,31 +16,36 @@ from ..errors import KinemaError
 from ..media.video import VideoFile
 from ..streams.base import Tools
 from .inline import messages_of
-from .messages import Finished, Job, Ready
+from .messages import Finished, Job, Ready, Setting
+from .slots import ClipSender
 
 PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 _PIPE_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
 
 
-def serve(connection: Connection) -> None:
-    """Answer jobs until the pipe closes. The first message is the stream and the resources.
+def serve(connection: Connection, memory: int) -> None:
+    """Answer until the pipe closes: a `Setting` by `Ready`, a job by its clips and its end.
 
     Errors but those of a file, or of the disk, are bugs and end the process.
     """
-    stream, resources = connection.recv()
-    tools = Tools(resources)
-    connection.send(Ready())
+    sender = ClipSender(connection, memory)
+    setting: Setting | None = None
     while True:
-        job: Job = connection.recv()
+        asked: Setting | Job = sender.receive()
+        if isinstance(asked, Setting):
+            setting, tools = asked, Tools(asked.resources, threads=asked.threads)
+            connection.send(Ready())
+            continue
+        assert setting is not None, "the first message is a setting"
         try:
-            for message in messages_of(stream, VideoFile.of(job.record), job.task, tools):
-                connection.send(message)
+            for message in messages_of(setting.stream, VideoFile.of(asked.record), asked.task, tools):
+                sender.send(message)
         except _PIPE_GONE:
             raise
         except KinemaError as error:
-            connection.send(Finished(error=str(error)))
+            sender.send(Finished(error=str(error)))
         except OSError as error:
-            connection.send(Finished(error=f"{type(error).__name__}: {error}", fatal=True))
+            sender.send(Finished(error=f"{type(error).__name__}: {error}", fatal=True))
 
 
 def end_with(parent: int) -> None:
@@ -66,10 +71,10 @@ def main() -> None:
     """Entry point of the process; SIGINT and SIGTERM, which may reach a whole group, are the parent's."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    end_with(int(sys.argv[2]))
+    end_with(int(sys.argv[3]))
     os.nice(1)
     try:
-        serve(Connection(int(sys.argv[1])))
+        serve(Connection(int(sys.argv[1])), int(sys.argv[2]))
     except _PIPE_GONE:
         return
 

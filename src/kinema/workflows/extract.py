@@ -13,6 +13,7 @@ from ..datasets import ensure_split, find_duplicates, find_leaks, load_dataset
 from ..datasets.checks import remarks
 from ..errors import UsageError, WorkError
 from ..extraction.extract import ExtractReport, extract, items_of
+from ..extraction.pool import DecodingPool
 from ..recipe import Recipe, resolve
 from ..resources import Resources
 from ..types import VideoRecord
@@ -87,12 +88,12 @@ def extract_streams(
     for record, _, reason in failures:
         store.quarantine.add((*_place(record), "file", reason))
     reports = {}
-    # Flow first: the motion that it leaves in the cache spares other streams the work.
-    for name in sorted(streams, key=lambda n: streams[n].spec.input != "flow"):
-        with context.memory.watched():
-            reports[name] = _extract_stream(records, streams[name], digests, context)
-        _tell_details(reports[name], streams[name], context.events)
-        failures += [(record, name, reason) for record, reason in reports[name].failed]
+    with context.memory.watched(), DecodingPool() as pool:
+        # Flow first: the motion that it leaves in the cache spares other streams the work.
+        for name in sorted(streams, key=lambda n: streams[n].spec.input != "flow"):
+            reports[name] = _extract_stream(records, streams[name], digests, context, pool)
+            _tell_details(reports[name], streams[name], context.events)
+            failures += [(record, name, reason) for record, reason in reports[name].failed]
     seen = {(*_place(r), stream) for r in records for stream in (*streams, "file")}
     store.quarantine.settle({(*_place(r), stream, reason) for r, stream, reason in failures}, seen)
     if failures:
@@ -113,7 +114,11 @@ def _place(record: VideoRecord) -> tuple[str, str]:
 
 
 def _extract_stream(
-    records: Sequence[VideoRecord], stream: LoadedStream, digests: Mapping[Path, str], context: Context
+    records: Sequence[VideoRecord],
+    stream: LoadedStream,
+    digests: Mapping[Path, str],
+    context: Context,
+    pool: DecodingPool,
 ) -> ExtractReport:
     copies, events = stream.spec.copies, context.events
     items = items_of(records, digests, lambda r: copies if r.split == "train" else 0)
@@ -132,6 +137,7 @@ def _extract_stream(
         context.store,
         lambda variant: shelves[variant],
         stream.resources,
+        pool,
         workers=stream.workers,
         progress=events.progress,
         on_failure=lambda r, reason: context.store.quarantine.add((*_place(r), stream.name, reason)),

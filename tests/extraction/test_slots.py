@@ -1,0 +1,82 @@
+"""Clips through the file in memory: whatever their shapes, they arrive as they were sent."""
+
+from __future__ import annotations
+
+import threading
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kinema.extraction.messages import Placed
+from kinema.extraction.slots import SLOTS, ClipSender, memory_file, taken
+from kinema.types import Clip
+
+ARRAYS = st.tuples(
+    st.lists(st.integers(0, 7), max_size=4).map(tuple), st.sampled_from(["uint8", "float32", "float64"])
+)
+
+
+def received(connection: Connection) -> Placed:
+    """The next announcement, which must come."""
+    assert connection.poll(30)
+    return connection.recv()
+
+
+def through(clips: list[Clip]) -> list[Clip]:
+    """Sent by one thread and received by this one."""
+    ours, theirs = Pipe()
+    with memory_file() as file, ours, theirs:
+        sender = ClipSender(theirs, file)
+        thread = threading.Thread(target=lambda: [sender.send(clip) for clip in clips])
+        thread.start()
+        found = [taken(received(ours), ours, file) for _ in clips]
+        thread.join()
+        ours.send("job")
+        assert sender.receive() == "job", "receipts that nobody waited for are passed over"
+    return found
+
+
+@given(st.lists(st.lists(ARRAYS, min_size=1, max_size=3), max_size=20), st.integers(0, 99))
+@settings(max_examples=50, deadline=None)
+def test_clips_arrive_as_they_were_sent(shapes: list[list[tuple]], seed: int):
+    random = np.random.default_rng(seed)
+    clips = [
+        Clip(float(number), tuple((255 * random.random(shape)).astype(dtype) for shape, dtype in arrays))
+        for number, arrays in enumerate(shapes)
+    ]
+    for found, clip in zip(through(clips), clips, strict=True):
+        assert found.pts_seconds == clip.pts_seconds
+        assert [a.dtype for a in found.inputs] == [a.dtype for a in clip.inputs]
+        for ours, wanted in zip(found.inputs, clip.inputs, strict=True):
+            np.testing.assert_array_equal(ours, wanted)
+
+
+def test_arrays_that_are_not_contiguous_arrive_too():
+    picture = np.arange(4 * 6 * 3).reshape(4, 6, 3)
+    (found,) = through([Clip(0.0, (picture[::2, ::-1],))])
+    np.testing.assert_array_equal(found.inputs[0], picture[::2, ::-1])
+
+
+def test_what_was_taken_is_no_longer_in_the_file():
+    """A clip that is kept stays as it is while its slot is written again and again."""
+    clips = [Clip(0.0, (np.full(1000, number),)) for number in range(3 * SLOTS)]
+    for number, found in enumerate(through(clips)):
+        assert (found.inputs[0] == number).all()
+
+
+def test_no_more_lie_in_the_file_than_it_has_slots():
+    ours, theirs = Pipe()
+    with memory_file() as file, ours, theirs:
+        sender = ClipSender(theirs, file)
+        clips = [Clip(0.0, (np.zeros(10),))] * (SLOTS + 1)
+        thread = threading.Thread(target=lambda: [sender.send(clip) for clip in clips])
+        thread.start()
+        placed = [received(ours) for _ in range(SLOTS)]
+        assert len({p.offset for p in placed}) == SLOTS
+        assert not ours.poll(0.2), "the next one waits"
+        taken(placed[0], ours, file)
+        assert received(ours).offset == placed[0].offset
+        thread.join()
