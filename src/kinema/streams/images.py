@@ -3,8 +3,7 @@
 from typing import Literal
 
 import numpy as np
-
-from .resize import bilinear
+from PIL import Image
 
 # I3D's authors compute flow with the short side at 256 and cut 224 out of its middle.
 FLOW_MARGIN = 256 / 224
@@ -22,7 +21,9 @@ def fit(frame: np.ndarray, size: tuple[int, int], crop: Literal["center", "stret
         frame = cut(frame, aspect, aspect)
     if frame.shape[:2] == size:
         return frame
-    return bilinear(frame, size)
+    # Cut before resizing: Pillow's `box` would let pixels from outside bleed in.
+    image = Image.fromarray(np.ascontiguousarray(frame))
+    return np.asarray(image.resize((size[1], size[0]), Image.Resampling.BILINEAR))
 
 
 def fit_flow(frame: np.ndarray, size: tuple[int, int], crop: Literal["center", "stretch"]) -> np.ndarray:

@@ -9,10 +9,10 @@ from PIL import Image
 
 from ..backbones.spec import InputSpec, Preprocessing
 from .images import LONGEST_ASPECT, cut, fit
-from .resize import bilinear
 
 _FILTERS = {
     "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
@@ -56,8 +56,8 @@ def _target(frame: np.ndarray, how: Preprocessing) -> tuple[int, int]:
 def _resized(frame: np.ndarray, target: tuple[int, int], how: Preprocessing) -> np.ndarray:
     if frame.shape[:2] == target:
         return frame
-    if how.interpolation == "bilinear":
-        return bilinear(frame, target) if how.antialias else _sampled(frame, target)
+    if not how.antialias and how.interpolation == "bilinear":
+        return _sampled(frame, target)
     image = Image.fromarray(np.ascontiguousarray(frame))
     return np.asarray(image.resize((target[1], target[0]), _FILTERS[how.interpolation]))
 
