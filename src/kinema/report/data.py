@@ -97,13 +97,15 @@ class DatasetFacts:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What the run took. `stages` is stage name -> seconds; sizes are in bytes."""
+    """What the run took. `stages` is stage name -> seconds; sizes are in bytes; `features` says in what
+    precision and by what runtime they were computed."""
 
     stages: Mapping[str, float] = field(default_factory=dict)
     videos_per_second: float | None = None
     peak_memory: int | None = None
     store_size: int | None = None
     device: str = ""
+    features: str = ""
     threads: int | None = None
     trainable_parameters: int | None = None
     frozen_parameters: int | None = None

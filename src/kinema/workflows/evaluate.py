@@ -62,6 +62,7 @@ def evaluate(
         "n_trained_on": len(dataset.part("test")) - len(fresh),
         "quarantined": len(extracted.quarantined),
         "absent": len(dataset.absent),
+        "computed": extracted.computed(),
     }
     if folder is not None:
         warnings += [*dataset.warnings, *data_warnings(tested, extracted)]

@@ -86,11 +86,13 @@ def train_model(
         events.warn(text)
     with timed(seconds, "train"):
         history += _fit(model, dataset, extracted, fit_options, events)
+    how = next(iter(streams.values())).choice
     facts = {
         "layout": dataset.layout,
         "split": dataset.split_source,
         "train_counts": [row["train"] for row in dataset.counts().values()],
-        "precision": context.resources.precision or "fp32",
+        "precision": how.precision,
+        "runtime": how.runtime,
         STAGES: kept.made,
     }
     config = RunConfig(recipe, dataset.labels, _backbone_facts(streams), facts)
