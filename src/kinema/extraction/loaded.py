@@ -27,8 +27,6 @@ from .inline import messages_of
 BATCH_SIZES = {"frame": 8, "clip": 2, "frame_flow": 8, "flow_clip": 2, "flow_stack": 4, "logmel": 8}
 # On a GPU, as far as its free memory takes them.
 GPU_BATCH_SIZES = {kind: 8 * size for kind, size in BATCH_SIZES.items()}
-# The key of the settings that counts calibrated networks.
-CALIBRATED = "calibrated"
 # The source of backbones whose values are the run's own.
 TRAINED = "trained in this run"
 # What helps where a recipe's weights are absent; a run needs its own.
@@ -66,7 +64,7 @@ class LoadedStream:
                 {"name": b.spec.name, "features": b.features, "weights": b.digest} for b in self.backbones
             ],
             **({} if precision == "fp32" else {"precision": precision}),
-            **({CALIBRATED: [n.digest for n in self.calibrated]} if self.calibrated else {}),
+            **({"calibrated": [n.digest for n in self.calibrated]} if self.calibrated else {}),
         }
 
     def shelf(self, store: FeatureStore, variant: int = 0) -> Shelf:

@@ -10,6 +10,7 @@ import torch
 from ..backbones.choice import choose
 from ..backbones.tell import tell
 from ..errors import UsageError
+from ..extraction.calibrate import with_networks
 from ..extraction.loaded import TRAINED, load_streams
 from ..model.build import build_recognizer
 from ..recipe import changed
@@ -38,6 +39,7 @@ def load(run: str | Path, resources: Resources | None = None) -> LoadedRun:
         for i, backbone in enumerate(streams[name].backbones):
             _fill(backbone.module.load_state_dict, state, f"backbone-{name}-{i}", run)
         streams[name] = streams[name].with_backbones([b.module for b in streams[name].backbones])
+    streams = with_networks(Path(run), config, streams)
     check_backbones(config, {name: [b.digest for b in s.backbones] for name, s in streams.items()})
     model = build_recognizer(config.recipe, {n: s.dim for n, s in streams.items()}, len(config.labels))
     _fill(model.load_tensors, state, "recognizer", run)

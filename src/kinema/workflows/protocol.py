@@ -18,6 +18,7 @@ from ..evaluation.folds import folds_line, trained_on_all
 from ..evaluation.predictions import joined
 from ..evaluation.protocols import counted_rounds, summarise
 from ..evaluation.rounds import Round, rounds
+from ..extraction.calibrate import save_networks
 from ..extraction.loaded import NO_WEIGHTS, LoadedStream, load_streams
 from ..inference.load import load
 from ..keys import fingerprint
@@ -56,12 +57,12 @@ def train_protocol(
     if everything is not None:
         parts = len({one.part for one in made})
         context.events.note(folds_line(why, parts, len(everything.records)))
-    made, quarantined = _readable(made, recipe, streams, context)
+    made, ready, quarantined = _readable(made, recipe, streams, context)
     started = time.monotonic()
-    done = _trained(made, recipe, streams, out, options, context)
+    done = _trained(made, recipe, ready, out, options, context)
     if everything is not None:
         folds = Folds(made, [d.metrics for d in done], time.monotonic() - started, why)
-        result = train_on_all(everything, folds, recipe, streams, out, options, context)
+        result = train_on_all(everything, folds, recipe, ready, out, options, context)
     else:
         result = _whole(made, quarantined, done, recipe, out, context)
     mark_finished(result, digest, recipe)
@@ -125,11 +126,11 @@ def _needs_validation(training: Training) -> bool:
 
 def _readable(
     made: list[Round], recipe: Recipe, streams: Mapping[str, LoadedStream], context: Context
-) -> tuple[list[Round], dict[str, str]]:
-    """Extract what any round needs. Returns the rounds without unreadable files, and the reasons by file."""
+) -> tuple[list[Round], Mapping[str, LoadedStream], dict[str, str]]:
+    """Extract what any round needs: rounds without unreadable files, the streams, the reasons by file."""
     if any(stream.train_blocks for stream in recipe.streams.values()):
         # Features differ from round to round, as their backbones do: each round extracts its own.
-        return made, {}
+        return made, streams, {}
     extracted = extract_streams(_union(made), streams, context)
     usable = {r.id for r in extracted.records}
     kept = []
@@ -138,7 +139,7 @@ def _readable(
         if recipe.protocol.kind == "folds":  # a file that cannot be read may have been a class's last one
             records = keep_classes(records)
         kept.append(replace(one, dataset=replace(one.dataset, records=tuple(records))))
-    return kept, extracted.quarantined
+    return kept, extracted.streams, extracted.quarantined
 
 
 def _union(made: Iterable[Round]) -> list[VideoRecord]:
@@ -221,6 +222,7 @@ def _write_run(
         recipe=changed(loaded.config.recipe, {"protocol": recipe.protocol.model_dump(mode="json")}),
         data=data | {"model_of": chosen.folder, "split": metrics["split"]},
     )
+    save_networks(out, loaded.streams)
     save_run(out, config, load_run(folder)[1])
     history, model = round_history(chosen, out), loaded.sequences.model
     facts = RunFacts(out, config, dataset, extracted, model, history, {}, warnings)
