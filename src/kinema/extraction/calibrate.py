@@ -145,7 +145,8 @@ def _nncf() -> Any:
     if importlib.util.find_spec("nncf") is None:
         raise UsageError("int8 is calibrated by NNCF, which is not installed; pip install nncf")
     openvino()  # and with it no telemetry
-    logging.getLogger("nncf").setLevel(logging.ERROR)
+    # What it, and the part of torch that it loads, have to say of themselves.
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         import nncf
     logging.getLogger("nncf").setLevel(logging.ERROR)

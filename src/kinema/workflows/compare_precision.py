@@ -27,16 +27,15 @@ IMITATED = "no bf16 on this processor: its rounding is imitated, and its time is
 
 
 def compare_precision(
-    loaded: LoadedRun, tested: Dataset, records: Sequence[VideoRecord], context: Context
+    loaded: LoadedRun, tested: Dataset, own: np.ndarray, records: Sequence[VideoRecord], context: Context
 ) -> list[dict[str, Any]]:
     """One row for each precision, as metrics.json has them under `precisions`.
 
-    `tested` holds the test videos; on `records` int8 is calibrated, where the run has no networks of its own.
-    `seconds_per_video` is the median over `TIMED` test videos of decoding and computing, one after the other,
-    by turns.
+    `tested` holds the test videos and `own` the run's scores of them [N, C]; on `records` int8 is calibrated,
+    where the run has no networks of its own. `seconds_per_video` is the median over `TIMED` test videos of
+    decoding and computing, one after the other, by turns.
     """
     rows, timed = [], {}
-    own = _answers(loaded, loaded.streams, tested, context)
     for precision in [p for p in get_args(Precision) if p != "auto"]:
         context.events.step(f"the test videos in {precision}")
         try:
@@ -44,11 +43,13 @@ def compare_precision(
         except (UsageError, WorkError) as error:
             rows.append({"precision": precision, "note": str(error)})
             continue
-        row = _row(precision, streams, _answers(loaded, streams, tested, context), own, tested)
+        scores = own if streams is loaded.streams else _answers(loaded, streams, tested, context)
+        row = _row(precision, streams, scores, own, tested)
         rows.append(row | {"note": note})
         if note != IMITATED:
             timed[precision] = streams
-    seconds = _seconds(timed, tested.records[:TIMED])
+    every = max(1, len(tested.records) // TIMED)
+    seconds = _seconds(timed, tested.records[::every][:TIMED])
     return [row | {"seconds_per_video": seconds.get(row["precision"])} for row in rows]
 
 

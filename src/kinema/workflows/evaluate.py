@@ -69,7 +69,9 @@ def evaluate(
     }
     if compare:
         known = [r for r in dataset.records if r.split == "train"] or list(tested.records)
-        evaluation.metrics["precisions"] = compare_precision(loaded, tested, known, context)
+        evaluation.metrics["precisions"] = compare_precision(
+            loaded, tested, evaluation.tested.scores, known, context
+        )
     if folder is not None:
         warnings += [*dataset.warnings, *data_warnings(tested, extracted)]
         facts = RunFacts(folder, loaded.config, tested, extracted, model, [], {}, warnings)
