@@ -9,9 +9,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from kinema.backbones.load import load_backbone
+from kinema.backbones import torch_runtime
+from kinema.backbones.load import LoadedBackbone, load_backbone
+from kinema.backbones.module import Backbone
 from kinema.backbones.random_init import synthetic_batch
 from kinema.backbones.runner import BackboneRunner
+from kinema.backbones.spec import BackboneSpec, InputSpec
 from kinema.backbones.tell import LISTENER
 from kinema.errors import UsageError, WorkError
 
@@ -68,6 +71,37 @@ def test_runner_leaves_its_backbone_alone(loaded, frames):
     BackboneRunner(loaded, batch_size=1, device="cpu", precision="bf16")(frames[:1])
     assert all(p.dtype == torch.float32 for p in loaded.module.parameters())
     assert torch.equal(loaded.module(torch.from_numpy(frames[0][None])), before)
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["bf16", "imitated"])
+def test_bf16_rounds_as_the_definition_says_with_and_without_the_processors_help(there, monkeypatch):
+    """One linear layer: bf16 operands, exact sums, a bf16 result, whoever computes it."""
+    monkeypatch.setattr(torch_runtime, "processor_has_bf16", lambda: there)
+    layer = Dense().requires_grad_(False).eval()
+    spec = BackboneSpec("dense", InputSpec("logmel", size=(1, 64)), {"pool": 16})
+    x = np.random.default_rng(5).normal(size=(4, 64)).astype(np.float32)
+    run = BackboneRunner(
+        LoadedBackbone(layer, spec, "pool", 16, "", ""), batch_size=4, device="cpu", precision="bf16"
+    )
+    half = [torch.from_numpy(x), layer.linear.weight]
+    x64, w64 = (value.bfloat16().double() for value in half)
+    exact = (x64 @ w64.T).float().bfloat16().float().numpy()
+    np.testing.assert_allclose(run(list(x)), exact, rtol=2**-7, atol=1e-6)
+    assert (run(list(x)) == exact).mean() > 0.95
+    assert np.abs(run(list(x)) - x @ layer.linear.weight.numpy().T).max() > 1e-4
+
+
+class Dense(Backbone):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.linear = torch.nn.Linear(64, 16, bias=False)
+
+    def blocks(self):
+        return [self.linear]
+
+    def forward(self, x):
+        return self.linear(self.cast(x)).float()
 
 
 def test_no_inputs_no_features(loaded):

@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
 from ..resources import Precision
+from .choice import processor_has_bf16
 from .device import torch_device
 from .load import LoadedBackbone
 from .module import Backbone
@@ -17,12 +18,18 @@ _SHARE = 0.5
 
 
 class TorchForward:
-    """Batches of inputs -> features float32. `device`: see `torch_device`."""
+    """Batches of inputs -> features float32. `device`: see `torch_device`.
+
+    A processor without bf16 imitates it: operands and results are rounded, at the speed of fp32. torch would
+    take tens of times as long.
+    """
 
     def __init__(self, loaded: LoadedBackbone, *, device: str, precision: Precision = "fp32") -> None:
         self.place = torch_device(device)
-        self._module = _prepared(loaded.module, precision).to(self.place)
-        self._autocast = precision == "bf16" and loaded.module.autocasts
+        imitated = precision == "bf16" and self.place.type == "cpu" and not processor_has_bf16()
+        self._module = _imitating_bf16(loaded.module) if imitated else _prepared(loaded.module, precision)
+        self._module.to(self.place)
+        self._autocast = precision == "bf16" and loaded.module.autocasts and not imitated
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """[N, ...] of the backbone's input -> float32 [N, D]. Raises `torch.OutOfMemoryError`.
@@ -73,3 +80,19 @@ def _prepared(module: Backbone, precision: Precision) -> nn.Module:
         elif isinstance(part, nn.Conv3d):
             part.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     return own
+
+
+def _imitating_bf16(module: Backbone) -> nn.Module:
+    """A private copy whose convolutions and linear layers round as bf16 does: sums alone are in fp32."""
+    own = _prepared(module, "fp32")
+    for part in own.modules():
+        if isinstance(part, _ConvNd | nn.Linear):
+            for value in part.parameters(recurse=False):
+                value.data = _rounded(value.data)
+            part.register_forward_pre_hook(lambda _, inputs: tuple(_rounded(x) for x in inputs))
+            part.register_forward_hook(lambda _, inputs, output: _rounded(output))
+    return own
+
+
+def _rounded(x: torch.Tensor) -> torch.Tensor:
+    return x.bfloat16().float()
