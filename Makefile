@@ -22,7 +22,7 @@ test-slow: $(VENV)/.installed-dev
 # ptlflow's pins would hurt the core: an environment of its own, without constraints.txt. It brings an OpenCV
 # with windows, which needs libGL; the one without is put over it.
 test-extras: $(EXTRAS)/.installed
-	$(TEST_ENV) $(EXTRAS)/bin/python -m pytest tests/backbones/test_runner.py tests/flow/test_methods.py
+	$(TEST_ENV) $(EXTRAS)/bin/python -m pytest tests/flow/test_methods.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check src tests bench docs
@@ -74,7 +74,7 @@ $(VENV)/.installed-docs: $(VENV)/.installed
 $(EXTRAS)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(EXTRAS)
 	$(EXTRAS)/bin/pip install --quiet --upgrade pip
-	$(EXTRAS)/bin/pip install --quiet -e '.[test,openvino,flownet2]'
+	$(EXTRAS)/bin/pip install --quiet -e '.[test,flownet2]'
 	$(EXTRAS)/bin/pip install --quiet --force-reinstall --no-deps opencv-contrib-python-headless
 	touch $@
 

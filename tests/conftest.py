@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,11 @@ import kinema  # noqa: F401  # ahead of torch, whose waiting threads would spin 
 # A busy machine must not fail a test that is right.
 settings.register_profile("kinema", deadline=None)
 settings.load_profile("kinema")
+
+# Networks that tests compile are no user's; the processes of one session share them.
+if "XDG_CACHE_HOME" not in os.environ:
+    os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="kinema-tests-")
+    atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 ROOT = Path(__file__).resolve().parent.parent
 

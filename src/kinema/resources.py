@@ -13,8 +13,8 @@ from typing import Literal, get_args
 
 from .errors import UsageError
 
-Precision = Literal["fp32", "bf16"]
-Runtime = Literal["torch", "openvino"]
+Precision = Literal["auto", "fp32", "bf16", "int8"]
+Runtime = Literal["auto", "torch", "openvino"]
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 _CUDA_LIBRARY = {"win32": "nvcuda.dll"}.get(sys.platform, "libcuda.so.1")
 
@@ -26,8 +26,9 @@ class Resources:
     weights: a folder to look in first, `none` for seeded random values, None for the usual places.
     features: the feature store; None for `KINEMA_FEATURES`, else the user's cache folder.
     workers: decoding processes; None chooses by processor and stream.
-    device: auto, cpu, cuda, cuda:N or mps. precision and runtime: of the backbones; None is the run's own,
-    else fp32 by torch. offline: never download; `KINEMA_OFFLINE=1` says the same.
+    device: auto, cpu, cuda, cuda:N or mps. precision and runtime: of the backbones. auto: the precision is a
+    run's own where there is one, and the rest what `kinema.backbones.choice` finds best here. offline: never
+    download; `KINEMA_OFFLINE=1` says the same.
     Raises `UsageError`.
     """
 
@@ -35,8 +36,8 @@ class Resources:
     features: str | Path | None = None
     workers: int | None = None
     device: str = "auto"
-    precision: Precision | None = None
-    runtime: Runtime | None = None
+    precision: Precision = "auto"
+    runtime: Runtime = "auto"
     offline: bool = False
 
     def __post_init__(self) -> None:
@@ -48,20 +49,29 @@ class Resources:
             raise UsageError(f"workers={self.workers}: give 1 or more decoding processes")
         for name, choices in (("precision", Precision), ("runtime", Runtime)):
             value, allowed = getattr(self, name), get_args(choices)
-            if value is not None and value not in allowed:
-                raise UsageError(f"unknown {name} '{value}'; use {' or '.join(allowed)}")
+            if value not in allowed:
+                raise UsageError(f"unknown {name} '{value}'; use {', '.join(allowed[:-1])} or {allowed[-1]}")
         if not _DEVICE.fullmatch(self.device):
             raise UsageError(f"unknown device '{self.device}'; use auto, cpu, cuda, cuda:N or mps")
         if self.device.startswith("cuda") and not has_cuda():
             raise UsageError(f"device {self.device} was asked for and there is no GPU here; use --device cpu")
         if self.device == "mps" and sys.platform != "darwin":
             raise UsageError("device mps is Apple's; use --device cpu or cuda here")
-        if self.runtime == "openvino" and self.device not in ("auto", "cpu"):
-            raise UsageError(
-                f"runtime openvino works on the processor, not on {self.device}; use --device cpu"
-            )
+        self._check_runtime()
         if offline_asked():
             object.__setattr__(self, "offline", True)
+
+    def _check_runtime(self) -> None:
+        """Refuse what is never there together. What this machine has, `kinema.backbones.choice` says."""
+        if self.precision == "int8" and self.runtime == "torch":
+            raise UsageError("precision int8 is OpenVINO's; leave --runtime out")
+        if self.device in ("auto", "cpu"):
+            return
+        for what, value in (("runtime", self.runtime), ("precision", self.precision)):
+            if value in ("openvino", "int8"):
+                raise UsageError(
+                    f"{what} {value} works on the processor, not on {self.device}; use --device cpu"
+                )
 
     @property
     def random(self) -> bool:

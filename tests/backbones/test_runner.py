@@ -9,15 +9,28 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from kinema.backbones.load import load_backbone
+from kinema.backbones import torch_runtime
+from kinema.backbones.load import LoadedBackbone, load_backbone
+from kinema.backbones.module import Backbone
 from kinema.backbones.random_init import synthetic_batch
 from kinema.backbones.runner import BackboneRunner
+from kinema.backbones.spec import BackboneSpec, InputSpec
+from kinema.backbones.tell import LISTENER
 from kinema.errors import UsageError, WorkError
 
 
 @pytest.fixture(scope="module")
 def loaded():
     return load_backbone("mobilenet_v2", weights="none")
+
+
+@pytest.fixture
+def told():
+    """What backbones say while they work."""
+    lines: list[str] = []
+    token = LISTENER.set(lines.append)
+    yield lines
+    LISTENER.reset(token)
 
 
 @pytest.fixture(scope="module")
@@ -60,18 +73,35 @@ def test_runner_leaves_its_backbone_alone(loaded, frames):
     assert torch.equal(loaded.module(torch.from_numpy(frames[0][None])), before)
 
 
-def test_openvino_agrees_keeps_its_network_and_gives_the_same_bytes_in_any_batch(
-    loaded, frames, tmp_path, monkeypatch
-):
-    openvino = pytest.importorskip("openvino")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    expected = BackboneRunner(loaded, batch_size=3, device="cpu")(frames[:5])
-    output = BackboneRunner(loaded, batch_size=3, runtime="openvino")(frames[:5])
-    assert np.linalg.norm(output - expected) < 1e-4 * np.linalg.norm(expected)
-    assert len(list(tmp_path.glob("kinema/openvino/*/network.xml"))) == 1
-    monkeypatch.setattr(openvino, "convert_model", None)  # the second one reads what the first one kept
-    again = BackboneRunner(loaded, batch_size=3, runtime="openvino")
-    assert again(frames[4:5])[0].tobytes() == output[4].tobytes()
+@pytest.mark.parametrize("there", [True, False], ids=["bf16", "imitated"])
+def test_bf16_rounds_as_the_definition_says_with_and_without_the_processors_help(there, monkeypatch):
+    """One linear layer: bf16 operands, exact sums, a bf16 result, whoever computes it."""
+    monkeypatch.setattr(torch_runtime, "processor_has_bf16", lambda: there)
+    layer = Dense().requires_grad_(False).eval()
+    spec = BackboneSpec("dense", InputSpec("logmel", size=(1, 64)), {"pool": 16})
+    x = np.random.default_rng(5).normal(size=(4, 64)).astype(np.float32)
+    run = BackboneRunner(
+        LoadedBackbone(layer, spec, "pool", 16, "", ""), batch_size=4, device="cpu", precision="bf16"
+    )
+    half = [torch.from_numpy(x), layer.linear.weight]
+    x64, w64 = (value.bfloat16().double() for value in half)
+    exact = (x64 @ w64.T).float().bfloat16().float().numpy()
+    np.testing.assert_allclose(run(list(x)), exact, rtol=2**-7, atol=1e-6)
+    assert (run(list(x)) == exact).mean() > 0.95
+    assert np.abs(run(list(x)) - x @ layer.linear.weight.numpy().T).max() > 1e-4
+
+
+class Dense(Backbone):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.linear = torch.nn.Linear(64, 16, bias=False)
+
+    def blocks(self):
+        return [self.linear]
+
+    def forward(self, x):
+        return self.linear(self.cast(x)).float()
 
 
 def test_no_inputs_no_features(loaded):
@@ -90,12 +120,14 @@ def test_threads_are_set(loaded):
 def test_wrong_use_is_refused(loaded, frames):
     with pytest.raises(UsageError, match="batch size must be 1 or more, got 0"):
         BackboneRunner(loaded, batch_size=0)
-    with pytest.raises(UsageError, match="unknown precision 'fp8'; use fp32 or bf16"):
+    with pytest.raises(UsageError, match="unknown precision 'fp8'; use fp32, bf16 or int8"):
         BackboneRunner(loaded, precision="fp8")
-    with pytest.raises(UsageError, match="unknown runtime 'tflite'; use torch or openvino"):
+    with pytest.raises(UsageError, match="unknown runtime 'tflite'; use auto, torch or openvino"):
         BackboneRunner(loaded, runtime="tflite")
     with pytest.raises(UsageError, match="openvino works on the processor, not on cuda"):
         BackboneRunner(loaded, runtime="openvino", device="cuda")
+    with pytest.raises(UsageError, match="precision int8 is OpenVINO's; leave --runtime out"):
+        BackboneRunner(loaded, precision="int8", runtime="torch")
     with pytest.raises(UsageError, match="unknown device 'abacus'; use auto, cpu, cuda, cuda:N or mps"):
         BackboneRunner(loaded, device="abacus")
     with pytest.raises(UsageError, match="device cuda:99 was asked for and there is no such GPU here"):
@@ -112,6 +144,68 @@ def test_values_that_are_not_finite_are_refused(frames):
     loaded.module.net.conv_stem.weight[0] = float("nan")
     with pytest.raises(WorkError, match="mobilenet_v2 gave features that are not finite; check its weights"):
         BackboneRunner(loaded, batch_size=1, device="cpu")(frames[:1])
+
+
+@pytest.fixture
+def small():
+    return load_backbone("small_flow_cnn", weights="none")
+
+
+def stacks(n: int) -> list[np.ndarray]:
+    return list(np.random.default_rng(3).uniform(-1, 1, (n, 32, 40, 20)).astype(np.float32))
+
+
+def test_steps_that_low_precision_makes_nan_are_computed_again_in_fp32(small, told, monkeypatch):
+    exact = BackboneRunner(small, batch_size=2, device="cpu")(stacks(5))
+    run = BackboneRunner(small, batch_size=2, device="cpu", precision="bf16")
+    low, calls = run._forward, []
+
+    def with_holes(batch):
+        calls.append(1)
+        features = low(batch)
+        if len(calls) in (1, 3):
+            features[0, 7] = np.nan if len(calls) == 1 else np.inf
+        return features
+
+    monkeypatch.setattr(run, "_forward", with_holes)
+    output = run(stacks(5))
+    again = [row for row in range(5) if output[row].tobytes() == exact[row].tobytes()]
+    assert again == [0, 4]
+    assert run.again == 2
+    assert told == [
+        "small_flow_cnn gave values that are not finite in bf16: such steps are computed again in fp32"
+    ]
+
+
+class Cramped:
+    """A network on a device whose memory takes no more than `most` steps at once."""
+
+    def __init__(self, forward, most: int):
+        self.forward, self.most, self.sizes = forward, most, []
+
+    def __call__(self, batch):
+        self.sizes.append(len(batch))
+        if len(batch) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return self.forward(batch)
+
+
+def test_where_the_memory_of_a_gpu_runs_out_batches_are_halved_and_the_work_goes_on(small, told):
+    expected = BackboneRunner(small, batch_size=8, device="cpu")(stacks(19))
+    run = BackboneRunner(small, batch_size=8, device="cpu")
+    run._forward = cramped = Cramped(run._forward, most=2)
+    np.testing.assert_allclose(run(stacks(19)), expected, rtol=1e-4, atol=1e-5)
+    assert cramped.sizes == [8, 4, *[2] * 10]
+    assert [text.rpartition(" ")[2] for text in told] == ["4", "2"]
+    run(stacks(3))
+    assert cramped.sizes[-2:] == [2, 2]
+
+
+def test_one_step_that_does_not_fit_is_an_error(small, told):
+    run = BackboneRunner(small, batch_size=2, device="cpu")
+    run._forward = Cramped(run._forward, most=0)
+    with pytest.raises(WorkError, match=r"not even one step of small_flow_cnn fits .*; use --device cpu"):
+        run(stacks(1))
 
 
 def test_real_values_recognise_real_frames(shared_data, ucf_clips):

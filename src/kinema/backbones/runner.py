@@ -1,19 +1,22 @@
 """A loaded backbone at work: single inputs in, float32 features out, in batches of one fixed size."""
 
-import copy
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cached_property
 from typing import get_args
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn.modules.conv import _ConvNd
 
 from ..errors import UsageError, WorkError
 from ..resources import Precision, Runtime
+from .calibrated import CalibratedNetwork
+from .choice import has_openvino
 from .device import torch_device
 from .load import LoadedBackbone
-from .module import Backbone
+from .openvino_runtime import OpenVINOForward, Unconvertible
+from .tell import tell
+from .torch_runtime import TorchForward
 
 
 class BackboneRunner:
@@ -21,10 +24,11 @@ class BackboneRunner:
 
     Every batch has exactly `batch_size` samples, filled up with zeros, so that a sample's features depend
     neither on its place in the batch nor on its neighbours: extraction gives the same bytes however videos
-    are interleaved. `device`: see `torch_device`. `threads` sets torch's threads for the
-    whole process; None leaves them alone. `precision="bf16"` halves the time where the processor or GPU
-    has it; features then differ by a few per cent (4 % for MobileNetV2 with ImageNet values).
-    `runtime="openvino"` needs the extra of that name; it is the fastest on processors.
+    are interleaved. On a GPU the size is what its free memory takes, and halves where that runs out: features
+    then change by rounding alone. `device`: see `torch_device`. `threads` sets the threads of the runtime,
+    torch's for the whole process; None leaves them alone. `runtime` auto is OpenVINO on the processor, and
+    torch elsewhere and for networks that OpenVINO cannot take, which is told. `network` is the calibrated one
+    that precision int8 needs. Steps that lower precision makes infinite or NaN are computed `again` in fp32.
     """
 
     def __init__(
@@ -36,30 +40,72 @@ class BackboneRunner:
         precision: Precision = "fp32",
         threads: int | None = None,
         runtime: Runtime = "torch",
+        network: CalibratedNetwork | None = None,
     ) -> None:
         if batch_size < 1:
             raise UsageError(f"batch size must be 1 or more, got {batch_size}")
+        if precision == "auto" or precision not in get_args(Precision):
+            raise UsageError(f"unknown precision '{precision}'; use fp32, bf16 or int8")
+        if runtime not in get_args(Runtime):
+            raise UsageError(f"unknown runtime '{runtime}'; use auto, torch or openvino")
         self.loaded, self.batch_size, self.dim = loaded, batch_size, loaded.dim
-        if precision not in get_args(Precision):
-            raise UsageError(f"unknown precision '{precision}'; use fp32 or bf16")
+        self.precision, self.again, self._fitted = precision, 0, False
         if threads is not None:
             torch.set_num_threads(threads)
-        self._forward = _forward(loaded, device, precision, threads, runtime)
+        self._device, self._threads, self._asked = device, threads, runtime
+        self._forward: Callable[[np.ndarray], np.ndarray]
+        if _takes_openvino(device, precision, runtime):
+            self.runtime: Runtime = "openvino"
+            self._forward = OpenVINOForward(loaded, precision=precision, threads=threads, network=network)
+        else:
+            self._use_torch()
 
     def __call__(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
         """Features float32 [n, D] of `n` inputs of one shape and dtype (see `InputSpec`).
 
-        Raises `WorkError` where a feature is not finite.
+        Raises `WorkError` where a feature is not finite in fp32 either.
         """
-        output = np.empty((len(inputs), self.dim), dtype=np.float32)
-        for start in range(0, len(inputs), self.batch_size):
-            part = inputs[start : start + self.batch_size]
-            output[start : start + len(part)] = self._forward(self._batch(part))[: len(part)]
-        if not np.isfinite(output).all():
+        output = self._computed(inputs)
+        wrong = np.flatnonzero(~np.isfinite(output).all(axis=1))
+        if len(wrong) and self.precision != "fp32":
+            output[wrong] = self._exact([inputs[int(i)] for i in wrong])
+            if not self.again:
+                what = f"{self.loaded.spec.name} gave values that are not finite in {self.precision}"
+                tell(f"{what}: such steps are computed again in fp32")
+            self.again += len(wrong)
+        elif len(wrong):
             raise WorkError(
                 f"{self.loaded.spec.name} gave features that are not finite; "
-                f"check its weights ({self.loaded.source}), or use precision fp32"
+                f"check its weights ({self.loaded.source})"
             )
+        return output
+
+    @cached_property
+    def _exact(self) -> "BackboneRunner":
+        return BackboneRunner(
+            self.loaded,
+            batch_size=self.batch_size,
+            device=self._device,
+            threads=self._threads,
+            runtime=self._asked,
+        )
+
+    def _computed(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
+        output = np.empty((len(inputs), self.dim), dtype=np.float32)
+        if inputs and not self._fitted:
+            self._fit(inputs[0])
+        start = 0
+        while start < len(inputs):
+            part = inputs[start : start + self.batch_size]
+            try:
+                features = self._forward(self._batch(part))
+            except torch.OutOfMemoryError:
+                self._halve()
+            except Unconvertible as error:
+                self._give_way(error)
+            else:
+                output[start : start + len(part)] = features[: len(part)]
+                start += len(part)
         return output
 
     def _batch(self, part: Sequence[np.ndarray]) -> np.ndarray:
@@ -73,38 +119,46 @@ class BackboneRunner:
             row[...] = sample
         return batch
 
+    def _use_torch(self) -> None:
+        self.runtime = "torch"
+        self._forward = TorchForward(self.loaded, device=self._device, precision=self.precision)
 
-def _forward(
-    loaded: LoadedBackbone, device: str, precision: Precision, threads: int | None, runtime: Runtime
-) -> Callable[[np.ndarray], np.ndarray]:
-    """A batch of inputs -> features float32."""
-    if runtime == "torch":
-        place = torch_device(device)
-        module = _prepared(loaded.module, precision).to(place)
-        autocast = precision == "bf16" and loaded.module.autocasts
+    def _fit(self, step: np.ndarray) -> None:
+        """Make batches no larger than the memory of the GPU takes."""
+        self._fitted = True
+        if isinstance(self._forward, TorchForward):
+            with suppress(torch.OutOfMemoryError):  # then halving finds the size
+                self.batch_size = self._forward.fitting(step, self.batch_size)
 
-        def forward(batch: np.ndarray) -> np.ndarray:
-            with torch.inference_mode(), torch.autocast(place.type, torch.bfloat16, enabled=autocast):
-                return module(torch.from_numpy(batch).to(place)).float().cpu().numpy()
+    def _halve(self) -> None:
+        """Go on in smaller batches where the memory of the GPU has run out."""
+        where, name = self._device, self.loaded.spec.name
+        if self.batch_size == 1:
+            raise WorkError(f"not even one step of {name} fits into the memory of {where}; use --device cpu")
+        torch.cuda.empty_cache()
+        self.batch_size //= 2
+        tell(f"{name}: the memory of {where} ran out; going on in batches of {self.batch_size}")
 
-        return forward
-    if runtime != "openvino":
-        raise UsageError(f"unknown runtime '{runtime}'; use torch or openvino")
-    if device not in ("auto", "cpu"):
-        raise UsageError(f"runtime openvino works on the processor, not on {device}; use --device cpu")
-    from .openvino_runtime import OpenVINOForward
+    def _give_way(self, error: Unconvertible) -> None:
+        """Let torch compute what OpenVINO cannot."""
+        name = self.loaded.spec.name
+        if self.precision == "int8":
+            raise WorkError(f"OpenVINO cannot run {name} in int8 ({error}); use --precision fp32") from None
+        if self._asked == "openvino":
+            raise WorkError(f"OpenVINO cannot run {name} ({error}); leave --runtime out") from None
+        tell(f"{name} runs by torch: OpenVINO cannot take it ({error})")
+        self._asked = "torch"
+        self._use_torch()
 
-    return OpenVINOForward(loaded, precision=precision, threads=threads)
 
-
-def _prepared(module: Backbone, precision: Precision) -> nn.Module:
-    """A private copy in the memory format (and precision) that runs fastest."""
-    own = copy.deepcopy(module).eval()
-    for part in own.modules():
-        if precision == "bf16" and not module.autocasts and isinstance(part, _ConvNd | nn.Linear):
-            part.to(torch.bfloat16)  # batch norm keeps its float32 statistics
-        if isinstance(part, nn.Conv2d):
-            part.to(memory_format=torch.channels_last)
-        elif isinstance(part, nn.Conv3d):
-            part.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-    return own
+def _takes_openvino(device: str, precision: Precision, runtime: Runtime) -> bool:
+    """Whether OpenVINO computes. Raises `UsageError` for what cannot be had together."""
+    named = runtime == "openvino" or precision == "int8"
+    if named and device not in ("auto", "cpu"):
+        what = "runtime openvino" if runtime == "openvino" else "precision int8"
+        raise UsageError(f"{what} works on the processor, not on {device}; use --device cpu")
+    if precision == "int8" and runtime == "torch":
+        raise UsageError("precision int8 is OpenVINO's; leave --runtime out")
+    if named:
+        return True
+    return runtime == "auto" and torch_device(device).type == "cpu" and has_openvino()

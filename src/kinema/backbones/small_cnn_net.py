@@ -75,10 +75,10 @@ def colour_and_motion(x: Tensor) -> Tensor:
     frames' mean grey. One: the same between the first and the last frame, as far as it is more than a shift
     by one pixel explains, so that a shaking camera leaves it dark.
     """
-    middle = x[:, x.shape[1] // 2].permute(0, 3, 1, 2).float().mul_(COLOUR_GAIN / 255)
-    middle -= middle.mean((2, 3), keepdim=True)
-    grey = x.sum(4, dtype=torch.int16).float().mul_(ENERGY_GAIN / (3 * 255))
-    energy = grey.diff(dim=1).abs_().sum(1, keepdim=True)
+    middle = x[:, x.shape[1] // 2].permute(0, 3, 1, 2).float() * (COLOUR_GAIN / 255)
+    middle = middle - middle.mean((2, 3), keepdim=True)
+    grey = x.sum(4, dtype=torch.int16).float() * (ENERGY_GAIN / (3 * 255))
+    energy = (grey[:, 1:] - grey[:, :-1]).abs().sum(1, keepdim=True)
     first, last = grey[:, :1], grey[:, -1:]
     return torch.cat([middle, energy, _beyond(first, last) + _beyond(last, first)], dim=1)
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape as escape_markup
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ..backbones.tell import LISTENER
 from ..errors import UsageError, printable
 from ..weights.find import DOWNLOADS
 from ..workflows.events import Events, duration, megabytes
@@ -114,15 +115,19 @@ class ConsoleEvents(Events):
         self._beside = ""
         self._fetching = ""
         self._token: Token[Any] | None = None
+        self._listener: Token[Any] | None = None
 
     def __enter__(self) -> Self:
         self._token = DOWNLOADS.set(self.download)
+        self._listener = LISTENER.set(self.note)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._clear()
         if self._token is not None:
             DOWNLOADS.reset(self._token)
+        if self._listener is not None:
+            LISTENER.reset(self._listener)
 
     def step(self, text: str) -> None:
         signals.check()

@@ -8,9 +8,11 @@ from .console import can_print, print_json
 from .options import JsonOption, with_resources
 
 
-@with_resources("weights")
+@with_resources("weights", "device", "precision", "runtime")
 def command(resources: Resources, json: JsonOption = False) -> None:
     """Check the installation: packages, extras, codecs, processor, weights, folders.
+
+    `features` says what would compute them here with these options, and why.
 
     Example: kinema doctor
     """

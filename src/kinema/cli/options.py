@@ -30,8 +30,8 @@ _RESOURCES: dict[str, tuple[Any, Any, str, str]] = {
     "features": (Path | None, None, "Feature store.", "$KINEMA_FEATURES, else the user's cache folder"),
     "workers": (int | None, None, "Decoding processes.", "by processor and stream"),
     "device": (str, "auto", "auto, cpu, cuda, cuda:N or mps.", ""),
-    "precision": (str | None, None, "Of the backbones: fp32 or bf16.", "the run's own, else fp32"),
-    "runtime": (str | None, None, "Of the backbones: torch or openvino.", "torch"),
+    "precision": (str, "auto", "Of the backbones: auto, fp32, bf16 or int8.", ""),
+    "runtime": (str, "auto", "Of the backbones: auto, torch or openvino.", ""),
     "offline": (bool, False, "Never download; KINEMA_OFFLINE=1 says the same.", ""),
 }
 COMPUTING = ("weights", "device", "precision", "runtime", "offline")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..features.sequence_file import read_sequence
 from ..features.store import FeatureStore
@@ -35,6 +36,18 @@ class Extracted:
     def sequence(self, record: VideoRecord, stream: str) -> FeatureSequence:
         """The stored sequence of one stream. Raises `WorkError` where its file is damaged."""
         return read_sequence(self.streams[stream].shelf(self.store).path(self.key(record)))
+
+    def computed(self) -> dict[str, Any]:
+        """What computed the features, as metrics.json says it; `again` counts steps done again in fp32."""
+        choice = next(iter(self.streams.values())).choice
+        found = [stream.computed for stream in self.streams.values()]
+        runtimes = sorted({runtime for of_stream, _ in found for runtime in of_stream})
+        return {
+            "device": choice.device,
+            "precision": choice.precision,
+            "runtime": " and ".join(runtimes),
+            "again": sum(again for _, again in found),
+        }
 
     def items(
         self, records: Sequence[VideoRecord], labels: Sequence[str], variants: int = 0

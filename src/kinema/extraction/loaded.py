@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import torch
 
+from ..backbones.calibrated import CalibratedNetwork
+from ..backbones.choice import Choice, choose
 from ..backbones.load import LoadedBackbone, load_backbone
 from ..backbones.module import Backbone
 from ..backbones.runner import BackboneRunner
-from ..errors import WeightsError
+from ..errors import UsageError, WeightsError
 from ..features.store import FeatureStore, Shelf
 from ..media.video import Video
 from ..resources import Resources, cores, threads
@@ -24,6 +25,8 @@ from .inline import messages_of
 
 # Steps per batch, by what a step is: large enough to fill the processor, small enough for memory.
 BATCH_SIZES = {"frame": 8, "clip": 2, "frame_flow": 8, "flow_clip": 2, "flow_stack": 4, "logmel": 8}
+# On a GPU, as far as its free memory takes them.
+GPU_BATCH_SIZES = {kind: 8 * size for kind, size in BATCH_SIZES.items()}
 # The source of backbones whose values are the run's own.
 TRAINED = "trained in this run"
 # What helps where a recipe's weights are absent; a run needs its own.
@@ -32,13 +35,18 @@ NO_WEIGHTS = "train with --weights none (random values) or --recipe tiny"
 
 @dataclass(frozen=True)
 class LoadedStream:
-    """A stream's settings, its loaded backbones, and what computes them."""
+    """A stream's settings, its loaded backbones, and what computes them.
+
+    `choice` is what `resources` come to here. `calibrated` holds a network for each backbone, for int8.
+    """
 
     name: str
     spec: StreamSettings
     backbones: tuple[LoadedBackbone, ...]
     resources: Resources
     tools: Tools
+    choice: Choice
+    calibrated: tuple[CalibratedNetwork, ...] = ()
 
     @property
     def dim(self) -> int:
@@ -46,13 +54,17 @@ class LoadedStream:
         return sum(b.dim for b in self.backbones)
 
     def settings(self, variant: int = 0) -> dict[str, Any]:
-        """Everything that decides the features, as plain data for the fingerprint."""
-        precision = self.resources.precision or "fp32"
+        """Everything that decides the features beyond rounding, as plain data for the fingerprint.
+
+        So the precision counts, and for int8 the calibrated networks, but not the runtime.
+        """
+        precision = self.choice.precision
         return self.spec.settings(variant) | {
             "backbones": [
                 {"name": b.spec.name, "features": b.features, "weights": b.digest} for b in self.backbones
             ],
             **({} if precision == "fp32" else {"precision": precision}),
+            **({"calibrated": [n.digest for n in self.calibrated]} if self.calibrated else {}),
         }
 
     def shelf(self, store: FeatureStore, variant: int = 0) -> Shelf:
@@ -63,6 +75,12 @@ class LoadedStream:
     def compute(self) -> "Compute":
         """The backbones at work; made when first asked for."""
         return Compute(self)
+
+    @property
+    def computed(self) -> tuple[list[str], int]:
+        """The runtimes that computed features, or would, and the number of steps computed again in fp32."""
+        made: Compute | None = self.__dict__.get("compute")
+        return (made.runtimes, made.again) if made else ([self.choice.runtime], 0)
 
     @property
     def workers(self) -> int:
@@ -84,7 +102,7 @@ class LoadedStream:
             module.requires_grad_(False).eval()
             digest = state_digest(module.state_dict())
             loaded.append(replace(old, module=module, digest=digest, source=TRAINED))
-        return replace(self, backbones=tuple(loaded))
+        return replace(self, backbones=tuple(loaded), calibrated=())
 
 
 class Compute:
@@ -92,19 +110,36 @@ class Compute:
 
     def __init__(self, stream: LoadedStream):
         self.dim = stream.dim
-        self.batch_size = BATCH_SIZES[stream.spec.views[0].kind]
-        resources = stream.resources
+        choice = stream.choice
+        if choice.precision == "int8" and not stream.calibrated:
+            raise UsageError(
+                "int8 needs networks that were calibrated on videos, and the run has none; "
+                "train with --precision int8, or leave --precision out"
+            )
+        sizes = GPU_BATCH_SIZES if choice.device.startswith("cuda") else BATCH_SIZES
+        self.batch_size = sizes[stream.spec.views[0].kind]
         self._runners = [
             BackboneRunner(
                 backbone,
                 batch_size=self.batch_size,
-                device=resources.device,
-                precision=resources.precision or "fp32",
-                runtime=resources.runtime or "torch",
+                device=choice.device,
+                precision=choice.precision,
+                runtime=choice.runtime if choice.asked else "auto",
                 threads=threads(),
+                network=stream.calibrated[i] if stream.calibrated else None,
             )
-            for backbone in stream.backbones
+            for i, backbone in enumerate(stream.backbones)
         ]
+
+    @property
+    def runtimes(self) -> list[str]:
+        """What computes: a network that OpenVINO cannot take is torch's."""
+        return [runner.runtime for runner in self._runners]
+
+    @property
+    def again(self) -> int:
+        """Steps that were computed again in fp32."""
+        return sum(runner.again for runner in self._runners)
 
     def __call__(self, inputs: Sequence[tuple[np.ndarray, ...]]) -> np.ndarray:
         """Inputs of n steps, one array per backbone -> float32 [n, dim]."""
@@ -126,9 +161,8 @@ def load_streams(
     run was trained with; their folders are tried where the look-up finds nothing. Raises `WeightsError`,
     which ends in `advice`.
     """
-    if resources.device == "auto":  # decided once, here, where torch knows
-        gpu = resources.runtime != "openvino" and torch.cuda.is_available()
-        resources = replace(resources, device="cuda" if gpu else "cpu")
+    choice = choose(resources)  # here, where torch knows
+    resources = replace(resources, device=choice.device)
     tools = Tools(resources, threads=threads())
     loaded = {}
     for name, spec in streams.items():
@@ -140,7 +174,7 @@ def load_streams(
         for method, weights in spec.flow_methods:
             if method != "tvl1":  # absent weights are no video's fault: they are told before the work
                 tools.flow(method, weights)
-        loaded[name] = LoadedStream(name, spec, backbones, resources, tools)
+        loaded[name] = LoadedStream(name, spec, backbones, resources, tools, choice)
     return loaded
 
 

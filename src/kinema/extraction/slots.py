@@ -44,9 +44,7 @@ class ClipSender:
 
     def send(self, message: Clip | Finished) -> None:
         """Send one message. Raises `OSError` where there is no memory for a clip."""
-        if isinstance(message, Clip):
-            message = self._placed(message)
-        self._connection.send(message)
+        self._connection.send(self._placed(message) if isinstance(message, Clip) else message)
 
     def receive(self) -> Any:
         """The next thing that the parent asks for."""
@@ -87,18 +85,18 @@ def taken(placed: Placed, connection: Connection, file: int) -> Clip:
     return Clip(placed.pts_seconds, tuple(arrays))
 
 
-def _bytes(array: np.ndarray) -> np.ndarray:
-    """The memory of a contiguous array as uint8 [n]."""
-    return array.reshape(-1).view(np.uint8)
+def _bytes(array: np.ndarray) -> memoryview:
+    """The memory of a contiguous array."""
+    return array.reshape(-1).view(np.uint8).data
 
 
-def _write(file: int, data: np.ndarray, offset: int) -> None:
+def _write(file: int, data: memoryview, offset: int) -> None:
     done = 0
     while done < len(data):
         done += os.pwrite(file, data[done:], offset + done)
 
 
-def _read(file: int, data: np.ndarray, offset: int) -> None:
+def _read(file: int, data: memoryview, offset: int) -> None:
     done = 0
     while done < len(data):
         count = os.preadv(file, [data[done:]], offset + done)

@@ -7,11 +7,14 @@ from typing import Any
 
 import torch
 
+from ..backbones.choice import choose
+from ..backbones.tell import tell
 from ..errors import UsageError
+from ..extraction.calibrate import with_networks
 from ..extraction.loaded import TRAINED, load_streams
 from ..model.build import build_recognizer
 from ..recipe import changed
-from ..resources import Resources
+from ..resources import Precision, Resources
 from ..run import RunConfig, check_backbones, load_run, weight_hints
 from ..weights.hub import look_in
 from .predictor import LoadedRun, SequencePredictor
@@ -25,7 +28,8 @@ def load(run: str | Path, resources: Resources | None = None) -> LoadedRun:
     resources = resources or Resources()
     look_in(resources.folder, offline=resources.offline)
     config, state = load_run(run)
-    resources = replace(resources, precision=resources.precision or config.data.get("precision"))
+    if resources.precision == "auto":
+        resources = replace(resources, precision=_own_precision(config, resources))
     _check_weights(run, config, resources)
     trained = [n for n, found in config.backbones.items() if any(b["source"] == TRAINED for b in found)]
     # What was trained in the run lies in the run: no file of weights is needed for it.
@@ -35,11 +39,24 @@ def load(run: str | Path, resources: Resources | None = None) -> LoadedRun:
         for i, backbone in enumerate(streams[name].backbones):
             _fill(backbone.module.load_state_dict, state, f"backbone-{name}-{i}", run)
         streams[name] = streams[name].with_backbones([b.module for b in streams[name].backbones])
+    streams = with_networks(Path(run), config, streams)
     check_backbones(config, {name: [b.digest for b in s.backbones] for name, s in streams.items()})
     model = build_recognizer(config.recipe, {n: s.dim for n, s in streams.items()}, len(config.labels))
     _fill(model.load_tensors, state, "recognizer", run)
     model.eval().requires_grad_(False)
     return LoadedRun(Path(run), config, streams, SequencePredictor(config.labels, model))
+
+
+def _own_precision(config: RunConfig, resources: Resources) -> Precision:
+    """What the run's features were computed in; fp32 in place of a bf16 that is not to be had here."""
+    own: Precision = config.data.get("precision", "fp32")
+    if own == "bf16":
+        try:
+            choose(replace(resources, precision=own))
+        except UsageError as error:
+            tell(f"the run was trained in bf16, and is used in fp32: {str(error).partition(';')[0]}")
+            return "fp32"
+    return own
 
 
 def _check_weights(run: str | Path, config: RunConfig, resources: Resources) -> None:

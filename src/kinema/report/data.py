@@ -99,7 +99,8 @@ class DatasetFacts:
 class Cost:
     """What the run took. `stages` is stage name -> seconds; sizes are in bytes, rates in videos a second.
 
-    `computed` and `reused` count the feature sequences of a stream that were computed, and that were there.
+    `computed` and `reused` count the feature sequences of a stream that were computed, and that were there;
+    `features` says in what precision and by what runtime.
     """
 
     stages: Mapping[str, float] = field(default_factory=dict)
@@ -110,6 +111,7 @@ class Cost:
     peak_memory: int | None = None
     store_size: int | None = None
     device: str = ""
+    features: str = ""
     threads: int | None = None
     trainable_parameters: int | None = None
     frozen_parameters: int | None = None

@@ -196,6 +196,8 @@ def _cost_facts(cost: Cost) -> list[tuple[str, str]]:
     if cost.device:
         threads = f", {markup.plural(cost.threads, 'thread')}" if cost.threads else ""
         pairs.append(("device", f"{markup.escape(cost.device)}{threads}"))
+    if cost.features:
+        pairs.append(("features", markup.escape(cost.features)))
     counts = (cost.trainable_parameters, "trainable"), (cost.frozen_parameters, "frozen")
     parameters = " + ".join(f"{markup.count(number)} {word}" for number, word in counts if number is not None)
     if parameters:

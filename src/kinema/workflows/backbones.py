@@ -40,13 +40,17 @@ def backbones(name: str | None = None, input: str | None = None) -> list[Facts]:
 
 def measured(names: Sequence[str], resources: Resources, events: Events = SILENT) -> Iterator[float]:
     """Steps a second of each backbone with random values, in batches of the size that extraction uses."""
+    from ..backbones.choice import choose
     from ..backbones.load import load_backbone
     from ..backbones.random_init import synthetic_batch
     from ..backbones.runner import BackboneRunner
     from ..extraction.loaded import BATCH_SIZES
 
+    choice = choose(resources)
+    if choice.precision == "int8":
+        raise UsageError("int8 is calibrated on videos; see `kinema evaluate --compare-precision`")
     for name in names:
-        events.step(f"measuring {name}")
+        events.step(f"measuring {name}, {choice.shown}")
         loaded = load_backbone(name, weights="none")
         spec = loaded.spec.input
         spec = replace(spec, length=spec.length or (10 if spec.kind == "flow_stack" else 16))
@@ -54,9 +58,9 @@ def measured(names: Sequence[str], resources: Resources, events: Events = SILENT
         runner = BackboneRunner(
             loaded,
             batch_size=size,
-            device=resources.device,
-            precision=resources.precision or "fp32",
-            runtime=resources.runtime or "torch",
+            device=choice.device,
+            precision=choice.precision,
+            runtime=choice.runtime if choice.asked else "auto",
             threads=threads(),
         )
         batch = list(synthetic_batch(spec)[:size].numpy())

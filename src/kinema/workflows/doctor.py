@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from importlib import metadata
 from typing import Literal, NamedTuple
 
+from ..backbones.choice import INSTALL, choose, has_openvino
 from ..backbones.table import BACKBONES, backbone_spec
-from ..errors import KinemaError
+from ..errors import KinemaError, UsageError
 from ..features.store import default_features
 from ..flow.methods import NETWORKS
 from ..resources import Resources, cores
@@ -18,7 +19,7 @@ from ..weights.files import WeightFile
 from ..weights.find import find_weights
 
 CORE = ("torch", "torchvision", "timm", "av", "numba", "scikit-learn", "lightning", "safetensors", "pyarrow")
-EXTRAS = {"openvino": "openvino", "flownet2": "ptlflow", "transformers": "transformers"}
+EXTRAS = {"int8": "nncf", "flownet2": "ptlflow", "transformers": "transformers"}
 
 
 class Check(NamedTuple):
@@ -31,13 +32,15 @@ class Check(NamedTuple):
 
 def diagnose(resources: Resources | None = None) -> list[Check]:
     """Look at everything; changes nothing and opens no connection."""
+    resources = resources or Resources()
     return [
         *_python(),
         *_packages(),
         *_codecs(),
         *_hardware(),
+        _features(resources),
         *_folders(),
-        *_weights(resources or Resources()),
+        *_weights(resources),
     ]
 
 
@@ -53,6 +56,8 @@ def _packages() -> Iterator[Check]:
             yield Check(name, "ok", metadata.version(name))
         except metadata.PackageNotFoundError:
             yield Check(name, "missing", f"pip install {name}")
+    detail = metadata.version("openvino") if has_openvino() else f"faster on processors; {INSTALL}"
+    yield Check("openvino", "ok" if has_openvino() else "optional", detail)
     for extra, module in EXTRAS.items():
         found = importlib.util.find_spec(module) is not None
         detail = metadata.version(module) if found else f"optional; pip install {_required_by(extra)}"
@@ -92,6 +97,14 @@ def _hardware() -> Iterator[Check]:
     yield Check("processor", "ok", f"{cores()} cores, {memory:.0f} GiB memory")
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none; everything works without one"
     yield Check("GPU", "ok" if torch.cuda.is_available() else "optional", gpu)
+
+
+def _features(resources: Resources) -> Check:
+    try:
+        choice = choose(resources)
+    except UsageError as error:
+        return Check("features", "missing", str(error))
+    return Check("features", "ok", f"{choice.shown}: {choice.why}")
 
 
 def _folders() -> Iterator[Check]:

@@ -11,6 +11,7 @@ from ..errors import UsageError
 from ..inference.load import load
 from ..resources import Resources
 from ..types import VideoRecord
+from .compare_precision import compare_precision
 from .context import Context
 from .evaluate_model import evaluate_model
 from .events import SILENT, Events
@@ -28,13 +29,15 @@ def evaluate(
     layout: str = "auto",
     split: int = 1,
     out: str | Path | None = None,
+    compare: bool = False,
     resources: Resources | None = None,
     events: Events = SILENT,
 ) -> dict[str, Any]:
     """Metrics of a run on the test split of `data`; of all of it where it has no split.
 
     Videos that the run was trained on, recognised by their content, are counted in `n_trained_on` and are
-    no part of anything else. `out` receives metrics.json, predictions.csv and report.html.
+    no part of anything else. `out` receives metrics.json, predictions.csv and report.html. With `compare` all
+    is done in fp32, bf16 and int8 as well, see `compare_precision`; the rows are in `precisions`.
     Raises `UsageError` where the data has classes that the run does not know, and where the run was
     trained on all of it.
     """
@@ -63,7 +66,13 @@ def evaluate(
         "n_trained_on": len(dataset.part("test")) - len(fresh),
         "quarantined": len(extracted.quarantined),
         "absent": len(dataset.absent),
+        "computed_with": extracted.computed(),
     }
+    if compare:
+        known = [r for r in dataset.records if r.split == "train"] or list(tested.records)
+        evaluation.metrics["precisions"] = compare_precision(
+            loaded, tested, evaluation.tested.scores, known, context
+        )
     if folder is not None:
         spent = Spent(memory=context.memory.bytes)
         spent.extraction(extracted.reports)

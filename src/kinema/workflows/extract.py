@@ -80,13 +80,17 @@ def extract_dataset(
 def extract_streams(
     records: Sequence[VideoRecord], streams: Mapping[str, LoadedStream], context: Context
 ) -> Extracted:
-    """Fill the store for every stream; quarantine what cannot be read. Raises `WorkError` if nothing can."""
+    """Fill the store for every stream; quarantine what cannot be read. Raises `WorkError` if nothing can.
+
+    The streams of what is returned are those given, with calibrated networks where they are in int8.
+    """
     from ..extraction.extracted import Extracted
 
     store, digests = context.store, context.digests(records)
     failures = [(r, "file", reason) for r in records if (reason := context.unreadable.get(r.path))]
     for record, _, reason in failures:
         store.quarantine.add((*_place(record), "file", reason))
+    streams = {name: _ready(stream, records, context) for name, stream in streams.items()}
     reports = {}
     with context.memory.watched(), DecodingPool() as pool:
         # Flow first: the motion that it leaves in the cache spares other streams the work.
@@ -107,6 +111,17 @@ def extract_streams(
             f"no usable videos: all {len(quarantined)} files failed, {name}: {reason}; see `kinema scan`"
         )
     return Extracted(usable, digests, store, streams, {n: reports[n] for n in streams}, quarantined)
+
+
+def _ready(stream: LoadedStream, records: Sequence[VideoRecord], context: Context) -> LoadedStream:
+    """The stream with what int8 needs: networks calibrated on the training videos, or on all."""
+    if stream.choice.precision != "int8" or stream.calibrated:
+        return stream
+    from ..extraction.calibrate import calibrated
+
+    context.events.step(f"stream {stream.name}: int8 networks, calibrated on its own videos")
+    train = [r for r in records if r.split == "train"] or records
+    return calibrated(stream, train, context.digests(records), context.store)
 
 
 def _place(record: VideoRecord) -> tuple[str, str]:

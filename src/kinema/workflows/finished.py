@@ -27,10 +27,15 @@ def training_digest(
     return fingerprint(
         {
             "recipe": _counted(recipe),
-            "streams": {name: stream.settings() for name, stream in streams.items()},
+            "streams": {name: _asked(stream) for name, stream in streams.items()},
             "videos": [[r.content or r.name, r.part, r.label, r.group, r.split] for r in records],
         }
     )
+
+
+def _asked(stream: LoadedStream) -> dict[str, Any]:
+    """Its settings but for calibrated networks: they follow from the videos."""
+    return {key: value for key, value in stream.settings().items() if key != "calibrated"}
 
 
 def asked_for(recipe: Recipe) -> str:

@@ -17,6 +17,7 @@ from ..evaluation.folds import folds_line, trained_on_all
 from ..evaluation.predictions import joined
 from ..evaluation.protocols import counted_rounds, summarise
 from ..evaluation.rounds import Round, rounds
+from ..extraction.calibrate import save_networks
 from ..extraction.loaded import NO_WEIGHTS, LoadedStream, load_streams
 from ..inference.load import load
 from ..keys import fingerprint
@@ -56,13 +57,13 @@ def train_protocol(
     if everything is not None:
         parts = len({one.part for one in made})
         context.events.note(folds_line(why, parts, len(everything.records)))
-    made, quarantined, spent = _readable(made, recipe, streams, context)
-    done = _trained(made, recipe, streams, out, options, context)
+    made, ready, quarantined, spent = _readable(made, recipe, streams, context)
+    done = _trained(made, recipe, ready, out, options, context)
     for one in done:
         spent.add(Spent.of(one.metrics))
     if everything is not None:
         folds = Folds(made, [d.metrics for d in done], spent, why)
-        result = train_on_all(everything, folds, recipe, streams, out, options, context)
+        result = train_on_all(everything, folds, recipe, ready, out, options, context)
     else:
         result = _whole(made, quarantined, done, spent, recipe, out, context)
     mark_finished(result, digest, recipe)
@@ -126,14 +127,14 @@ def _needs_validation(training: Training) -> bool:
 
 def _readable(
     made: list[Round], recipe: Recipe, streams: Mapping[str, LoadedStream], context: Context
-) -> tuple[list[Round], dict[str, str], Spent]:
+) -> tuple[list[Round], Mapping[str, LoadedStream], dict[str, str], Spent]:
     """Extract what any round needs.
 
-    Returns the rounds without unreadable files, the reasons by file, and what it took.
+    Returns the rounds without unreadable files, the streams, the reasons by file, and what it took.
     """
     if any(stream.train_blocks for stream in recipe.streams.values()):
         # Features differ from round to round, as their backbones do: each round extracts its own.
-        return made, {}, Spent()
+        return made, streams, {}, Spent()
     spent = Spent(shared=True)
     extracted = extract_streams(_union(made), streams, context)
     spent.extraction(extracted.reports)
@@ -145,7 +146,7 @@ def _readable(
         if recipe.protocol.kind == "folds":  # a file that cannot be read may have been a class's last one
             records = keep_classes(records)
         kept.append(replace(one, dataset=replace(one.dataset, records=tuple(records))))
-    return kept, extracted.quarantined, spent
+    return kept, extracted.streams, extracted.quarantined, spent
 
 
 def _union(made: Iterable[Round]) -> list[VideoRecord]:
@@ -230,6 +231,7 @@ def _write_run(
         recipe=changed(loaded.config.recipe, {"protocol": recipe.protocol.model_dump(mode="json")}),
         data=data | {"model_of": chosen.folder, "split": metrics["split"]},
     )
+    save_networks(out, loaded.streams)
     save_run(out, config, load_run(folder)[1])
     history, model = round_history(chosen, out), loaded.sequences.model
     facts = RunFacts(out, config, dataset, extracted, model, history, spent, warnings)

@@ -33,10 +33,33 @@ def further_sections(
         sections.append(protocol_section(metrics["protocol"]))
     if "reliability" in metrics:
         sections.append(calibration_section(metrics))
+    if "precisions" in metrics:
+        sections.append(precision_section(metrics["precisions"]))
     alpha = model.tensors().get("fusion.alpha")
     if alpha is not None:
         sections.append(fusion_section(model.recipe, float(alpha)))
     return sections
+
+
+def precision_section(rows: Sequence[Mapping[str, Any]]) -> Section:
+    """The test videos in each precision."""
+    columns = ("precision", "accuracy", "same answers", "seconds a video", "")
+    shown = [
+        (
+            row["precision"],
+            _percent(row.get("accuracy")),
+            _percent(row.get("agreement")),
+            "" if row["seconds_per_video"] is None else f"{row['seconds_per_video']:.2f}",
+            row["note"],
+        )
+        for row in rows
+    ]
+    intro = "The same run and the same videos; only what the backbones compute in differs."
+    return Section("Precision", intro, (Table("Test videos in each precision", columns, shown),))
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"
 
 
 def _doubted(doubts: Sequence[Mapping[str, Any]], dataset: Dataset, extracted: Extracted) -> list[Sample]:

@@ -11,6 +11,7 @@ import torch
 from ..atomic import write_text
 from ..datasets import Dataset, carve_validation, check_trainable
 from ..errors import WorkError
+from ..extraction.calibrate import save_networks
 from ..extraction.extracted import Extracted
 from ..extraction.loaded import TRAINED, LoadedStream
 from ..keys import video_key
@@ -90,20 +91,23 @@ def train_model(
     if isinstance(model, SeparateRecognizer):
         with spent.timed("train fusion"):
             _fit_fusion(model, dataset, extracted, events)
+    how = next(iter(streams.values())).choice
     facts = {
         "layout": dataset.layout,
         "split": dataset.split_source,
         "train_counts": [row["train"] for row in dataset.counts().values()],
-        "precision": context.resources.precision or "fp32",
+        "precision": how.precision,
+        "runtime": how.runtime,
         STAGES: kept.made,
     }
-    config = RunConfig(recipe, dataset.labels, _backbone_facts(streams), facts)
+    config = RunConfig(recipe, dataset.labels, _backbone_facts(extracted.streams), facts)
     return RunFacts(folder, config, dataset, extracted, model, history, spent, warnings)
 
 
 def save_model(facts: RunFacts) -> None:
-    """Write config.yaml and model.safetensors into the run's folder."""
+    """Write config.yaml, model.safetensors and networks in int8 into the run's folder."""
     state = {f"recognizer.{name}": value for name, value in facts.model.tensors().items()}
+    save_networks(facts.folder, facts.extracted.streams)
     save_run(facts.folder, facts.config, state | flat_state(_trained_modules(facts.extracted.streams)))
 
 
@@ -203,7 +207,8 @@ def _backbone_facts(streams: Mapping[str, LoadedStream]) -> dict[str, list[dict[
     return {
         name: [
             {"name": b.spec.name, "features": b.features, "digest": b.digest, "source": b.source}
-            for b in stream.backbones
+            | ({"int8": stream.calibrated[i].digest} if stream.calibrated else {})
+            for i, b in enumerate(stream.backbones)
         ]
         for name, stream in streams.items()
     }

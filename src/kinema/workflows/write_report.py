@@ -64,7 +64,7 @@ def write_evaluation(facts: RunFacts, evaluation: Evaluation, events: Events) ->
     What it took joins the metrics here.
     """
     facts.spent.memory = max(facts.spent.memory, peak_memory())
-    evaluation.metrics |= facts.spent.metrics()
+    evaluation.metrics |= facts.spent.metrics() | {"computed_with": facts.extracted.computed()}
     write_text(facts.folder / "metrics.json", json.dumps(evaluation.metrics, indent=2) + "\n")
     answers = [evaluation.tested, evaluation.validated]
     write_predictions(facts.folder / "predictions.csv", facts.config.labels, answers)
@@ -127,6 +127,9 @@ def data_warnings(dataset: Dataset, extracted: Extracted) -> list[str]:
         )
     for name, report in extracted.reports.items():
         warnings += [f"stream {name}: {count} videos: {note}" for note, count in report.notes.items()]
+    if again := extracted.computed()["again"]:
+        precision = extracted.computed()["precision"]
+        warnings.append(f"{again} steps were not finite in {precision} and were computed again in fp32")
     items = extracted.items(dataset.records, dataset.labels)
     for name in extracted.streams:
         absent = len(items) - len(with_stream(items, name))
@@ -182,7 +185,7 @@ def _sample(facts: RunFacts, evaluation: Evaluation, index: int, *, strip: bool)
 
 def _cost(facts: RunFacts) -> Cost:
     spent, streams = facts.spent, list(facts.extracted.streams.values())
-    device = streams[0].resources.device
+    computed = facts.extracted.computed()
     backbones = [b for stream in streams for b in stream.backbones]
     items = facts.extracted.items(facts.dataset.records, facts.dataset.labels)
     stored = [path for item in items for path in item.files.values()]
@@ -194,7 +197,8 @@ def _cost(facts: RunFacts) -> Cost:
         training_rate=spent.training_rate,
         peak_memory=spent.memory,
         store_size=sum(path.stat().st_size for path in stored if path.exists()),
-        device=platform.machine() if device == "cpu" else device,
+        device=platform.machine() if computed["device"] == "cpu" else computed["device"],
+        features=f"{computed['precision']} by {computed['runtime']}",
         threads=torch.get_num_threads(),
         trainable_parameters=trainable_parameters(facts.model),
         frozen_parameters=sum(p.numel() for b in backbones for p in b.module.parameters()),

@@ -1,0 +1,98 @@
+"""Backbones through torch: on GPUs, and on processors where OpenVINO is not."""
+
+import copy
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.modules.conv import _ConvNd
+
+from ..resources import Precision
+from .choice import processor_has_bf16
+from .device import torch_device
+from .load import LoadedBackbone
+from .module import Backbone
+
+# The share of a GPU's free memory that a batch may take.
+_SHARE = 0.5
+
+
+class TorchForward:
+    """Batches of inputs -> features float32. `device`: see `torch_device`.
+
+    A processor without bf16 imitates it: operands and results are rounded, at the speed of fp32. torch would
+    take tens of times as long.
+    """
+
+    def __init__(self, loaded: LoadedBackbone, *, device: str, precision: Precision = "fp32") -> None:
+        self.place = torch_device(device)
+        imitated = precision == "bf16" and self.place.type == "cpu" and not processor_has_bf16()
+        self._module = _imitating_bf16(loaded.module) if imitated else _prepared(loaded.module, precision)
+        self._module.to(self.place)
+        self._autocast = precision == "bf16" and loaded.module.autocasts and not imitated
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        """[N, ...] of the backbone's input -> float32 [N, D]. Raises `torch.OutOfMemoryError`.
+
+        Inputs go to a GPU as they are (frames as uint8), from pinned memory, so that nothing waits for them.
+        """
+        inputs = torch.from_numpy(batch)
+        if self.place.type == "cuda":
+            inputs = inputs.pin_memory()
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.place.type, torch.bfloat16, enabled=self._autocast),
+        ):
+            features = self._module(inputs.to(self.place, non_blocking=True)).float()
+        return features.cpu().numpy()  # type: ignore[no-any-return]
+
+    def fitting(self, step: np.ndarray, largest: int) -> int:
+        """How many inputs like `step` make a batch here: on a GPU by its free memory, `largest` at most."""
+        if self.place.type != "cuda":
+            return largest
+        torch.cuda.reset_peak_memory_stats(self.place)
+        before = torch.cuda.memory_allocated(self.place)
+        self(step[None])
+        taken = torch.cuda.max_memory_allocated(self.place) - before
+        free, _ = torch.cuda.mem_get_info(self.place)
+        return fitting_batch(free, taken, largest)
+
+
+def fitting_batch(free: int, step: int, largest: int) -> int:
+    """The largest power-of-two part of `largest` whose steps, of `step` bytes each, take half of `free`.
+
+    >>> fitting_batch(free=8_000, step=100, largest=64), fitting_batch(free=8_000, step=9_000, largest=64)
+    (32, 1)
+    """
+    while largest > 1 and largest * step > _SHARE * free:
+        largest //= 2
+    return largest
+
+
+def _prepared(module: Backbone, precision: Precision) -> nn.Module:
+    """A private copy in the memory format (and precision) that runs fastest."""
+    own = copy.deepcopy(module).eval()
+    for part in own.modules():
+        if precision == "bf16" and not module.autocasts and isinstance(part, _ConvNd | nn.Linear):
+            part.to(torch.bfloat16)  # batch norm keeps its float32 statistics
+        if isinstance(part, nn.Conv2d):
+            part.to(memory_format=torch.channels_last)
+        elif isinstance(part, nn.Conv3d):
+            part.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    return own
+
+
+def _imitating_bf16(module: Backbone) -> nn.Module:
+    """A private copy whose convolutions and linear layers round as bf16 does: sums alone are in fp32."""
+    own = _prepared(module, "fp32")
+    for part in own.modules():
+        if isinstance(part, _ConvNd | nn.Linear):
+            for value in part.parameters(recurse=False):
+                value.data = _rounded(value.data)
+            part.register_forward_pre_hook(lambda _, inputs: tuple(_rounded(x) for x in inputs))
+            part.register_forward_hook(lambda _, inputs, output: _rounded(output))
+    return own
+
+
+def _rounded(x: torch.Tensor) -> torch.Tensor:
+    return x.bfloat16().float()
