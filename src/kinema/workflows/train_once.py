@@ -10,7 +10,7 @@ from ..recipe import Recipe, changed
 from .context import Context, TrainOptions, TrainResult
 from .evaluate_model import evaluate_model
 from .finished import finished, mark_finished, training_digest
-from .study import Tested, study
+from .data_facts import Tested, data_facts
 from .train_model import CHECKPOINTS, save_model, timed, train_model
 from .write_report import write_results
 
@@ -52,7 +52,7 @@ def train_once(
     }
     if alone:
         tested = Tested(facts.dataset.part("train"), facts.dataset.part("test"), facts.history[-1])
-        evaluation.metrics |= study(facts, [tested], events)
+        evaluation.metrics |= data_facts(facts, [tested], events)
     save_model(facts)
     write_results(facts, evaluation, events)
     result = TrainResult(folder, evaluation.metrics, facts.warnings)

@@ -38,7 +38,7 @@ class Tested:
     row: Row
 
 
-def study(facts: RunFacts, rounds: Sequence[Tested], events: Events) -> dict[str, Any]:
+def data_facts(facts: RunFacts, rounds: Sequence[Tested], events: Events) -> dict[str, Any]:
     """`learning_curve`, `more_videos` and `label_doubts` for metrics.json, from a run and its rounds.
 
     Labels are doubted among the run's own training videos. Where nothing can be said, the lists are empty
@@ -50,7 +50,7 @@ def study(facts: RunFacts, rounds: Sequence[Tested], events: Events) -> dict[str
         events.detail(f"no learning curve: {refused}")
         return {"learning_curve": [], "more_videos": {"answer": None, "reason": refused}, "label_doubts": []}
     events.step("looking whether more videos would help and whether labels look wrong")
-    with timed(facts.seconds, "study"):
+    with timed(facts.seconds, "data"):
         space = _space(facts, records)
         return {**_curve(space, rounds), "label_doubts": _doubts(space, facts, events)}
 
