@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..errors import UsageError
-from ..recipe import Recipe, bibtex, load_recipe, paper_count, recipe_names
+from ..recipe import Recipe, bibtex, derived_count, load_recipe, paper_count, recipe_names
 from .console import print_json, writes_utf8
 from .options import JsonOption, SetOption
 
@@ -38,6 +38,7 @@ def command(
     facts = recipe.model_dump(mode="json") | {
         "trainable_parameters": count_parameters(recipe),
         "paper_trainable_parameters": paper_count(recipe),
+        "derived_trainable_parameters": derived_count(recipe),
     }
     if json:
         print_json(facts)
@@ -48,6 +49,9 @@ def command(
     typer.echo(f"# trainable parameters: {facts['trainable_parameters']:,}")
     if facts["paper_trainable_parameters"]:
         typer.echo(f"# the paper's count:    {facts['paper_trainable_parameters']:,}")
+    if facts["derived_trainable_parameters"]:
+        count = facts["derived_trainable_parameters"]
+        typer.echo(f"# our derivation:       {count:,} (from the layers; the paper prints no count)")
 
 
 def _cite(recipe: Recipe) -> None:

@@ -1,7 +1,8 @@
 """The recipe as data: its schema, and how one is read."""
 
 from .cite import bibtex
-from .load import changed, load_recipe, paper_count, recipe_names, resolve
+from .explain import did_you_mean, explain
+from .load import changed, derived_count, load_recipe, paper_count, recipe_names, resolve
 from .schema import (
     BackboneTraining,
     Classifier,
@@ -24,6 +25,9 @@ __all__ = [
     "Training",
     "bibtex",
     "changed",
+    "derived_count",
+    "did_you_mean",
+    "explain",
     "load_recipe",
     "paper_count",
     "recipe_names",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import ValidationError
@@ -13,7 +13,7 @@ from ..errors import UsageError
 from ..resources import Resources
 from ..streams import StreamSettings
 from ..weights.hub import look_in
-from .explain import explain, kinds_at
+from .explain import did_you_mean, explain, kinds_at
 from .schema import Recipe
 
 # Older spellings of keys, still read in files, plain data and overrides.
@@ -108,7 +108,8 @@ def _read(recipe: str | Path) -> dict[str, Any]:
             raise UsageError(f"recipe file {name} is not UTF-8 text; save it as UTF-8") from None
     else:
         raise UsageError(
-            f"unknown recipe '{name}'; choose one of {', '.join(recipe_names())}, or give a .yaml file"
+            f"unknown recipe '{name}'{did_you_mean(name, recipe_names())}; "
+            f"choose one of {', '.join(recipe_names())}, or give a .yaml file"
         )
     try:
         raw = yaml.safe_load(text)
@@ -197,10 +198,19 @@ def paper_count(recipe: Recipe) -> int | None:
 
     The counts are those of the shipped recipe of this name, whatever the recipe at hand says of its paper.
     """
+    return _count_among(recipe, "counts")
+
+
+def derived_count(recipe: Recipe) -> int | None:
+    """Our derivation of the trainable parameters where the paper prints no count; else None."""
+    return _count_among(recipe, "derived")
+
+
+def _count_among(recipe: Recipe, kind: Literal["counts", "derived"]) -> int | None:
     if recipe.name not in recipe_names():
         return None
     shipped = load_recipe(recipe.name)
-    for count in shipped.paper.counts if shipped.paper else ():
+    for count in getattr(shipped.paper, kind, ()):
         if _architecture(recipe) == _architecture(changed(shipped, count.set)):
             return count.trainable_parameters
     return None

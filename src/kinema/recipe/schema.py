@@ -109,6 +109,13 @@ class Training(StageTraining):
     val_fraction: Annotated[float, Field(ge=0, lt=0.9)] = 0.0
     seed: int = 0
 
+    @property
+    def needs_validation(self) -> bool:
+        """Whether a stage is stopped or chosen by validation videos."""
+        stages = [self, *([self.backbone] if self.backbone else [])]
+        watched = any(stage.keep == "best" or stage.stop_after is not None for stage in stages)
+        return self.val_fraction > 0 or watched
+
 
 class Data(Settings):
     """What the recipe assumes of the data: the number of classes used for counting parameters.
@@ -129,7 +136,14 @@ class Protocol(Settings):
     """
 
     kind: Literal[
-        "auto", "split", "folds", "official_splits", "leave_one_group_out", "people", "random_and_group"
+        "auto",
+        "split",
+        "folds",
+        "official_splits",
+        "leave_one_group_out",
+        "people",
+        "random",
+        "random_and_group",
     ] = "auto"
     test_fraction: Annotated[float, Field(gt=0, lt=0.9)] = 0.25
     folds: Count | None = None
@@ -142,17 +156,34 @@ class Protocol(Settings):
 
 
 class PaperCount(Settings):
-    """A count that a paper prints, for the shipped recipe with the values of `set` (`key.path: value`)."""
+    """A parameter count, for the shipped recipe with the values of `set` (`key.path: value`)."""
 
     set: dict[str, Any] = Field(default={})
     trainable_parameters: int
+
+
+class PaperResult(Settings):
+    """Values that a paper prints in one place, by row, in its own unit: accuracies in percent.
+
+    `data` is the data set, `part` its split where the paper names one. `quoted`: the rows are other
+    systems, as the paper cites them.
+    """
+
+    where: str
+    data: str
+    part: str = ""
+    measure: str = "accuracy"
+    quoted: bool = False
+    values: Annotated[dict[str, float], Field(min_length=1)]
 
 
 class Paper(Settings):
     """Where a recipe comes from. What is not known is left out, never guessed.
 
     `opening`: the first words of the abstract, by which a paper is known that is without its title here.
-    `authors`: each as `Family, Given`. `counts`: the parameter counts that the paper prints.
+    `authors`: each as `Family, Given`. `counts`: the parameter counts that the paper prints. `derived`:
+    counts that follow from its layers and that it does not print; they are our derivation. `results`: the
+    figures that it prints.
     """
 
     title: str | None = None
@@ -166,6 +197,8 @@ class Paper(Settings):
     doi: str | None = None
     url: str | None = None
     counts: tuple[PaperCount, ...] = ()
+    derived: tuple[PaperCount, ...] = ()
+    results: tuple[PaperResult, ...] = ()
 
     @model_validator(mode="after")
     def _check(self) -> Self:

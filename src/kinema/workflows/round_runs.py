@@ -6,12 +6,20 @@ from pathlib import Path
 
 from ..evaluation.predictions import Answers, read_answers
 from ..evaluation.rounds import Round
+from ..recipe import Protocol, Recipe, changed
 from ..training.stage import Row
 
 
 def round_folder(one: Round, out: Path) -> Path:
     """Where a round is a run of its own."""
     return out / "rounds" / one.folder
+
+
+def round_recipe(recipe: Recipe, one: Round) -> Recipe:
+    """The recipe of one round: its own seed, on one given split."""
+    return changed(
+        recipe, {"training.seed": one.seed, "protocol": Protocol(kind="split").model_dump(mode="json")}
+    )
 
 
 def round_answers(made: Sequence[Round], out: Path) -> list[Answers]:

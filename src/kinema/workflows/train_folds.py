@@ -13,11 +13,11 @@ from ..evaluation.rounds import Round
 from ..extraction.loaded import LoadedStream
 from ..recipe import Recipe, changed
 from .context import Context, TrainOptions, TrainResult
+from .data_facts import Tested, data_facts
 from .evaluate_model import Evaluation
 from .events import Events
 from .finished import training_digest
 from .round_runs import round_answers, round_history
-from .data_facts import Tested, data_facts
 from .train_model import CHECKPOINTS, save_model, train_model
 from .write_report import write_results
 

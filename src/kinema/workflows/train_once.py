@@ -8,9 +8,9 @@ from ..datasets import Dataset, check_trainable
 from ..extraction.loaded import NO_WEIGHTS, LoadedStream, load_streams
 from ..recipe import Recipe, changed
 from .context import Context, TrainOptions, TrainResult
+from .data_facts import Tested, data_facts
 from .evaluate_model import evaluate_model
 from .finished import finished, mark_finished, training_digest
-from .data_facts import Tested, data_facts
 from .train_model import CHECKPOINTS, save_model, timed, train_model
 from .write_report import write_results
 
