@@ -35,7 +35,7 @@ def load_recipe(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Iter
         raw = recipe.model_dump(mode="json")
     else:
         raw = _copied(recipe) if isinstance(recipe, Mapping) else _read(recipe)
-    return _validated(raw, [_parsed(override) for override in overrides])
+    return _validated(raw, [parse_override(override) for override in overrides])
 
 
 def resolve(
@@ -177,7 +177,8 @@ def _set(raw: dict[str, Any], path: str, value: Any) -> None:
     node[last] = _copied(value)
 
 
-def _parsed(override: str) -> tuple[str, Any]:
+def parse_override(override: str) -> tuple[str, Any]:
+    """`key.path=value` as the key's path and its value, read as YAML. Raises `UsageError`."""
     path, sign, text = override.partition("=")
     if not sign or not path:
         raise UsageError(f"--set {override}: write it as key.path=value, for example temporal.units=512")

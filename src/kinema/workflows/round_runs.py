@@ -31,5 +31,10 @@ def round_answers(made: Sequence[Round], out: Path) -> list[Answers]:
 
 def round_history(one: Round, out: Path) -> list[Row]:
     """The rows of a round's history.jsonl."""
-    rows = (round_folder(one, out) / "history.jsonl").read_text(encoding="utf-8").splitlines()
+    return read_history(round_folder(one, out))
+
+
+def read_history(run: Path) -> list[Row]:
+    """The rows of a run's history.jsonl, one an epoch."""
+    rows = (run / "history.jsonl").read_text(encoding="utf-8").splitlines()
     return [json.loads(row) for row in rows]

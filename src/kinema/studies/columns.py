@@ -1,0 +1,75 @@
+"""What a study's table can show of a row, and how it is written."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its heading, the unit and digits it is written with, and its value in one cell's facts.
+
+    A value is multiplied by `scale`; None is unknown. `what` says what was measured.
+    """
+
+    heading: str
+    value: Callable[[Facts], float | None]
+    unit: str = ""
+    scale: float = 1.0
+    digits: int = 1
+    what: str = ""
+
+    def text(self, value: float | None, spread: float | None = None) -> str:
+        """`84.1 ± 0.5`, without unit; an en dash for what is not known."""
+        if value is None:
+            return "–"
+        written = f"{value:,.{self.digits}f}"
+        return written if spread is None else f"{written} ± {spread:,.{self.digits}f}"
+
+    def over(self, cells: Sequence[Facts]) -> tuple[float | None, float | None]:
+        """Mean and standard deviation over cells, scaled; no deviation of one cell or of equal values."""
+        values = [self.scale * v for cell in cells if (v := self.value(cell)) is not None]
+        if not values:
+            return None, None
+        spread = stdev(values) if len(values) > 1 else 0.0
+        return fmean(values), spread or None
+
+    @property
+    def title(self) -> str:
+        """The heading with the unit."""
+        return f"{self.heading} ({self.unit})" if self.unit else self.heading
+
+
+def _metric(key: str) -> Callable[[Facts], float | None]:
+    return lambda facts: facts["metrics"].get(key)
+
+
+def _cost(key: str) -> Callable[[Facts], float | None]:
+    return lambda facts: facts["cost"].get(key)
+
+
+# By the name that study files use.
+COLUMNS: dict[str, Column] = {
+    "accuracy": Column("accuracy", _metric("accuracy"), "%", 100, 2),
+    "top3": Column("top 3", _metric("top3"), "%", 100, 2),
+    "top5": Column("top 5", _metric("top5"), "%", 100, 2),
+    "class_accuracy": Column("mean of classes", _metric("mean_class_accuracy"), "%", 100, 2),
+    "parameters": Column("parameters", _cost("parameters"), digits=0, what="trained values"),
+    "extract_minutes": Column(
+        "extraction", _cost("extract_seconds"), "min", 1 / 60, 2, "features of all videos, once for the study"
+    ),
+    "train_minutes": Column("training", _cost("train_seconds"), "min", 1 / 60, 2, "one training"),
+    "minutes": Column(
+        "time", _cost("seconds_in_all"), "min", 1 / 60, 2, "features of all videos and one training"
+    ),
+    "seconds": Column(
+        "a video", _cost("seconds_a_video"), "s", 1, 2, "from file to answer, a few test videos"
+    ),
+    "frames_per_second": Column(
+        "frames a second", _cost("frames_per_second"), "", 1, 1, "from file to answer, a few test videos"
+    ),
+    "memory": Column("peak memory", _cost("peak_memory"), "GB", 1e-9, 2, "this process, so far"),
+}

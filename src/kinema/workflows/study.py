@@ -1,0 +1,184 @@
+"""`kinema study`: a recipe varied over rows under one protocol becomes a table. Refusals come first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..datasets import Dataset, check_trainable, load_dataset
+from ..errors import UsageError, WorkError
+from ..evaluation.rounds import Round, rounds
+from ..recipe import Protocol, changed
+from ..resources import Resources
+from ..studies.cells import Cell, PlannedRow, make_cells, plan_rows, quick_rounds
+from ..studies.compare import Comparison
+from ..studies.load import load_study
+from ..studies.results import CellResult, RowResult
+from ..studies.schema import Study
+from ..studies.sheet import Sheet
+from .choose_protocol import choose_protocol
+from .context import Context
+from .events import SILENT, Events
+from .folders import writable
+from .study_folder import claim, locked, read_cell
+
+
+@dataclass(frozen=True, slots=True)
+class StudyOptions:
+    """How the data is read, and whether a few videos, epochs and rounds must do."""
+
+    layout: str = "auto"
+    split: int | None = None
+    quick: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StudyPlan:
+    """Everything that is known of a study before the first training."""
+
+    study: Study
+    rows: Sequence[PlannedRow]
+    protocol: Protocol
+    cells: Sequence[Cell]
+    options: StudyOptions
+
+    @property
+    def made(self) -> list[Round]:
+        """The rounds, each once."""
+        return list({(c.one.part, c.one.seed): c.one for c in self.cells}.values())
+
+    @property
+    def dataset(self) -> Dataset:
+        """The data of the first round."""
+        return self.cells[0].one.dataset
+
+
+@dataclass(slots=True)
+class StudyResult:
+    """A study as it stands: its folder, rows, tables and claims of difference."""
+
+    folder: Path
+    plan: StudyPlan
+    rows: list[RowResult]
+    sheets: list[Sheet]
+    comparisons: list[Comparison]
+    warnings: list[str] = field(default_factory=list)
+    advice: str = ""
+
+    @property
+    def cells(self) -> list[CellResult]:
+        """All cells, row by row."""
+        return [cell for row in self.rows for cell in row.cells]
+
+
+def run_study(
+    study: str | Path | dict[str, Any] | Study,
+    data: str | Path,
+    *,
+    out: str | Path,
+    overrides: Iterable[str] = (),
+    options: StudyOptions | None = None,
+    resources: Resources | None = None,
+    events: Events = SILENT,
+) -> StudyResult:
+    """Train every cell of a study on `data` and write its tables into `out`.
+
+    Started again, it goes on where it stopped: no finished cell is trained again, a failed one is tried
+    again. The tables are written after every cell. Raises `UsageError` before any work, `WorkError` where
+    every cell has failed.
+    """
+    context = Context(resources or Resources(), events)
+    plan = plan_study(study, data, overrides, options or StudyOptions(), context)
+    folder = writable(Path(out))
+    with locked(folder):
+        how = f"{context.resources.precision or 'fp32'}, quick {plan.options.quick}"
+        claim(
+            folder,
+            plan.study,
+            plan.rows,
+            plan.protocol,
+            plan.made,
+            how,
+        )
+        found = {cell.folder: read_cell(folder, cell) for cell in plan.cells}
+        waiting = [cell for cell in plan.cells if found[cell.folder].state != "done"]
+        if len(waiting) < len(plan.cells):
+            events.note(f"{len(plan.cells) - len(waiting)} of {len(plan.cells)} cells are finished")
+        from .study_cells import CellRunner  # torch
+        from .study_results import study_result
+
+        for result in CellRunner(folder, plan, context).run(waiting):
+            found[result.cell.folder] = result
+            _tell(result, events)
+            study_result(folder, plan, list(found.values()), final=False)
+        whole = study_result(folder, plan, list(found.values()), final=True)
+    if all(cell.state == "failed" for cell in whole.cells):
+        raise WorkError(
+            f"every cell of study {plan.study.name} has failed, the first: {whole.cells[0].reason}"
+        )
+    return whole
+
+
+def plan_study(
+    study: str | Path | dict[str, Any] | Study,
+    data: str | Path,
+    overrides: Iterable[str],
+    options: StudyOptions,
+    context: Context,
+) -> StudyPlan:
+    """The cells of a study on this data. Raises `UsageError` for all that is wrong with either."""
+    study = load_study(study)
+    rows, protocol = plan_rows(study, list(overrides), context.resources, quick=options.quick)
+    protocol = _decided(protocol, rows, data, options, study)
+    _rounds(study, rows, protocol, data, options)  # what can be refused without reading files
+    made = _rounds(study, rows, protocol, data, options, context)
+    cells = make_cells(rows, made, made[0].dataset.layout)
+    return StudyPlan(study, rows, protocol, cells, options)
+
+
+def _decided(
+    protocol: Protocol, rows: Sequence[PlannedRow], data: str | Path, options: StudyOptions, study: Study
+) -> Protocol:
+    """The protocol with `auto` decided by the data, as for a training."""
+    recipe = changed(rows[0].recipe, {"protocol": protocol.model_dump(mode="json")})
+    whole_files = recipe.data.whole_files
+    dataset = load_dataset(
+        data, layout=options.layout, split=options.split or study.split, whole_files=whole_files
+    )
+    return choose_protocol(recipe, dataset)[0].protocol
+
+
+def _rounds(
+    study: Study,
+    rows: Sequence[PlannedRow],
+    protocol: Protocol,
+    data: str | Path,
+    options: StudyOptions,
+    context: Context | None = None,
+) -> list[Round]:
+    """The rounds of the protocol; the files' content is known where `context` reads it."""
+    whole_files = rows[0].recipe.data.whole_files
+
+    def load(split: int | None) -> Dataset:
+        dataset = load_dataset(data, layout=options.layout, split=split, whole_files=whole_files)
+        return context.identified(dataset) if context else dataset
+
+    validation = any(planned.recipe.training.needs_validation for planned in rows)
+    seed = rows[0].recipe.training.seed
+    made = rounds(load, protocol, seed, split=options.split or study.split, validation=validation)
+    for one in made:
+        try:
+            check_trainable(one.dataset)
+        except UsageError as error:
+            raise UsageError(f"round '{one.part}': {error}") from None
+    return quick_rounds(made, study.quick) if options.quick else made
+
+
+def _tell(result: CellResult, events: Events) -> None:
+    if result.state == "failed":
+        events.warn(f"{result.cell.name}: failed: {result.reason}")
+    else:
+        accuracy = f"{result.metrics['accuracy']:.1%}"
+        events.note(f"{result.cell.name}: {accuracy} of {result.metrics['n_test']} test videos")
