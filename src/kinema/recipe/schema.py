@@ -101,10 +101,13 @@ class Training(StageTraining):
 
     `keep: folds` finds the number of epochs, `epochs` at most, by folds of whole groups inside the training
     videos, trains anew on all of them for as many, and calibrates the scores by what the folds held out.
+    `watch_test` notes loss and accuracy of the test videos after every epoch of the temporal stage, for a
+    curve alone: nothing is ever chosen or stopped by them.
     """
 
     keep: Literal["last", "best", "folds"] = "last"  # type: ignore[assignment]  # one value more
     stages: Literal["joint", "separate"] = "joint"
+    watch_test: bool = False
     backbone: BackboneTraining | None = None
     val_fraction: Annotated[float, Field(ge=0, lt=0.9)] = 0.0
     seed: int = 0
@@ -258,6 +261,8 @@ class Recipe(Settings):
             self._check_closed_form()
         if self.training.keep == "folds":
             self._check_folds()
+        if self.training.watch_test and (self.temporal.closed_form or self.training.keep == "folds"):
+            raise ValueError("`training.watch_test` needs epochs: not with `keep: folds` or a closed form")
         return self
 
     def _check_folds(self) -> None:

@@ -78,18 +78,18 @@ def _tables(study: StudyPage) -> str:
         if any(e.paper for s in study.sheets for line in s.lines for e in line.entries)
         else '<p class="note">Mean ± standard deviation over rounds and seeds where there are several.</p>'
     )
-    first, *others = [_table(sheet) for sheet in study.sheets]
+    first, *others = [_table(sheet, titled=index > 0) for index, sheet in enumerate(study.sheets)]
     return f"<h2>Result</h2>{first}{note}{''.join(others)}"
 
 
-def _table(sheet: Sheet) -> str:
+def _table(sheet: Sheet, *, titled: bool) -> str:
     papers = [any(line.entries[i].paper for line in sheet.lines) for i in range(len(sheet.headings))]
     heads = "".join(
         f'<th scope="col" class="num{" paper" if paper else ""}">{markup.escape(heading)}</th>'
         for heading, paper in zip(sheet.headings, papers, strict=True)
     )
     body = "".join(map(_line, sheet.lines))
-    title = f"<caption>{markup.escape(sheet.title)}</caption>"
+    title = f"<caption>{markup.escape(sheet.title)}</caption>" if titled else ""
     return (
         f'<div class="scroll"><table class="plain study">{title}<thead><tr><th scope="col">'
         f"{markup.escape(sheet.first)}</th>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
@@ -122,11 +122,12 @@ def _charts(charts: Sequence[Lines]) -> str:
 
 def _matrices(matrices: Sequence[Matrix]) -> str:
     drawn = "".join(
-        f'<h3>{markup.name(m.name)}</h3><div class="scroll">{matrix_table(m.counts, m.labels)}</div>'
+        f'<figure class="chart"><figcaption>{markup.name(m.name)}</figcaption>'
+        f'<div class="scroll">{matrix_table(m.counts, m.labels)}</div></figure>'
         for m in matrices
     )
     intro = '<p class="intro">A row is what a clip shows, a column what the model called it.</p>'
-    return f"<h2>Confusion matrices</h2>{intro}{drawn}" if drawn else ""
+    return f'<h2>Confusion matrices</h2>{intro}<div class="charts">{drawn}</div>' if drawn else ""
 
 
 def _clips(clips: Mapping[str, Sequence[Sample]]) -> str:
