@@ -279,7 +279,7 @@ def test_checkpoints_load_without_code(items: list[FeatureItem], tmp_path: Path)
 def test_watched_videos_decide_nothing(
     training: dict[str, Any], validated: bool, items: list[FeatureItem], tmp_path: Path
 ) -> None:
-    """The values and all other columns are the same without them, and theirs are those of the model itself."""
+    """Values and all other columns are the same without them, and theirs are those of the model itself."""
     val = items[8:12] if validated else []
     alone, watching, seen = recognizer(**training), recognizer(**training), []
 

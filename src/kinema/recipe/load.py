@@ -26,16 +26,21 @@ def recipe_names() -> list[str]:
     return sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
 
 
-def load_recipe(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Iterable[str] = ()) -> Recipe:
+def load_recipe(
+    recipe: str | Path | Mapping[str, Any] | Recipe,
+    overrides: Iterable[str] = (),
+    values: Iterable[tuple[str, Any]] = (),
+) -> Recipe:
     """A recipe by name, from a YAML file or from plain data, with `key.path=value` overrides applied.
 
-    Raises `UsageError` with the key's path and the allowed values.
+    `values` are overrides as pairs of a key's path and a value; later ones win. Raises
+    `UsageError` with the key's path and the allowed values.
     """
     if isinstance(recipe, Recipe):
         raw = recipe.model_dump(mode="json")
     else:
         raw = _copied(recipe) if isinstance(recipe, Mapping) else _read(recipe)
-    return _validated(raw, [parse_override(override) for override in overrides])
+    return _validated(raw, [*map(parse_override, overrides), *values])
 
 
 def resolve(

@@ -94,10 +94,12 @@ def _planned(
         own = next(r for r in study.all_rows() if r.name == row.svm_on)
         return replace(_planned(study, own, given, resources, quick), row=row)
     try:
-        recipe = changed(load_recipe(row.recipe or study.recipe), {**study.set, **given})
-        recipe = changed(recipe, row.set)
-        if quick:
-            recipe = _quicker(changed(recipe, _not_varied(study, row)), study.quick)
+        smaller = {k: v for k, v in study.quick.set.items() if k not in given} if quick else {}
+        shared = [*study.set.items(), *given.items(), *smaller.items()]
+        recipe = changed(load_recipe(row.recipe or study.recipe, values=shared), row.set)
+        if quick:  # once more where the row has replaced a whole section
+            again = {k: v for k, v in {**smaller, **row.quick}.items() if k not in row.set}
+            recipe = _quicker(changed(recipe, _of_streams_there(recipe, again)), study.quick)
         planned = PlannedRow(row, resolve(recipe, (), resources), row.rounds)
         for one in row.rounds:
             planned.of_round(one.round, one.layout or "")
@@ -106,9 +108,14 @@ def _planned(
     return planned
 
 
-def _not_varied(study: Study, row: StudyRow) -> dict[str, Any]:
-    """The values of `quick` that a row does not set itself."""
-    return {key: value for key, value in study.quick.set.items() if key not in row.set}
+def _of_streams_there(recipe: Recipe, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values without those of streams that the recipe leaves out."""
+
+    def there(key: str) -> bool:
+        section, _, rest = key.partition(".")
+        return section != "streams" or rest.partition(".")[0] in recipe.streams
+
+    return {key: value for key, value in values.items() if there(key)}
 
 
 def _quicker(recipe: Recipe, quick: Quick) -> Recipe:

@@ -57,7 +57,14 @@ COLUMNS: dict[str, Column] = {
     "top3": Column("top 3", _metric("top3"), "%", 100, 2),
     "top5": Column("top 5", _metric("top5"), "%", 100, 2),
     "class_accuracy": Column("mean of classes", _metric("mean_class_accuracy"), "%", 100, 2),
+    "interval": Column("95 % interval", lambda facts: None, what="over groups where they are known"),
     "parameters": Column("parameters", _cost("parameters"), digits=0, what="trained values"),
+    "paper_parameters": Column(
+        "parameters as published",
+        _cost("paper_parameters"),
+        digits=0,
+        what="for the recipe's number of classes",
+    ),
     "extract_minutes": Column(
         "extraction", _cost("extract_seconds"), "min", 1 / 60, 2, "features of all videos, once for the study"
     ),

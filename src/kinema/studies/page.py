@@ -37,6 +37,7 @@ class StudyPage:
     sheets: Sequence[Sheet]
     cells: Sequence[CellResult]
     comparisons: Sequence[Comparison] = ()
+    advice: str = ""
     charts: Sequence[Lines] = ()
     matrices: Sequence[Matrix] = ()
     clips: Mapping[str, Sequence[Sample]] = field(default_factory=dict)
@@ -79,7 +80,8 @@ def _tables(study: StudyPage) -> str:
         else '<p class="note">Mean ± standard deviation over rounds and seeds where there are several.</p>'
     )
     first, *others = [_table(sheet, titled=index > 0) for index, sheet in enumerate(study.sheets)]
-    return f"<h2>Result</h2>{first}{note}{''.join(others)}"
+    advice = f"<p>{markup.escape(study.advice)}</p>" if study.advice else ""
+    return f"<h2>Result</h2>{first}{note}{advice}{''.join(others)}"
 
 
 def _table(sheet: Sheet, *, titled: bool) -> str:

@@ -28,22 +28,23 @@ class StudyRow(Settings):
     """One row: the study's recipe (or another) with values of its own.
 
     `svm_on` names a row of one stream whose trained model is taken as it is, with a linear SVM in place of
-    its softmax. `workers` decode while the row is measured.
+    its softmax. `workers` decode while the row is measured. `quick` are further values under `--quick`.
     """
 
     name: str
     recipe: str | None = None
     set: dict[str, Any] = Field(default={})
     rounds: tuple[RoundSettings, ...] = ()
+    quick: dict[str, Any] = Field(default={})
     workers: Count | None = None
     svm_on: str | None = None
 
 
 class StudyPaper(Settings):
-    """The paper's values: the recipe whose `paper` block holds them, and the places that are shown."""
+    """The paper's values: the recipe whose `paper` block holds them, and the places that are shown, if any."""
 
     recipe: str
-    places: Annotated[tuple[str, ...], Field(min_length=1)]
+    places: tuple[str, ...] = ()
 
 
 class StudyFigure(Settings):
@@ -81,7 +82,8 @@ class Study(Settings):
     """One table or figure: rows (named, or a grid over recipe keys) under a protocol.
 
     `label` names the rows of a grid: `"{temporal.units} units"`. `across` puts the rows side by side and the
-    rounds below each other. Every other row is compared with `reference`, or with the first.
+    rounds below each other. Every other row is compared with `reference`, or with the first. `advises` ends
+    in the command that trains the best row.
     """
 
     name: str
@@ -99,6 +101,7 @@ class Study(Settings):
     across: bool = False
     reference: str | None = None
     figures: tuple[StudyFigure, ...] = ()
+    advises: bool = False
     notes: tuple[str, ...] = ()
     quick: Quick = Quick()
 

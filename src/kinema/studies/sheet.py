@@ -15,17 +15,21 @@ DATA_SETS = {"HMDB51": ("hmdb51",), "UCF101": ("ucf101",), "KTH": ("kth", "kth_f
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One value with its spread, in the unit of its column; `paper` marks one that is not ours."""
+    """One value with its spread, in the unit of its column; `paper` marks one that is not ours.
+
+    `words` stand in place of a value that is not one number.
+    """
 
     column: Column
     value: float | None
     spread: float | None = None
     paper: bool = False
+    words: str = ""
 
     @property
     def text(self) -> str:
         """As people read it."""
-        return self.column.text(self.value, self.spread)
+        return self.words or self.column.text(self.value, self.spread)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,10 @@ def _down(study: Study, rows: Sequence[RowResult], paper: PaperValues) -> Sheet:
 
 
 def _entry(row: RowResult, paper: PaperValues, column: str, data: str | None) -> Entry:
+    if column == "interval":
+        bounds = row.metrics.get("ci95")
+        words = f"{100 * bounds[0]:.1f} to {100 * bounds[1]:.1f}" if bounds else "too few groups"
+        return Entry(COLUMNS[column], None, words=words if row.metrics else "")
     if data is None:
         return Entry(COLUMNS[column], *row.value(column))
     return Entry(COLUMNS[column], paper.value(column, row.name, data), paper=True)

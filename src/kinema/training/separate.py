@@ -29,8 +29,8 @@ def fit_separate(
     """
     history: list[Row] = []
     for name in model.streams:
-        own = [with_stream(items, name) for items in (train, val, watched)]
-        history += _fit_stream(model, name, *own, options)
+        present, held_out, looked_at = (with_stream(items, name) for items in (train, val, watched))
+        history += _fit_stream(model, name, present, held_out, looked_at, options)
     return history
 
 

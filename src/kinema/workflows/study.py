@@ -43,6 +43,8 @@ class StudyPlan:
     protocol: Protocol
     cells: Sequence[Cell]
     options: StudyOptions
+    data: str
+    overrides: Sequence[str]
 
     @property
     def made(self) -> list[Round]:
@@ -129,13 +131,13 @@ def plan_study(
     context: Context,
 ) -> StudyPlan:
     """The cells of a study on this data. Raises `UsageError` for all that is wrong with either."""
-    study = load_study(study)
-    rows, protocol = plan_rows(study, list(overrides), context.resources, quick=options.quick)
+    study, overrides = load_study(study), list(overrides)
+    rows, protocol = plan_rows(study, overrides, context.resources, quick=options.quick)
     protocol = _decided(protocol, rows, data, options, study)
     _rounds(study, rows, protocol, data, options)  # what can be refused without reading files
     made = _rounds(study, rows, protocol, data, options, context)
     cells = make_cells(rows, made, made[0].dataset.layout)
-    return StudyPlan(study, rows, protocol, cells, options)
+    return StudyPlan(study, rows, protocol, cells, options, str(data), overrides)
 
 
 def _decided(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -19,13 +20,13 @@ from ..model.build import count_parameters
 from ..recipe import Recipe, changed
 from ..studies.cells import Cell
 from ..studies.results import CellResult
-from .context import Context, TrainOptions
+from .context import Context, TrainOptions, TrainResult
 from .events import duration
 from .extract import extract_streams
 from .memory import peak_memory
 from .round_runs import read_history, round_recipe
 from .study import StudyPlan
-from .study_folder import extraction_seconds, note_costs, read_cell, write_cell
+from .study_folder import RECORD, extraction_seconds, note_costs, read_cell, write_cell
 from .study_measure import measure
 from .study_svm import train_svm_on
 from .train_folds import FoldEvents
@@ -76,6 +77,10 @@ class CellRunner:
         extracted = self._extract(cell, streams) if streams else None
         if cell.planned.row.svm_on is not None:
             result = train_svm_on(self._base(cell), cell.one.dataset, place, own)
+        elif (twin := self._twin(cell)) is not None:
+            shutil.copytree(self.folder / twin.folder, place, dirs_exist_ok=True)
+            (place / RECORD).unlink()
+            result = TrainResult(place, {}, list(read_cell(self.folder, twin).warnings))
         else:
             result = train_once(
                 cell.one.dataset, recipe, place, TrainOptions(), own, streams=streams, alone=False
@@ -102,6 +107,14 @@ class CellRunner:
         extracted = extract_streams(union(rounds), streams, self.context)
         note_costs(self.folder, extracted)
         return extracted
+
+    def _twin(self, cell: Cell) -> Cell | None:
+        """A finished cell that is the same training: rows may differ in what is measured alone."""
+        same = (c for c in self.plan.cells if c.recipe == cell.recipe and c.one is cell.one and c is not cell)
+        return next(
+            (c for c in same if c.planned.row.svm_on is None and read_cell(self.folder, c).state == "done"),
+            None,
+        )
 
     def _base(self, cell: Cell) -> Path:
         """The run that an SVM is fitted on: the same round of the row that it names."""

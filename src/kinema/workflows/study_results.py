@@ -12,6 +12,7 @@ from .. import __version__
 from ..atomic import write_text
 from ..datasets.dataset import counted
 from ..recipe import load_recipe
+from ..studies.advice import advice
 from ..studies.compare import Comparison, compare
 from ..studies.page import StudyPage, render
 from ..studies.results import CellResult, row_results, units_of
@@ -31,9 +32,10 @@ def study_result(folder: Path, plan: StudyPlan, cells: Sequence[CellResult], *, 
     reference = study.reference or rows[0].name
     comparisons = compare({row.name: row.hits() for row in rows}, units_of(plan.made), reference)
     made = sheets(study, rows, layout)
-    result = StudyResult(folder, plan, rows, made, comparisons, _warnings(plan, cells))
+    best = advice(study, rows, units_of(plan.made), plan.data, plan.overrides) if study.advises else ""
+    result = StudyResult(folder, plan, rows, made, comparisons, _warnings(plan, cells), best)
     title = study.title or study.name
-    remarks = [*claims(comparisons), *differs(plan, cells), *result.warnings]
+    remarks = [*([best] if best else []), *claims(comparisons), *differs(plan, cells), *result.warnings]
     write_text(folder / "study.md", markdown(f"{title}, on {plan.dataset.title}", made, remarks))
     write_text(folder / "study.csv", csv_text(made))
     write_text(folder / "cells.csv", cells_csv(cells))
@@ -48,6 +50,7 @@ def study_result(folder: Path, plan: StudyPlan, cells: Sequence[CellResult], *, 
         sheets=made,
         cells=cells,
         comparisons=comparisons,
+        advice=best,
         charts=charts(study, rows, layout),
         matrices=matrices(study, rows),
         clips=clips(study, rows) if final else {},
@@ -79,6 +82,7 @@ def as_json(result: StudyResult) -> dict[str, Any]:
             for row in result.rows
         ],
         "comparisons": [_comparison(one) for one in result.comparisons],
+        "advice": result.advice,
         "warnings": result.warnings,
         "cells": [
             {"row": c.cell.planned.name, "round": c.cell.one.part, "seed": c.cell.one.seed, "state": c.state,
