@@ -28,7 +28,7 @@ class StudyRow(Settings):
     """One row: the study's recipe (or another) with values of its own.
 
     `svm_on` names a row of one stream whose trained model is taken as it is, with a linear SVM in place of
-    its softmax. `workers` decode while the row is measured. `quick` are further values under `--quick`.
+    its softmax. `workers` decode while it is measured; `quick` are its values of `--quick`.
     """
 
     name: str
@@ -41,7 +41,7 @@ class StudyRow(Settings):
 
 
 class StudyPaper(Settings):
-    """The paper's values: the recipe whose `paper` block holds them, and the places that are shown, if any."""
+    """The paper's values: the recipe whose `paper` block holds them, and which of its places are shown."""
 
     recipe: str
     places: tuple[str, ...] = ()
@@ -120,13 +120,13 @@ class Study(Settings):
             raise ValueError(
                 f"the grid has {cells} cells, the most are {MOST_CELLS}; vary fewer keys or values"
             )
+        unknown_key = next((key for key in _KEY.findall(self.label) if key not in self.grid), None)
+        if unknown_key is not None:
+            raise ValueError(f"`label` names {unknown_key}, which is no key of the grid")
         names = [row.name for row in self.all_rows()]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise ValueError(f"two rows are called '{twice}'; give each a `name` of its own")
-        unknown_key = next((key for key in _KEY.findall(self.label) if key not in self.grid), None)
-        if unknown_key is not None:
-            raise ValueError(f"`label` names {unknown_key}, which is no key of the grid")
         for named in (self.reference, *(f.of for f in self.figures), *(r.svm_on for r in self.rows)):
             if named is not None and named not in names:
                 raise ValueError(f"no row is called '{named}'{did_you_mean(named, names)}")

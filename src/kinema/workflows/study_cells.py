@@ -141,6 +141,7 @@ class CellRunner:
             "seconds_in_all": None if features is None else features + trained,
             "peak_memory": peak_memory(),
         }
-        if MEASURED & set(self.plan.study.columns):
+        first = next(c for c in self.plan.cells if c.planned is cell.planned)
+        if cell is first and MEASURED & set(self.plan.study.columns):  # the same in every round
             cost |= measure(place, cell.one.dataset.part("test"), cell.planned.row.workers, self.context)
         return cost
