@@ -13,7 +13,7 @@ from kinema.cli.app import app
 from kinema.recipe import load_recipe
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # Whose commands need their own diffs, or package: tests/test_plugins.py installs that.
 OWN_CODE = ("CONTRIBUTING.md", "plugins.md")
 MANUAL = [page for page in PAGES if page.name not in OWN_CODE]
