@@ -15,7 +15,7 @@ from kinema.studies.load import load_study
 from kinema.studies.page import StudyPage, render
 from kinema.studies.results import CellResult, RowResult
 from kinema.studies.sheet import PaperValues, sheets
-from kinema.studies.text import csv_text, markdown, tex
+from kinema.studies.text import aligned, csv_text, markdown, tex
 
 from .test_cells import one_round
 
@@ -108,6 +108,7 @@ def test_every_format_holds_the_same_values() -> None:
     lines = markdown("a title", made, ["said"]).splitlines()
     widths = {line.count("|") for line in lines if line.startswith("|")}
     assert len(widths) == 1
+    assert all(value in "\n".join(aligned(made[0])) for value in ("2,768,692", "84.59", "51.00"))
     table = tex(made)
     rows_of = [line for line in table.splitlines() if line.endswith(r"\\")]
     assert {line.count("&") for line in rows_of} == {len(made[0].headings)}

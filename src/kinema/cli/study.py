@@ -107,17 +107,11 @@ def _list(json: bool) -> None:
 
 def _show(result: StudyResult) -> None:
     """The tables, what may be said of them, and where the page is."""
-    from ..studies.text import claims
+    from ..studies.text import aligned, claims
 
     for sheet in result.sheets:
-        heads = [*((sheet.first, "left"),), *((heading, "right") for heading in sheet.headings)]
-        table = Table(title=escape(sheet.title), title_justify="left", box=None, header_style="bold")
-        for heading, side in heads:
-            table.add_column(escape(heading), justify=side)  # type: ignore[arg-type]
-        for line in sheet.lines:
-            remark = f" [dim]({escape(line.remark)})[/]" if line.remark else ""
-            table.add_row(f"{escape(line.name)}{remark}", *(escape(e.text) for e in line.entries))
-        Console().print(table)
+        for line in aligned(sheet):
+            echo(line)
     for said in claims(result.comparisons):
         echo(said)
     if result.advice:

@@ -39,6 +39,21 @@ def _piped(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
+def aligned(sheet: Sheet) -> list[str]:
+    """The table as lines of text whose columns are aligned; nothing is cut, however wide it is."""
+    heads = [sheet.first, *sheet.headings]
+    rows = [heads, *([line.name, *(e.text for e in line.entries)] for line in sheet.lines)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(heads))]
+    remarks = ["", *(f"  {line.remark}" if line.remark else "" for line in sheet.lines)]
+    lines = [
+        row[0].ljust(widths[0])
+        + "".join(f"  {cell.rjust(width)}" for cell, width in zip(row[1:], widths[1:], strict=True))
+        + remark
+        for row, remark in zip(rows, remarks, strict=True)
+    ]
+    return [sheet.title, *(f"  {line.rstrip()}" for line in lines)]
+
+
 def csv_text(sheets: Sequence[Sheet]) -> str:
     """One line a value: table, row, column, value, standard deviation, and whose value it is."""
     text = io.StringIO()

@@ -43,7 +43,8 @@ class CellRunner:
     plan: StudyPlan
     context: Context
     _streams: dict[str, LoadedStream] = field(default_factory=dict)
-    _seconds: list[float] = field(default_factory=list)
+    _seconds: list[float] = field(default_factory=list)  # of each cell, without features that others share
+    _extracting: float = 0.0
 
     def run(self, waiting: Sequence[Cell]) -> Iterator[CellResult]:
         """Each of these cells as it ends. One that fails stops no other."""
@@ -51,9 +52,9 @@ class CellRunner:
             left = len(waiting) - number
             to_go = f", about {duration(fmean(self._seconds) * left)} to go" if self._seconds else ""
             self.context.events.step(f"cell {number + 1} of {len(waiting)}: {cell.name}{to_go}")
-            started = time.monotonic()
+            started, self._extracting = time.monotonic(), 0.0
             self._finish(cell)
-            self._seconds.append(time.monotonic() - started)
+            self._seconds.append(time.monotonic() - started - self._extracting)
             yield read_cell(self.folder, cell)
 
     def _finish(self, cell: Cell) -> None:
@@ -104,7 +105,9 @@ class CellRunner:
             for c in self.plan.cells
             if c.planned is cell.planned and c.recipe.streams == cell.recipe.streams
         ]
+        started = time.monotonic()
         extracted = extract_streams(union(rounds), streams, self.context)
+        self._extracting = time.monotonic() - started
         note_costs(self.folder, extracted)
         return extracted
 
