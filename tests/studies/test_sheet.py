@@ -11,6 +11,7 @@ from kinema.evaluation.rounds import Round
 from kinema.recipe import Protocol
 from kinema.resources import Resources
 from kinema.studies.cells import make_cells, plan_rows
+from kinema.studies.columns import COLUMNS
 from kinema.studies.load import load_study
 from kinema.studies.page import StudyPage, render
 from kinema.studies.results import CellResult, RowResult
@@ -135,3 +136,9 @@ def test_the_page_escapes_names_and_leads_to_every_run() -> None:
 
 def test_protocol_of_the_rows_is_the_studys() -> None:
     assert load_study("corehar-table-2").protocol == Protocol(kind="random", test_fraction=0.25)
+
+
+@pytest.mark.parametrize(("classes", "text"), [(5, "–"), (6, "90.00")])
+def test_the_top_five_of_five_classes_are_no_figure(classes: int, text: str) -> None:
+    facts = {"metrics": {"top5": 0.9, "per_class": [{}] * classes}, "cost": {}}
+    assert COLUMNS["top5"].text(COLUMNS["top5"].over([facts])[0]) == text

@@ -47,6 +47,16 @@ def _metric(key: str) -> Callable[[Facts], float | None]:
     return lambda facts: facts["metrics"].get(key)
 
 
+def _top(count: int) -> Callable[[Facts], float | None]:
+    """Unknown where every answer would be right, there being no more classes than that."""
+
+    def value(facts: Facts) -> float | None:
+        metrics = facts["metrics"]
+        return metrics.get(f"top{count}") if len(metrics.get("per_class", ())) > count else None
+
+    return value
+
+
 def _cost(key: str) -> Callable[[Facts], float | None]:
     return lambda facts: facts["cost"].get(key)
 
@@ -54,8 +64,8 @@ def _cost(key: str) -> Callable[[Facts], float | None]:
 # By the name that study files use.
 COLUMNS: dict[str, Column] = {
     "accuracy": Column("accuracy", _metric("accuracy"), "%", 100, 2),
-    "top3": Column("top 3", _metric("top3"), "%", 100, 2),
-    "top5": Column("top 5", _metric("top5"), "%", 100, 2),
+    "top3": Column("top 3", _top(3), "%", 100, 2),
+    "top5": Column("top 5", _top(5), "%", 100, 2),
     "class_accuracy": Column("mean of classes", _metric("mean_class_accuracy"), "%", 100, 2),
     "interval": Column("95 % interval", lambda facts: None, what="over groups where they are known"),
     "parameters": Column("parameters", _cost("parameters"), digits=0, what="trained values"),

@@ -13,6 +13,8 @@ from itertools import product
 import numpy as np
 from scipy.stats import binomtest
 
+from ..datasets.dataset import counted
+
 LEVEL = 0.05
 DRAWS = 20_000
 _EXACT = 14  # observations that differ up to which all signs are tried
@@ -41,13 +43,17 @@ class Comparison:
         return self.p is not None and self.p < LEVEL
 
     @property
+    def observations(self) -> str:
+        """How many groups, or videos, the two were compared on."""
+        return counted(self.units, "group" if self.grouped else "video")
+
+    @property
     def words(self) -> str:
         """What may be said of the two rows."""
         low, high = (100 * bound for bound in self.interval)
-        points = f"{100 * self.difference:+.1f} points (95 % interval {low:+.1f} to {high:+.1f})"
-        what = "groups" if self.grouped else "videos"
         if self.p is None:
-            return f"{points}: {self.units} {what} are too few to tell"
+            return f"{100 * self.difference:+.1f} points: {self.observations}, too few to tell"
+        points = f"{100 * self.difference:+.1f} points (95 % interval {low:+.1f} to {high:+.1f})"
         p = "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3f}"
         found = "they differ" if self.significant else "no difference shown"
         return f"{points}, {p}: {found}"

@@ -113,6 +113,8 @@ def _differences(comparisons: Sequence[Comparison]) -> str:
     if not comparisons:
         return ""
     *said, how = claims(comparisons)
+    if not said:
+        return f"<h2>Do the rows differ?</h2><p>{markup.escape(how)}</p>"
     items = "".join(f"<li>{markup.escape(one)}</li>" for one in said)
     return f'<h2>Do the rows differ?</h2><p class="intro">{markup.escape(how)}</p><ul>{items}</ul>'
 

@@ -110,6 +110,11 @@ def claims(comparisons: Sequence[Comparison]) -> list[str]:
     """One sentence a comparison, and how they were made."""
     if not comparisons:
         return []
+    if all(one.p is None for one in comparisons):
+        few = comparisons[0].observations
+        return [
+            f"The rows cannot be told apart: the same test videos are of {few}, too few for any difference."
+        ]
     said = [f"{one.better} against {one.than}: {one.words}" for one in comparisons]
     what = "groups" if comparisons[0].grouped else "videos (McNemar's exact test where each is answered once)"
     return [
