@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from kinema.datasets import Dataset
 from kinema.errors import UsageError
-from kinema.evaluation.rounds import Round
 from kinema.resources import Resources
 from kinema.studies.cells import make_cells, plan_rows, quick_rounds
 from kinema.studies.load import load_study
 from kinema.studies.schema import Quick
-from kinema.types import VideoRecord
-
-
-def one_round(part: str = "split 1", seed: int = 0, labels: str = "abcd", tested: int = 3) -> Round:
-    records = [
-        VideoRecord(Path(f"{label}_g{g:02d}_{c}.mp4"), label, f"g{g:02d}", "test" if g < tested else "train")
-        for label in labels for g in range(10) for c in range(4)
-    ]  # fmt: skip
-    return Round(part, Dataset("folder", Path(), tuple(labels), tuple(records)), seed)
+from support.rounds import one_round
 
 
 def rows_of(*names: str) -> list:

@@ -17,8 +17,7 @@ from kinema.studies.page import StudyPage, render
 from kinema.studies.results import CellResult, RowResult
 from kinema.studies.sheet import PaperValues, sheets
 from kinema.studies.text import aligned, csv_text, markdown, tex
-
-from .test_cells import one_round
+from support.rounds import one_round
 
 
 def results(name: str, parts: list[str], layout: str = "folder") -> tuple:
