@@ -37,7 +37,7 @@ ROWS = [
     {"name": "SVM", "svm_on": "small"},
     {"name": "again", "workers": 1},
 ]
-FIGURES = [{"kind": "curves"}, {"kind": "confusion"}, {"kind": "clips"}]
+FIGURES = [{"kind": "curves"}, {"kind": "curves", "of": "small"}, {"kind": "confusion"}, {"kind": "clips"}]
 
 
 def study(rows: list[dict[str, Any]] = ROWS, **keys: Any) -> dict[str, Any]:
@@ -79,7 +79,11 @@ def test_the_row_is_over_all_videos_and_its_tables_are_written(result: StudyResu
     assert [row["state"] for row in rows] == ["done"] * 2 + ["failed"] * 2 + ["done"] * 4
     assert r"\begin{tabular}" in (result.folder / "study.tex").read_text(encoding="utf-8")
     page = (result.folder / "study.html").read_text(encoding="utf-8")
-    assert page.count('class="chart"') == 2 + 3, "two curves, a matrix for each row that is done"
+    assert page.count('class="chart"') == 4 + 3, "curves of all rows and of one; matrices"
+    assert all(
+        f"{name}, {part}" in page for name, part in (("small", "test"), ("small", "train"), ("again", "test"))
+    )
+    assert "again, train" not in page
     assert "small: recognised" in page or "small: mistaken" in page
     assert json.loads((result.folder / "results.json").read_text())["rows"][0]["n_test"] == 12
 

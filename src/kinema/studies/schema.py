@@ -50,8 +50,9 @@ class StudyPaper(Settings):
 class StudyFigure(Settings):
     """What is drawn below the table.
 
-    `line`: a column over the values of one key, `x`. `curves`: loss and accuracy by epoch. `confusion`: a
-    matrix a row. `clips`: the surest hits and the worst misses of the row `of`, or of the first one.
+    `line`: a column over the values of one key, `x`. `curves`: loss and accuracy by epoch, of all rows on
+    held-out videos, or of the row `of` in training too. `confusion`: a matrix a row. `clips`: the surest hits
+    and the worst misses of the row `of`, or of the first one.
     """
 
     kind: Literal["line", "curves", "confusion", "clips"]

@@ -181,6 +181,8 @@ def _rounds(
 def _tell(result: CellResult, events: Events) -> None:
     if result.state == "failed":
         events.warn(f"{result.cell.name}: failed: {result.reason}")
+    elif result.state == "waiting":
+        events.warn(f"{result.cell.name}: its files cannot be read back; start the study again")
     else:
         accuracy = f"{result.metrics['accuracy']:.1%}"
         events.note(f"{result.cell.name}: {accuracy} of {result.metrics['n_test']} test videos")

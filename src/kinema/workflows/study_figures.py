@@ -55,20 +55,23 @@ def _line(study: Study, figure: StudyFigure, rows: Sequence[RowResult], layout: 
 
 
 def _curves(figure: StudyFigure, rows: Sequence[RowResult]) -> list[Lines]:
-    """Accuracy and loss by epoch, of watched test videos, else of validation and training ones."""
+    """Accuracy and loss by epoch, means over cells: of one row in training and on held-out videos, or of all
+    rows on the held-out ones alone.
+    """
+    shown = [row for row in rows if figure.of in (None, row.name)]
     drawn = []
     for measure in ("accuracy", "loss"):
         series = []
-        for row in rows:
-            histories = [[r for r in c.history if "epoch" in r] for c in row.done]
-            for part in ("test", "val", "train"):
+        for row in shown:
+            histories = [c.history for c in row.done]
+            held_out = next((p for p in ("test", "val") if _by_epoch(histories, f"{p}_{measure}")), None)
+            parts = [held_out] if held_out and figure.of is None else ["train", held_out]
+            for part in filter(None, parts):
                 epochs = _by_epoch(histories, f"{part}_{measure}")
-                if epochs:
-                    series.append(Series(f"{row.name}, {part}", list(epochs), list(epochs.values())))
-                if epochs and part != "val":
-                    break
+                series.append(Series(f"{row.name}, {part}", list(epochs), list(epochs.values())))
         title = f"{figure.title}: {measure}" if figure.title else f"{measure} by epoch"
-        drawn.append(Lines(title, "epoch", tuple(series), percent=measure == "accuracy"))
+        known = tuple(one for one in series if one.x)
+        drawn.append(Lines(title, "epoch", known, percent=measure == "accuracy"))
     return drawn
 
 
