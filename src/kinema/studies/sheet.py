@@ -69,10 +69,6 @@ class PaperValues:
         """The data sets that the values are of."""
         return list(dict.fromkeys(r.data for r in self.results))
 
-    def parts(self, data: str) -> list[str]:
-        """The splits of a data set that the paper names."""
-        return list(dict.fromkeys(r.part for r in self.results if r.data == data and r.part and not r.quoted))
-
     def value(self, column: str, row: str, data: str, part: str | None = None) -> float | None:
         """The paper's value of a row; of one split, or of no split where it names none."""
         measure = PAPER_MEASURES.get(column, column)
@@ -107,12 +103,12 @@ def sheets(study: Study, rows: Sequence[RowResult], layout: str) -> list[Sheet]:
 
 def _down(study: Study, rows: Sequence[RowResult], paper: PaperValues) -> Sheet:
     """A line a row, a column a measure, the paper's values behind each."""
-    keys = [(c, None) for c in study.columns]
-    pairs: list[tuple[str, str | None]] = []
-    for column, _ in keys:
-        pairs.append((column, None))
-        known = [d for d in paper.data if any(paper.value(column, r.name, d) is not None for r in rows)]
-        pairs += [(column, data) for data in known]
+    pairs = [
+        (column, data)
+        for column in study.columns
+        for data in (None, *paper.data)
+        if data is None or any(paper.value(column, row.name, data) is not None for row in rows)
+    ]
     headings = tuple(COLUMNS[c].title if data is None else f"paper, {data}" for c, data in pairs)
     lines = [
         Line(row.name, tuple(_entry(row, paper, column, data) for column, data in pairs), _remark(row))

@@ -72,15 +72,16 @@ class CellRunner:
 
     def _trained(self, cell: Cell) -> dict[str, Any]:
         recipe, place = round_recipe(cell.recipe, cell.one), self.folder / cell.folder
-        fixed = recipe if not any(s.train_blocks for s in recipe.streams.values()) else None
-        streams = self._loaded(recipe) if fixed else None
+        # A backbone that is trained starts from published values in every cell, and its features are its own.
+        shared = not any(stream.train_blocks for stream in recipe.streams.values())
+        streams = self._loaded(recipe) if shared else None
         own = replace(self.context, events=FoldEvents(self.context.events))
         extracted = self._extract(cell, streams) if streams else None
         if cell.planned.row.svm_on is not None:
             result = train_svm_on(self._base(cell), cell.one.dataset, place, own)
         elif (twin := self._twin(cell)) is not None:
-            shutil.copytree(self.folder / twin.folder, place, dirs_exist_ok=True)
-            (place / RECORD).unlink()
+            unmarked = shutil.ignore_patterns(RECORD)  # a kill may come at any moment
+            shutil.copytree(self.folder / twin.folder, place, ignore=unmarked, dirs_exist_ok=True)
             result = TrainResult(place, {}, list(read_cell(self.folder, twin).warnings))
         else:
             result = train_once(
