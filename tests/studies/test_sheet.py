@@ -141,3 +141,11 @@ def test_protocol_of_the_rows_is_the_studys() -> None:
 def test_the_top_five_of_five_classes_are_no_figure(classes: int, text: str) -> None:
     facts = {"metrics": {"top5": 0.9, "per_class": [{}] * classes}, "cost": {}}
     assert COLUMNS["top5"].text(COLUMNS["top5"].over([facts])[0]) == text
+
+
+def test_what_is_measured_once_a_row_has_no_deviation() -> None:
+    cells = [{"metrics": {}, "cost": {"extract_seconds": s, "train_seconds": s}} for s in (60.0, 120.0)]
+    assert COLUMNS["extract_minutes"].over(cells) == (1.5, None)
+    mean, spread = COLUMNS["train_minutes"].over(cells)
+    assert mean == 1.5
+    assert spread == pytest.approx(0.5**0.5)

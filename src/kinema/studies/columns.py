@@ -12,7 +12,8 @@ Facts = Mapping[str, Any]
 class Column:
     """One column: its heading, the unit and digits it is written with, and its value in one cell's facts.
 
-    A value is multiplied by `scale`; None is unknown. `what` says what was measured.
+    A value is multiplied by `scale`; None is unknown. `what` says what was measured. `once`: it is of the row
+    and not of its cells, so that it has no deviation over them.
     """
 
     heading: str
@@ -21,6 +22,7 @@ class Column:
     scale: float = 1.0
     digits: int = 1
     what: str = ""
+    once: bool = False
 
     def text(self, value: float | None, spread: float | None = None) -> str:
         """`84.1 ± 0.5`, without unit; an en dash for what is not known."""
@@ -34,7 +36,7 @@ class Column:
         values = [self.scale * v for cell in cells if (v := self.value(cell)) is not None]
         if not values:
             return None, None
-        spread = stdev(values) if len(values) > 1 else 0.0
+        spread = 0.0 if self.once or len(values) < 2 else stdev(values)
         return fmean(values), spread or None
 
     @property
@@ -76,7 +78,13 @@ COLUMNS: dict[str, Column] = {
         what="for the recipe's number of classes",
     ),
     "extract_minutes": Column(
-        "extraction", _cost("extract_seconds"), "min", 1 / 60, 2, "features of all videos, once for the study"
+        "extraction",
+        _cost("extract_seconds"),
+        "min",
+        1 / 60,
+        2,
+        "features of all videos, once for the study",
+        once=True,
     ),
     "train_minutes": Column("training", _cost("train_seconds"), "min", 1 / 60, 2, "one training"),
     "minutes": Column(
