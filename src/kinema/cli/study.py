@@ -115,7 +115,7 @@ def _show(result: StudyResult) -> None:
     for said in claims(result.comparisons):
         echo(said)
     if result.advice:
-        echo(result.advice)
+        echo(str(result.advice))
     echo(f"study: {result.folder / 'study.html'}")
 
 

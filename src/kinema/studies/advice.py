@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -12,13 +13,24 @@ from .results import RowResult
 from .schema import Study, StudyRow
 
 
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What is said of the best row, and the command that trains it."""
+
+    said: str
+    command: str
+
+    def __str__(self) -> str:
+        return f"{self.said}. Train it: {self.command}"
+
+
 def advice(
     study: Study, rows: Sequence[RowResult], units: Mapping[str, str], data: str, overrides: Sequence[str]
-) -> str:
+) -> Advice | None:
     """The best row, the rows that the videos do not tell apart from it, and `kinema train` for it."""
     known = [row for row in rows if row.metrics]
     if not known:
-        return ""
+        return None
     best = max(known, key=lambda row: row.metrics["accuracy"])
     against = compare({row.name: row.hits() for row in known}, units, best.name)
     equal = [one.better for one in against if not one.significant]
@@ -26,7 +38,7 @@ def advice(
     if equal:
         said += f"; these videos do not tell it apart from {some(equal, len(equal))}"
     own = next(row for row in study.all_rows() if row.name == best.name)
-    return f"{said}. Train it: {command(study, own, data, overrides)}"
+    return Advice(said, command(study, own, data, overrides))
 
 
 def command(study: Study, row: StudyRow, data: str, overrides: Sequence[str]) -> str:

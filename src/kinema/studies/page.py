@@ -10,6 +10,7 @@ from ..report.confusion import matrix_table
 from ..report.data import Lines, Sample
 from ..report.figures import line_chart
 from ..report.page import page
+from .advice import Advice
 from .compare import Comparison
 from .results import CellResult
 from .sheet import Entry, Line, Sheet
@@ -37,7 +38,7 @@ class StudyPage:
     sheets: Sequence[Sheet]
     cells: Sequence[CellResult]
     comparisons: Sequence[Comparison] = ()
-    advice: str = ""
+    advice: Advice | None = None
     charts: Sequence[Lines] = ()
     matrices: Sequence[Matrix] = ()
     clips: Mapping[str, Sequence[Sample]] = field(default_factory=dict)
@@ -80,7 +81,10 @@ def _tables(study: StudyPage) -> str:
         else '<p class="note">Mean ± standard deviation over rounds and seeds where there are several.</p>'
     )
     first, *others = [_table(sheet, titled=index > 0) for index, sheet in enumerate(study.sheets)]
-    advice = f"<p>{markup.escape(study.advice)}</p>" if study.advice else ""
+    advice = ""
+    if study.advice is not None:
+        trains = f"<pre><code>{markup.escape(study.advice.command)}</code></pre>"
+        advice = f"<h3>{markup.escape(study.advice.said)}</h3><p>Train it:</p>{trains}"
     return f"<h2>Result</h2>{first}{note}{advice}{''.join(others)}"
 
 

@@ -12,6 +12,7 @@ from ..errors import UsageError, WorkError
 from ..evaluation.rounds import Round, rounds
 from ..recipe import Protocol, changed
 from ..resources import Resources
+from ..studies.advice import Advice
 from ..studies.cells import Cell, PlannedRow, make_cells, plan_rows, quick_rounds
 from ..studies.compare import Comparison
 from ..studies.load import load_study
@@ -67,7 +68,7 @@ class StudyResult:
     sheets: list[Sheet]
     comparisons: list[Comparison]
     warnings: list[str] = field(default_factory=list)
-    advice: str = ""
+    advice: Advice | None = None
 
     @property
     def cells(self) -> list[CellResult]:

@@ -32,10 +32,10 @@ def study_result(folder: Path, plan: StudyPlan, cells: Sequence[CellResult], *, 
     reference = study.reference or rows[0].name
     comparisons = compare({row.name: row.hits() for row in rows}, units_of(plan.made), reference)
     made = sheets(study, rows, layout)
-    best = advice(study, rows, units_of(plan.made), plan.data, plan.overrides) if study.advises else ""
+    best = advice(study, rows, units_of(plan.made), plan.data, plan.overrides) if study.advises else None
     result = StudyResult(folder, plan, rows, made, comparisons, _warnings(plan, cells), best)
     title = study.title or study.name
-    remarks = [*([best] if best else []), *claims(comparisons), *differs(plan, cells), *result.warnings]
+    remarks = [*([str(best)] if best else []), *claims(comparisons), *differs(plan, cells), *result.warnings]
     write_text(folder / "study.md", markdown(f"{title}, on {plan.dataset.title}", made, remarks))
     write_text(folder / "study.csv", csv_text(made))
     write_text(folder / "cells.csv", cells_csv(cells))
@@ -82,7 +82,7 @@ def as_json(result: StudyResult) -> dict[str, Any]:
             for row in result.rows
         ],
         "comparisons": [_comparison(one) for one in result.comparisons],
-        "advice": result.advice,
+        "advice": str(result.advice) if result.advice else None,
         "warnings": result.warnings,
         "cells": [
             {"row": c.cell.planned.name, "round": c.cell.one.part, "seed": c.cell.one.seed, "state": c.state,
@@ -107,7 +107,7 @@ def _comparison(one: Comparison) -> dict[str, Any]:
 
 
 def differs(plan: StudyPlan, cells: Sequence[CellResult]) -> list[str]:
-    """What is not as in the paper: data, weights, hardware, and what `--quick` and `--set` changed."""
+    """What is not as in the paper: data, weights, backbones, hardware."""
     if plan.study.paper is None:
         return []
     dataset, said = plan.dataset, []
@@ -130,10 +130,6 @@ def differs(plan: StudyPlan, cells: Sequence[CellResult]) -> list[str]:
     }
     if used - shipped:
         said.append(f"Other backbones than the paper's: {', '.join(sorted(used - shipped))}.")
-    if plan.options.quick:
-        said.append(
-            "--quick: a few videos, epochs and rounds; the figures say that the study runs, and no more."
-        )
     said.append("Times are of this machine, and not comparable with the paper's.")
     return said
 
@@ -151,6 +147,8 @@ def _warnings(plan: StudyPlan, cells: Sequence[CellResult]) -> list[str]:
     done = sum(c.state == "done" for c in cells)
     ordered = sorted(counts.items(), key=lambda one: -one[1])
     said = [text if n == done else f"{text} ({n} of {done} cells)" for text, n in ordered]
+    if plan.options.quick:
+        said.insert(0, "--quick: a few videos, epochs and rounds; the figures say that it runs, and no more")
     failed = sum(c.state == "failed" for c in cells)
     if failed:
         said.insert(
