@@ -11,9 +11,12 @@ from typer.main import get_command
 
 from kinema.cli.app import app
 from kinema.recipe import load_recipe
+from kinema.resources import Resources
+from kinema.studies.cells import plan_rows
+from kinema.studies.load import load_study
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # Whose commands need their own diffs, or package: tests/test_plugins.py installs that.
 OWN_CODE = ("CONTRIBUTING.md", "plugins.md")
 MANUAL = [page for page in PAGES if page.name not in OWN_CODE]
@@ -56,6 +59,10 @@ def test_commands_are_there(call: list[str]) -> None:
     known = {name for parameter in command.params for name in parameter.opts + parameter.secondary_opts}
     assert {word for word in words if word.startswith("-")} <= known
     changes = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
+    if call[1] == "study":
+        if not words[0].startswith("-") and not words[0].endswith(".yaml"):
+            plan_rows(load_study(words[0]), changes, Resources(weights="none"))
+        return
     recipe = words[words.index("--recipe") + 1] if "--recipe" in words else words[0] if words else ""
     if changes:
         load_recipe(recipe, changes)

@@ -21,7 +21,7 @@ LAYERS = [
     {"model", "run"},
     {"extraction"},
     {"evaluation", "training", "report"},
-    {"inference"},
+    {"inference", "studies"},
     {"workflows"},
     {"cli"},
     {"__main__"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from typer.testing import CliRunner
 
 from kinema.cli.app import app
 from kinema.errors import UsageError
-from kinema.recipe import Recipe, bibtex, changed, load_recipe
+from kinema.model.build import count_parameters
+from kinema.recipe import Recipe, bibtex, changed, derived_count, load_recipe, paper_count
 from kinema.recipe.schema import Paper
 
 PUBLISHED = ["corehar", "dual-cnn-gru", "i3d-gru", "three-stream", "vgg16-lstm"]
@@ -68,6 +70,38 @@ def test_counts_are_printed_in_the_paper(recipe, shared_data):
 def test_a_count_is_called_the_papers_only_where_it_prints_one(recipe):
     shown = CliRunner().invoke(app, ["recipes", recipe.name]).output
     assert ("# the paper's count" in shown) == bool(recipe.paper.counts)
+    assert ("# our derivation" in shown) == bool(recipe.paper.derived)
+
+
+def test_derived_counts_are_met_and_printed_nowhere_in_the_paper(recipe, shared_data):
+    text = copy_of(recipe.name, shared_data)
+    assert bool(recipe.paper.derived) == (recipe.name == "vgg16-lstm")
+    for count in recipe.paper.derived:
+        own = changed(recipe, count.set)
+        assert derived_count(own) == count_parameters(own) == count.trainable_parameters
+        assert paper_count(own) is None
+        assert not any(f"{count.trainable_parameters:,}".replace(",", mark) in text for mark in ",. ")
+
+
+def test_every_result_is_printed_in_the_paper_at_the_place_that_is_named(recipe, shared_data):
+    text = copy_of(recipe.name, shared_data)
+    flat = plain(text)
+    for result in recipe.paper.results:
+        assert plain(result.where.removeprefix("section ")) in flat, result.where
+        for row, value in result.values.items():
+            written = {f"{value:g}", f"{value:.1f}", f"{value:.2f}", f"{value:,.0f}".replace(",", ".")}
+            assert any(re.search(rf"(?<![\d.]){re.escape(w)}(?!\d)", text) for w in written), (row, value)
+
+
+def test_a_result_is_given_once(recipe):
+    for one, other in itertools.combinations(recipe.paper.results, 2):
+        same = (one.where, one.data, one.part, one.measure) == (
+            other.where,
+            other.data,
+            other.part,
+            other.measure,
+        )
+        assert not same or not one.values.keys() & other.values.keys()
 
 
 def test_cite_prints_one_entry(recipe):

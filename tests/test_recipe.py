@@ -33,7 +33,10 @@ def test_a_resolved_recipe_reads_back_as_itself(name):
     ("override", "message"),
     [
         ("streams.rgb.foo=1", r"unknown key 'streams\.rgb\.foo'; allowed here: .*backbone"),
-        ("streams.rgb.sampling.fpsx=3", r"unknown key 'streams\.rgb\.sampling\.fpsx'; allowed here: .*fps"),
+        (
+            "streams.rgb.sampling.fpsx=3",
+            r"unknown key 'streams\.rgb\.sampling\.fpsx' \(did you mean 'fps'\?\); allowed here: .*fps",
+        ),
         ("speed=1", r"unknown key 'speed'; allowed here: .*streams"),
         ("temporal.units=0", r"temporal\.units: .*greater than or equal to 1, got 0"),
         (
@@ -87,7 +90,9 @@ def test_a_stream_is_left_out_by_null():
 
 
 def test_unknown_recipes_and_unreadable_files_say_what_there_is(tmp_path):
-    with pytest.raises(UsageError, match=r"unknown recipe 'i3d'; choose one of .*i3d-gru"):
+    with pytest.raises(
+        UsageError, match=r"unknown recipe 'i3d' \(did you mean 'i3d-gru'\?\); choose one of .*i3d-gru"
+    ):
         load_recipe("i3d")
     with pytest.raises(UsageError, match="cannot read recipe file"):
         load_recipe(tmp_path / "absent.yaml")

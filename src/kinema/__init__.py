@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .workflows.evaluate import evaluate
     from .workflows.extract import extract_dataset as extract
     from .workflows.scan import scan
+    from .workflows.study import run_study as study
     from .workflows.train import train
 
 # Before torch loads its OpenMP: threads that spin while they wait starve the decoding processes beside them
@@ -47,6 +48,7 @@ _HOMES = {
     "scan": ("workflows.scan", "scan"),
     "search": ("workflows.embed", "search_videos"),
     "segments": ("inference.segments", "segments"),
+    "study": ("workflows.study", "run_study"),
     "train": ("workflows.train", "train"),
 }
 # Verbs whose name is a subpackage's too: that package can be called.
@@ -67,6 +69,7 @@ __all__ = [
     "scan",
     "search",
     "segments",
+    "study",
     "train",
 ]
 

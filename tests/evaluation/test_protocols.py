@@ -260,3 +260,14 @@ def test_subsets_keep_every_figure_and_weigh_rounds_by_their_videos():
     assert run.accuracy == pytest.approx({"all": 1.0, "pair": 0.4, "pair, among themselves": 0.4})
     assert shuffled.accuracy == pytest.approx({"all": 0.5, "pair": 0.2, "pair, among themselves": 0.25})
     assert majority.accuracy["pair, among themselves"] == 0.5
+
+
+def test_a_random_split_alone_is_that_of_the_pair_and_ignores_groups():
+    load = loader(*GROUPS_25)
+    (alone,) = rounds(load, Protocol(kind="random"), seed=0)
+    pair = rounds(load, Protocol(kind="random_and_group"), seed=0)
+    assert [r.split for r in alone.dataset.records] == [r.split for r in pair[0].dataset.records]
+    assert groups_tested(alone) & groups_trained(alone)
+    assert "at random" in alone.dataset.split_source
+    whole = summarise(Protocol(kind="random"), [alone], [measured(alone, 5)])
+    assert whole["n_test"] == len(alone.dataset.part("test"))

@@ -45,7 +45,7 @@ def test_ticks_of_a_constant():
 
 def test_a_gap_lifts_the_pen():
     chart = line_chart(Lines("t", "x", (Series("a", [0, 1, 2, 3], [0, 1, None, 1]),), percent=True))
-    assert 'd="M0.0 1000.0L333.3 0.0M1000.0 0.0h0"' in chart
+    assert 'd="M0.0 1000.0L333.3 0.0M1000.0 0.0m-6 0h12"' in chart
 
 
 def test_nothing_to_draw_draws_nothing():

@@ -272,3 +272,37 @@ def test_checkpoints_load_without_code(items: list[FeatureItem], tmp_path: Path)
     assert file.name == "temporal.ckpt"
     checkpoint = torch.load(file, weights_only=True)
     assert checkpoint["epoch"] == 3
+
+
+@pytest.mark.parametrize("training", [{}, {"keep": "best", "stop_after": 2, "lr": 0.5, "epochs": 9}])
+@pytest.mark.parametrize("validated", [False, True])
+def test_watched_videos_decide_nothing(
+    training: dict[str, Any], validated: bool, items: list[FeatureItem], tmp_path: Path
+) -> None:
+    """Values and all other columns are the same without them, and theirs are those of the model itself."""
+    val = items[8:12] if validated else []
+    alone, watching, seen = recognizer(**training), recognizer(**training), []
+
+    def look(row: Row, epochs: int) -> None:
+        seen.append(scored(watching, items[12:]))
+
+    rows = fit(alone, items[:8], val, FitOptions(tmp_path / "a", device="cpu"))
+    options = FitOptions(tmp_path / "b", device="cpu", on_epoch=look)
+    watched = fit(watching, items[:8], val, options, watched=items[12:])
+    kept = [{k: v for k, v in row.items() if not k.startswith("test_")} for row in watched]
+    assert without_time(kept) == without_time(rows)
+    assert_equal(watching, alone)
+    found = [(row["test_loss"], row["test_accuracy"]) for row in watched]
+    assert found == [pytest.approx(pair, abs=1e-5) for pair in seen]
+
+
+def scored(model: Recognizer, items: list[FeatureItem]) -> tuple[float, float]:
+    """Mean loss and accuracy over items, one by one, without dropout."""
+    model.eval()
+    with torch.no_grad():
+        batches = [collate([FeatureDataset([item])[0]]) for item in items]
+        kind = model.recipe.classifier.activation
+        losses = [float(loss(model(b.streams), b.labels, kind)) for b in batches]
+        hits = [bool(model.class_scores(b.streams).argmax(1) == b.labels) for b in batches]
+    model.train()
+    return float(np.mean(losses)), float(np.mean(hits))

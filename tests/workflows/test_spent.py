@@ -41,7 +41,7 @@ def test_nothing_is_said_of_what_was_not_done() -> None:
 
 
 def test_training_and_its_evaluation_are_one_rate_and_studies_none() -> None:
-    one = Spent({"train backbones": 6.0, "train temporal": 3.0, "evaluate": 1.0, "study": 50.0}, learned=20)
+    one = Spent({"train backbones": 6.0, "train temporal": 3.0, "evaluate": 1.0, "data": 50.0}, learned=20)
     assert one.training_rate == pytest.approx(2.0)
 
 

@@ -86,7 +86,7 @@ def test_every_video_is_tested_once_and_trained_on_in_the_end(run: Path, metrics
 def test_what_it_took_counts_the_features_once_and_all_folds(run: Path, metrics: dict) -> None:
     assert metrics["extracted"] == {"rgb": {"computed": 24, "reused": 0}}
     assert metrics["trained_and_tested"] == 6 * 24
-    assert metrics["seconds"].keys() >= {"extract rgb", "train temporal", "evaluate", "study"}
+    assert metrics["seconds"].keys() >= {"extract rgb", "train temporal", "evaluate", "data"}
     rate = metrics["videos_per_second"]["extraction"]
     assert rate == pytest.approx(24 / metrics["seconds"]["extract rgb"], rel=0.01)
     folds = [json.loads(file.read_text(encoding="utf-8")) for file in run.glob("rounds/*/metrics.json")]

@@ -22,6 +22,7 @@ from . import (
     scan,
     search,
     signals,
+    study,
     train,
 )
 from .console import error_console, tolerate_encoding
@@ -41,7 +42,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for verb in (demo, scan, recipes, backbones, extract, train, evaluate, predict, flow, embed, search, doctor):
+VERBS = (
+    demo, scan, recipes, backbones, extract, train, evaluate, study, predict, flow, embed, search, doctor
+)  # fmt: skip
+for verb in VERBS:
     app.command(name=verb.__name__.rpartition(".")[2])(with_volume(verb.command))
 app.add_typer(anomaly.app)
 

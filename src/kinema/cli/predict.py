@@ -57,6 +57,9 @@ def command(
     stride: Annotated[
         float | None, typer.Option(help="Seconds between windows.", show_default="1", min=0.05)
     ] = None,
+    tags: Annotated[
+        bool, typer.Option("--tags", help="What each frame is called, where the recipe scores frames.")
+    ] = False,
     csv: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a row per video or segment.")
     ] = None,
@@ -75,6 +78,8 @@ def command(
         refuse_idle("--timeline", windows=windows, window=window, stride=stride)
     if risk is not None and min_score is not None:
         raise UsageError("--risk and --min-score both say when to answer unknown; give one of them")
+    if timeline and tags:
+        raise UsageError("--tags are of whole videos; leave --timeline or --tags out")
     found = find_videos(videos or [], files)
     _check_outputs(found, csv, annotate)
     check_run(run)
@@ -89,6 +94,11 @@ def command(
             return _facts(prediction, top or TOP, least)
 
         def work(video: Path) -> dict[str, Any]:
+            if tags:
+                features = loaded.features(video)
+                tagged = loaded.sequences.tags(features)
+                answer = facts(loaded.sequences.predict(features, video))
+                return answer | {"tags": [{"seconds": s, "label": label} for s, label in tagged]}
             raw, merged = job.answers(video, events)
             if annotate is not None:
                 job.annotate(video, annotate, merged, events)

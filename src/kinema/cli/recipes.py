@@ -34,7 +34,7 @@ def command(
             raise UsageError("--cite needs a recipe: kinema recipes NAME --cite")
         _list(json)
         return
-    from ..recipe import load_recipe, paper_count
+    from ..recipe import derived_count, load_recipe, paper_count
 
     recipe = load_recipe(name, set_ or ())
     if cite:
@@ -45,6 +45,7 @@ def command(
     facts = recipe.model_dump(mode="json") | {
         "trainable_parameters": count_parameters(recipe),
         "paper_trainable_parameters": paper_count(recipe),
+        "derived_trainable_parameters": derived_count(recipe),
     }
     if json:
         print_json(facts)
@@ -55,6 +56,9 @@ def command(
     typer.echo(f"# trainable parameters: {facts['trainable_parameters']:,}")
     if facts["paper_trainable_parameters"]:
         typer.echo(f"# the paper's count:    {facts['paper_trainable_parameters']:,}")
+    if facts["derived_trainable_parameters"]:
+        count = facts["derived_trainable_parameters"]
+        typer.echo(f"# our derivation:       {count:,} (from the layers; the paper prints no count)")
 
 
 def _cite(recipe: Recipe) -> None:

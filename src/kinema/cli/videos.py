@@ -117,6 +117,8 @@ def _echo(result: dict[str, Any], line: Callable[[dict[str, Any]], str]) -> None
     for row in result.get("timeline", [result]):
         when = f"{row['start']:7.2f} – {row['end']:7.2f} s   " if "start" in row else ""
         echo(f"  {when}{line(row)}")
+    for tag in result.get("tags", ()):
+        echo(f"    {tag['seconds']:7.2f} s   {tag['label']}")
 
 
 def raise_unread(results: Sequence[dict[str, Any]], failed: str = "error") -> None:

@@ -40,6 +40,21 @@ class SequencePredictor:
         """Class scores from the feature sequence of every stream; `path` is where they come from."""
         return Prediction(path, self.labels, score_batch(self.model, _batch(features))[0])
 
+    def tags(self, features: Mapping[str, FeatureSequence]) -> list[tuple[float, str]]:
+        """The time in seconds and the best class of every step, for a recipe that scores each.
+
+        Raises `UsageError` for one that scores whole videos.
+        """
+        recipe = self.model.recipe
+        if not recipe.classifier.per_step:
+            raise UsageError(
+                f"recipe {recipe.name} scores whole videos, not frames; use a run of corehar, or --timeline"
+            )
+        with torch.inference_mode():
+            best = self.model(_batch(features)).logits[0].argmax(1).tolist()
+        (sequence,) = features.values()
+        return [(float(s), self.labels[label]) for s, label in zip(sequence.pts_seconds, best, strict=True)]
+
     def embed(self, features: Mapping[str, FeatureSequence]) -> np.ndarray:
         """The embedding float32 [E] of feature sequences."""
         return self.embed_batch(_batch(features))[0]

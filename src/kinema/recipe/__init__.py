@@ -2,7 +2,8 @@
 
 from ..shipped import recipe_names
 from .cite import bibtex
-from .load import changed, load_recipe, paper_count, resolve
+from .explain import did_you_mean, explain
+from .load import changed, derived_count, load_recipe, paper_count, resolve
 from .schema import (
     BackboneTraining,
     Classifier,
@@ -25,6 +26,9 @@ __all__ = [
     "Training",
     "bibtex",
     "changed",
+    "derived_count",
+    "did_you_mean",
+    "explain",
     "load_recipe",
     "paper_count",
     "recipe_names",

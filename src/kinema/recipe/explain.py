@@ -1,6 +1,7 @@
 """A recipe's validation error as one line: the key's path, what is wrong, what is allowed."""
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -10,14 +11,14 @@ from .schema import Recipe
 Models = list[type[BaseModel]]
 
 
-def explain(error: ValidationError) -> str:
-    """The first error in one line."""
+def explain(error: ValidationError, root: type[BaseModel] = Recipe) -> str:
+    """The first error in one line; `root` is the model that was validated."""
     first = error.errors(include_url=False)[0]
-    keys, models = _walk(first["loc"])
-    where = ".".join(keys) or "recipe"
+    keys, models = _walk(first["loc"], root)
+    where = ".".join(keys) or root.__name__.lower()
     if first["type"] == "extra_forbidden":
         names = sorted({name for model in models for name in model.model_fields})
-        return f"unknown key '{where}'; allowed here: {', '.join(names)}"
+        return f"unknown key '{where}'{did_you_mean(keys[-1], names)}; allowed here: {', '.join(names)}"
     given, context = first.get("input"), first.get("ctx", {})
     message = first["msg"].removeprefix("Value error, ")
     if first["type"].startswith("union_tag"):
@@ -29,18 +30,28 @@ def explain(error: ValidationError) -> str:
     return f"{where}: {message}{shown}"
 
 
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """` (did you mean 'units'?)` where a known word is near; else nothing.
+
+    >>> did_you_mean("unit", ["units", "layers"]), did_you_mean("unit", ["epochs"])
+    (" (did you mean 'units'?)", '')
+    """
+    near = get_close_matches(word, list(known), n=1)
+    return f" (did you mean '{near[0]}'?)" if near else ""
+
+
 def kinds_at(parents: Iterable[str], key: str) -> dict[Any, set[str]]:
     """The kinds that a section's `key` chooses among, each with its keys; empty where it chooses nothing."""
-    _, models = _walk(parents)
+    _, models = _walk(parents, Recipe)
     return {kind: set(model.model_fields) for model in models for kind in _kinds(model, key)}
 
 
-def _walk(path: Iterable[str | int]) -> tuple[list[str], Models]:
+def _walk(path: Iterable[str | int], root: type[BaseModel]) -> tuple[list[str], Models]:
     """The keys of an error's path, without the names that pydantic gives to parts of a union, and the models
     whose fields lie at its end.
     """
     keys: list[str] = []
-    models: Models = [Recipe]
+    models: Models = [root]
     # Whether the next part is a name of the user's (a stream); whether fields have ended.
     named = leaf = False
     for part in path:

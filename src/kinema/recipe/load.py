@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import ValidationError
@@ -13,23 +13,28 @@ from ..resources import Resources
 from ..shipped import recipe_names, recipe_text
 from ..streams import StreamSettings
 from ..weights.hub import look_in
-from .explain import explain, kinds_at
+from .explain import did_you_mean, explain, kinds_at
 from .schema import Recipe
 
 # Older spellings of keys, still read in files, plain data and overrides.
 RENAMED = {"temporal.cell": "temporal.kind"}
 
 
-def load_recipe(recipe: str | Path | Mapping[str, Any] | Recipe, overrides: Iterable[str] = ()) -> Recipe:
+def load_recipe(
+    recipe: str | Path | Mapping[str, Any] | Recipe,
+    overrides: Iterable[str] = (),
+    values: Iterable[tuple[str, Any]] = (),
+) -> Recipe:
     """A recipe by name, from a YAML file or from plain data, with `key.path=value` overrides applied.
 
-    Raises `UsageError` with the key's path and the allowed values.
+    `values` are overrides as pairs of a key's path and a value; later ones win. Raises
+    `UsageError` with the key's path and the allowed values.
     """
     if isinstance(recipe, Recipe):
         raw = recipe.model_dump(mode="json")
     else:
         raw = _copied(recipe) if isinstance(recipe, Mapping) else _read(recipe)
-    return _validated(raw, [_parsed(override) for override in overrides])
+    return _validated(raw, [*map(parse_override, overrides), *values])
 
 
 def resolve(
@@ -102,7 +107,8 @@ def _read(recipe: str | Path) -> dict[str, Any]:
             raise UsageError(f"recipe file {name} is not UTF-8 text; save it as UTF-8") from None
     else:
         raise UsageError(
-            f"unknown recipe '{name}'; choose one of {', '.join(recipe_names())}, or give a .yaml file"
+            f"unknown recipe '{name}'{did_you_mean(name, recipe_names())}; "
+            f"choose one of {', '.join(recipe_names())}, or give a .yaml file"
         )
     try:
         raw = yaml.safe_load(text)
@@ -170,7 +176,8 @@ def _set(raw: dict[str, Any], path: str, value: Any) -> None:
     node[last] = _copied(value)
 
 
-def _parsed(override: str) -> tuple[str, Any]:
+def parse_override(override: str) -> tuple[str, Any]:
+    """`key.path=value` as the key's path and its value, read as YAML. Raises `UsageError`."""
     path, sign, text = override.partition("=")
     if not sign or not path:
         raise UsageError(f"--set {override}: write it as key.path=value, for example temporal.units=512")
@@ -191,10 +198,19 @@ def paper_count(recipe: Recipe) -> int | None:
 
     The counts are those of the shipped recipe of this name, whatever the recipe at hand says of its paper.
     """
+    return _count_among(recipe, "counts")
+
+
+def derived_count(recipe: Recipe) -> int | None:
+    """Our derivation of the trainable parameters where the paper prints no count; else None."""
+    return _count_among(recipe, "derived")
+
+
+def _count_among(recipe: Recipe, kind: Literal["counts", "derived"]) -> int | None:
     if recipe.name not in recipe_names():
         return None
     shipped = load_recipe(recipe.name)
-    for count in shipped.paper.counts if shipped.paper else ():
+    for count in getattr(shipped.paper, kind, ()):
         if _architecture(recipe) == _architecture(changed(shipped, count.set)):
             return count.trainable_parameters
     return None

@@ -106,13 +106,23 @@ class Training(StageTraining):
 
     `keep: folds` finds the number of epochs, `epochs` at most, by folds of whole groups inside the training
     videos, trains anew on all of them for as many, and calibrates the scores by what the folds held out.
+    `watch_test` notes loss and accuracy of the test videos after every epoch of the temporal stage, for a
+    curve alone: nothing is ever chosen or stopped by them.
     """
 
     keep: Literal["last", "best", "folds"] = "last"  # type: ignore[assignment]  # one value more
     stages: Literal["joint", "separate"] = "joint"
+    watch_test: bool = False
     backbone: BackboneTraining | None = None
     val_fraction: Annotated[float, Field(ge=0, lt=0.9)] = 0.0
     seed: int = 0
+
+    @property
+    def needs_validation(self) -> bool:
+        """Whether a stage is stopped or chosen by validation videos."""
+        stages = [self, *([self.backbone] if self.backbone else [])]
+        watched = any(stage.keep == "best" or stage.stop_after is not None for stage in stages)
+        return self.val_fraction > 0 or watched
 
 
 class Data(Settings):
@@ -134,7 +144,14 @@ class Protocol(Settings):
     """
 
     kind: Literal[
-        "auto", "split", "folds", "official_splits", "leave_one_group_out", "people", "random_and_group"
+        "auto",
+        "split",
+        "folds",
+        "official_splits",
+        "leave_one_group_out",
+        "people",
+        "random",
+        "random_and_group",
     ] = "auto"
     test_fraction: Annotated[float, Field(gt=0, lt=0.9)] = 0.25
     folds: Count | None = None
@@ -147,17 +164,34 @@ class Protocol(Settings):
 
 
 class PaperCount(Settings):
-    """A count that a paper prints, for the shipped recipe with the values of `set` (`key.path: value`)."""
+    """A parameter count, for the shipped recipe with the values of `set` (`key.path: value`)."""
 
     set: dict[str, Any] = Field(default={})
     trainable_parameters: int
+
+
+class PaperResult(Settings):
+    """Values that a paper prints in one place, by row, in its own unit: accuracies in percent.
+
+    `data` is the data set, `part` its split where the paper names one. `quoted`: the rows are other
+    systems, as the paper cites them.
+    """
+
+    where: str
+    data: str
+    part: str = ""
+    measure: str = "accuracy"
+    quoted: bool = False
+    values: Annotated[dict[str, float], Field(min_length=1)]
 
 
 class Paper(Settings):
     """Where a recipe comes from. What is not known is left out, never guessed.
 
     `opening`: the first words of the abstract, by which a paper is known that is without its title here.
-    `authors`: each as `Family, Given`. `counts`: the parameter counts that the paper prints.
+    `authors`: each as `Family, Given`. `counts`: the parameter counts that the paper prints. `derived`:
+    counts that follow from its layers and that it does not print; they are our derivation. `results`: the
+    figures that it prints.
     """
 
     title: str | None = None
@@ -171,6 +205,8 @@ class Paper(Settings):
     doi: str | None = None
     url: str | None = None
     counts: tuple[PaperCount, ...] = ()
+    derived: tuple[PaperCount, ...] = ()
+    results: tuple[PaperResult, ...] = ()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -232,6 +268,8 @@ class Recipe(Settings):
             self._check_closed_form()
         if self.training.keep == "folds":
             self._check_folds()
+        if self.training.watch_test and (self.temporal.closed_form or self.training.keep == "folds"):
+            raise ValueError("`training.watch_test` needs epochs: not with `keep: folds` or a closed form")
         return self
 
     def _check_chunk(self) -> None:

@@ -20,7 +20,7 @@ def confusion_section(data: ReportData) -> str:
         'a column what the model called it: right ones lie on the diagonal.<span class="js"> Choose a cell '
         f"to see its clips; arrow keys move between cells.</span></p>{_controls()}"
         '<p class="readout js" aria-live="polite">&nbsp;</p>'
-        f'<div class="confusion"><div class="scroll">{_matrix(matrix, labels)}</div>'
+        f'<div class="confusion"><div class="scroll">{matrix_table(matrix, labels)}</div>'
         f"{_pairs(matrix, labels)}</div>{markup.json_script({'labels': labels}, 'confusion-data')}</section>"
     )
 
@@ -36,7 +36,8 @@ def _controls() -> str:
     )
 
 
-def _matrix(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
+def matrix_table(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
+    """The matrix alone, truth in rows, shaded by the share of its row."""
     head = "".join(f'<th scope="col"><span>{markup.name(label)}</span></th>' for label in labels)
     body = "".join(_matrix_row(row, index, labels[index]) for index, row in enumerate(matrix))
     count = len(labels)

@@ -57,7 +57,11 @@ def _stages(history: Sequence[Mapping[str, Any]], steps: Sequence[float]) -> tup
 def _curves(history: Sequence[Mapping[str, Any]], steps: Sequence[float], key: str) -> tuple[Series, ...]:
     return tuple(
         Series(name, steps, [row.get(field) for row in history])
-        for field, name in ((f"train_{key}", "training"), (f"val_{key}", "validation"))
+        for field, name in (
+            (f"train_{key}", "training"),
+            (f"val_{key}", "validation"),
+            (f"test_{key}", "test, watched only"),
+        )
         if any(row.get(field) is not None for row in history)
     )
 

@@ -112,14 +112,14 @@ class _Frame(NamedTuple):
 
 
 def _path(series: Series, frame: _Frame, index: int) -> str:
-    """One curve, interrupted at every gap. A single point gets a short dash, or it would be invisible."""
+    """One curve, interrupted at every gap. A single point is a short dash, or it would be invisible."""
     parts: list[list[str]] = [[]]
     for x, y in zip(series.x, map(markup.finite, series.y), strict=True):
         if y is None:
             parts.append([])
         else:
             parts[-1].append(frame.at(float(x), y))
-    d = "".join("M" + "L".join(part) + ("h0" if len(part) == 1 else "") for part in parts if part)
+    d = "".join("M" + "L".join(part) + ("m-6 0h12" if len(part) == 1 else "") for part in parts if part)
     return f'<path class="line c{index % _COLOURS}" d="{d}"/>'
 
 

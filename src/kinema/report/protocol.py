@@ -12,6 +12,7 @@ _KINDS = {
     "leave_one_group_out": "Each group is tested by a model that was trained on the others.",
     "folds": "Each video is tested by a model that was trained on the other folds.",
     "people": "Trained and tested on different people.",
+    "random": "A random split: clips of one group may be on both sides, which makes the score too high.",
     "random_and_group": (
         "The same videos split at random, where clips of one group may be on both sides, and by group."
         " The result above is the one by group."

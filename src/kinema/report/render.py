@@ -1,10 +1,6 @@
 """`ReportData` -> report.html: one file that needs nothing else, not even a network."""
 
-import base64
-import hashlib
-from importlib import resources
 from pathlib import Path
-from string import Template
 
 from ..atomic import write_text
 from . import markup
@@ -15,6 +11,7 @@ from .data import ReportData, Section
 from .facts import cost_section, dataset_section, recipe_section, training_section
 from .figures import figure
 from .headline import comparison_section, result_section, warning_list
+from .page import page
 
 _NAV = {
     "result": "Result", "baselines": "Baselines", "classes": "Classes", "confusion": "Confusion",
@@ -30,20 +27,15 @@ def render_report(run: ReportData) -> str:
         *(_extra_section(section, index) for index, section in enumerate(run.sections)),
         recipe_section(run), cost_section(run.cost),
     ])  # fmt: skip
-    script = _asset("report.js")
-    version = f" {markup.escape(run.version)}" if run.version else ""
-    return Template(_asset("template.html")).substitute(
-        title=markup.escape(run.title),
-        heading=markup.name(run.title),
-        summary=f'<p class="summary">{markup.escape(run.summary)}</p>' if run.summary else "",
-        style=_asset("style.css"),
-        script=script,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
-        nav=_navigation(main, run.sections),
+    return page(
+        kind="report",
+        title=run.title,
+        summary=run.summary,
         byline=_byline(run),
+        links=_links(main, run.sections),
         warnings=warning_list(run),
         main=main,
-        footer=f"Made by Kinema{version}. This page is one file and works offline.",
+        version=run.version,
     )
 
 
@@ -52,17 +44,13 @@ def write_report(path: Path, run: ReportData) -> None:
     write_text(path, render_report(run))
 
 
-def _asset(name: str) -> str:
-    return resources.files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
-
-
-def _navigation(main: str, sections: tuple[Section, ...]) -> str:
-    """Links to the sections that are there."""
+def _links(main: str, sections: tuple[Section, ...]) -> list[tuple[str, str]]:
+    """Anchor and word of the sections that are there."""
     links = [(anchor, word) for anchor, word in _NAV.items() if f'id="{anchor}"' in main]
     at = next((index for index, (anchor, _) in enumerate(links) if anchor in ("recipe", "cost")), len(links))
     further = [(f"more-{index}", section.nav or section.title) for index, section in enumerate(sections)]
     links[at:at] = further
-    return "".join(f'<a href="#{anchor}">{markup.escape(word)}</a>' for anchor, word in links)
+    return links
 
 
 def _byline(run: ReportData) -> str:

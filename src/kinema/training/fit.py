@@ -31,11 +31,12 @@ def fit(
     stream: str | None = None,
     fresh: Fresh | None = None,
     stop_at: int | None = None,
+    watched: Sequence[FeatureItem] = (),
 ) -> list[Row]:
     """Train `model` in place, all streams together or one by its own head; the history, one row per epoch.
 
     `fresh` gives the sequences of the training items where they are not those of the store. `stop_at` is the
-    last epoch, where it is not the recipe's.
+    last epoch, where it is not the recipe's. `watched` are test items whose loss and accuracy are noted too.
     """
     spec = model.recipe.training
     labels = [item.label for item in train]
@@ -62,6 +63,7 @@ def fit(
             objective=ClassObjective(model.recipe.classifier, weights, output),
             train=feature_loader(data, spec.batch, sampler=order),
             val=feature_loader(FeatureDataset(only(val, streams)), spec.batch) if val else None,
+            watched=feature_loader(FeatureDataset(only(watched, streams)), spec.batch) if watched else None,
             spec=spec,
             seed=spec.seed,
             options=options,
@@ -117,6 +119,7 @@ def fit_on_the_fly(
     train: Sequence[FeatureItem],
     val: Sequence[FeatureItem],
     options: FitOptions,
+    watched: Sequence[FeatureItem] = (),
 ) -> list[Row]:
     """`fit`, but the sequences of `train` come from the clips of `videos`, the same ones in the same order.
 
@@ -124,4 +127,11 @@ def fit_on_the_fly(
     """
     ((_, first), *_) = streams.items()
     clips = Clips(videos, {name: stream.spec for name, stream in streams.items()}, first.tools)
-    return fit(model, train, val, options, fresh=lambda order: FreshSequences(train, clips, streams, order))
+    return fit(
+        model,
+        train,
+        val,
+        options,
+        fresh=lambda order: FreshSequences(train, clips, streams, order),
+        watched=watched,
+    )

@@ -16,7 +16,11 @@ from .stage import FitOptions, Row
 
 
 def fit_separate(
-    model: SeparateRecognizer, train: Sequence[FeatureItem], val: Sequence[FeatureItem], options: FitOptions
+    model: SeparateRecognizer,
+    train: Sequence[FeatureItem],
+    val: Sequence[FeatureItem],
+    options: FitOptions,
+    watched: Sequence[FeatureItem] = (),
 ) -> list[Row]:
     """Train every stream of `model` in place; returns the history, one row per epoch and stream.
 
@@ -25,7 +29,8 @@ def fit_separate(
     """
     history: list[Row] = []
     for name in model.streams:
-        history += _fit_stream(model, name, with_stream(train, name), with_stream(val, name), options)
+        present, held_out, looked_at = (with_stream(items, name) for items in (train, val, watched))
+        history += _fit_stream(model, name, present, held_out, looked_at, options)
     return history
 
 
@@ -34,6 +39,7 @@ def _fit_stream(
     name: str,
     train: list[FeatureItem],
     val: list[FeatureItem],
+    watched: list[FeatureItem],
     options: FitOptions,
 ) -> list[Row]:
     if not train:
@@ -51,7 +57,7 @@ def _fit_stream(
     if kept is not None:
         options.on_note(f"stream {name}: unchanged, its trained values are kept")
         return kept
-    return fit(model, train, val, options, stream=name)
+    return fit(model, train, val, options, stream=name, watched=watched)
 
 
 def _digest(model: SeparateRecognizer, name: str, train: list[FeatureItem], val: list[FeatureItem]) -> str:

@@ -50,6 +50,7 @@ class Stage:
     """Everything one stage needs. `name` appears in the history and in errors.
 
     `stop_at`: the last epoch, where it is not the recipe's; the schedule is that of all the recipe's epochs.
+    `watched`: test videos, looked at for their curve alone.
     """
 
     name: str
@@ -61,7 +62,13 @@ class Stage:
     seed: int
     options: FitOptions
     stop_at: int | None = None
+    watched: DataLoader[Any] | None = None
     history: list[Row] = field(default_factory=list)
+
+    @property
+    def held_out(self) -> dict[str, DataLoader[Any]]:
+        """What is scored after every epoch, by the prefix of its columns: only `val` may decide anything."""
+        return {name: data for name, data in (("val", self.val), ("test", self.watched)) if data is not None}
 
     @property
     def epochs(self) -> int:
@@ -116,7 +123,7 @@ def _fit(trainer: pl.Trainer, stage: Stage, ckpt: str | None) -> None:
     """Lightning's fit; an interruption by the keyboard, where Lightning exits, is re-raised as itself."""
     handler = signal.getsignal(signal.SIGINT)
     try:
-        trainer.fit(_LitStage(stage), stage.train, stage.val, ckpt_path=ckpt)
+        trainer.fit(_LitStage(stage), stage.train, [*stage.held_out.values()] or None, ckpt_path=ckpt)
     except SystemExit as stop:
         if not isinstance(stop.__context__, KeyboardInterrupt):
             raise
@@ -174,8 +181,8 @@ class _LitStage(pl.LightningModule):
             )
         return loss
 
-    def validation_step(self, batch: Any, index: int) -> None:
-        self._add("val", batch)
+    def validation_step(self, batch: Any, index: int, dataloader_idx: int = 0) -> None:
+        self._add([*self.stage.held_out][dataloader_idx], batch)
 
     def _add(self, prefix: str, batch: Any) -> Tensor:
         loss, hits, items = self.stage.objective(self.module, batch)
@@ -184,6 +191,8 @@ class _LitStage(pl.LightningModule):
         return loss
 
     def on_validation_epoch_end(self) -> None:
+        if self.stage.val is None:
+            return
         self.log("val_loss", self._mean("val", "loss"), logger=False)
 
     def _mean(self, prefix: str, key: str) -> float:
@@ -192,7 +201,7 @@ class _LitStage(pl.LightningModule):
     def on_train_epoch_end(self) -> None:
         self.log("train_loss", self._mean("train", "loss"), logger=False)
         row: Row = {"stage": self.stage.name, "epoch": self.current_epoch + 1}
-        for prefix in ("train", "val"):
+        for prefix in ("train", "val", "test"):
             if f"{prefix}_items" in self.sums:
                 row[f"{prefix}_loss"] = self._mean(prefix, "loss")
                 row[f"{prefix}_accuracy"] = self._mean(prefix, "hits")

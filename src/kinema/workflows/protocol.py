@@ -5,7 +5,7 @@ protocol's own split; under leave-one-group-out the one trained on the most vide
 trained on all videos) with the metrics of all.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,18 @@ from ..errors import UsageError
 from ..evaluation.folds import folds_line, trained_on_all
 from ..evaluation.predictions import joined
 from ..evaluation.protocols import counted_rounds, summarise
-from ..evaluation.rounds import Round, rounds
+from ..evaluation.rounds import Round, rounds, union
 from ..extraction.calibrate import save_networks
 from ..extraction.loaded import NO_WEIGHTS, LoadedStream, load_streams
 from ..inference.load import load
 from ..keys import fingerprint
-from ..recipe import Protocol, Recipe, Training, changed
+from ..recipe import Recipe, changed
 from ..run import load_run, save_run
-from ..types import VideoRecord
 from .context import Context, TrainOptions, TrainResult
 from .evaluate_model import Evaluation
 from .extract import extract_streams
 from .finished import finished, mark_finished, reopen, training_digest
-from .round_runs import round_answers, round_folder, round_history
+from .round_runs import round_answers, round_folder, round_history, round_recipe
 from .spent import Spent
 from .train_folds import FoldEvents, Folds, train_on_all
 from .train_once import train_once
@@ -79,7 +78,7 @@ def _rounds(data: str | Path, recipe: Recipe, options: TrainOptions, context: Co
             load_dataset(data, layout=options.layout, split=split, whole_files=whole_files)
         )
 
-    validation = _needs_validation(recipe.training)
+    validation = recipe.training.needs_validation
     made = rounds(
         load_split, recipe.protocol, recipe.training.seed, split=options.split, validation=validation
     )
@@ -114,15 +113,9 @@ def _trained(
         folder = round_folder(one, out)
         if finished(folder, _digest(one, recipe, streams), overwrite=True) is None:
             reopen(folder)  # a round of other settings, of a whole that is to go
-        asked = _round_recipe(recipe, one)
+        asked = round_recipe(recipe, one)
         done.append(train_once(one.dataset, asked, folder, options, own, streams=shared, alone=False))
     return done
-
-
-def _needs_validation(training: Training) -> bool:
-    stages = [training, *([training.backbone] if training.backbone else [])]
-    watched = any(stage.keep == "best" or stage.stop_after is not None for stage in stages)
-    return training.val_fraction > 0 or watched
 
 
 def _readable(
@@ -136,7 +129,7 @@ def _readable(
         # Features differ from round to round, as their backbones do: each round extracts its own.
         return made, streams, {}, Spent()
     spent = Spent(shared=True)
-    extracted = extract_streams(_union(made), streams, context)
+    extracted = extract_streams(union(made), streams, context)
     spent.extraction(extracted.reports)
     spent.memory = context.memory.bytes
     usable = {r.id for r in extracted.records}
@@ -149,25 +142,8 @@ def _readable(
     return kept, extracted.streams, extracted.quarantined, spent
 
 
-def _union(made: Iterable[Round]) -> list[VideoRecord]:
-    """Every record once: a training record if it is one in any round, since those have augmented versions."""
-    found: dict[str, VideoRecord] = {}
-    for one in made:
-        for record in one.dataset.records:
-            if record.id not in found or record.split == "train":
-                found[record.id] = record
-    return list(found.values())
-
-
-def _round_recipe(recipe: Recipe, one: Round) -> Recipe:
-    """The recipe of one round: its own seed, on one given split."""
-    return changed(
-        recipe, {"training.seed": one.seed, "protocol": Protocol(kind="split").model_dump(mode="json")}
-    )
-
-
 def _digest(one: Round, recipe: Recipe, streams: Mapping[str, LoadedStream]) -> str:
-    own = changed(_round_recipe(recipe, one), {"data.classes": len(one.dataset.labels)})
+    own = changed(round_recipe(recipe, one), {"data.classes": len(one.dataset.labels)})
     return training_digest(own, streams, one.dataset.records)
 
 

@@ -6,12 +6,20 @@ from pathlib import Path
 
 from ..evaluation.predictions import Answers, read_answers
 from ..evaluation.rounds import Round
+from ..recipe import Protocol, Recipe, changed
 from ..training.stage import Row
 
 
 def round_folder(one: Round, out: Path) -> Path:
     """Where a round is a run of its own."""
     return out / "rounds" / one.folder
+
+
+def round_recipe(recipe: Recipe, one: Round) -> Recipe:
+    """The recipe of one round: its own seed, on one given split."""
+    return changed(
+        recipe, {"training.seed": one.seed, "protocol": Protocol(kind="split").model_dump(mode="json")}
+    )
 
 
 def round_answers(made: Sequence[Round], out: Path) -> list[Answers]:
@@ -23,5 +31,10 @@ def round_answers(made: Sequence[Round], out: Path) -> list[Answers]:
 
 def round_history(one: Round, out: Path) -> list[Row]:
     """The rows of a round's history.jsonl."""
-    rows = (round_folder(one, out) / "history.jsonl").read_text(encoding="utf-8").splitlines()
+    return read_history(round_folder(one, out))
+
+
+def read_history(run: Path) -> list[Row]:
+    """The rows of a run's history.jsonl, one an epoch."""
+    rows = (run / "history.jsonl").read_text(encoding="utf-8").splitlines()
     return [json.loads(row) for row in rows]

@@ -16,7 +16,7 @@ MB = 1_000_000
 
 @dataclass(slots=True)
 class Spent:
-    """`seconds` of each part: `extract STREAM`, `train backbones|temporal|fusion`, `evaluate`, `study`.
+    """`seconds` of each part: `extract STREAM`, `train backbones|temporal|fusion`, `evaluate`, `data`.
 
     `computed` and `reused` count the feature sequences of each stream, `learned` the videos that training
     and its evaluation went through: in several rounds each video once a round. What an interrupted process

@@ -1,157 +1,189 @@
-"""What stored features tell of the data: would more videos help, and which labels look wrong?
+"""`kinema study`: a recipe varied over rows under one protocol becomes a table. Refusals come first."""
 
-Both ask the closed-form head (`temporal.kind: moments`): the recipe's own where it has it, else one on the
-same features, because it is fitted in a second.
-"""
+from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ..datasets.dataset import counted, some
-from ..datasets.units import group_units
-from ..evaluation.kernel import weighted_kernel
-from ..evaluation.label_doubts import Doubt, label_doubts
-from ..evaluation.learning_curve import Trial, learning_curve
-from ..model.build import build_recognizer
-from ..model.recognizer import JointRecognizer, Recognizer
-from ..recipe import Recipe, changed
-from ..training.closed import block_sizes, embeddings, fit_statistics
-from ..training.stage import Row
-from ..types import VideoRecord
-from .events import Events
-from .write_report import RunFacts
-
-# Time grows with the cube of the number of videos, memory with their features.
-FEWEST_VIDEOS, MOST_VIDEOS, MOST_VALUES = 20, 3000, 6_000_000
+from ..datasets import Dataset, check_trainable, load_dataset
+from ..errors import UsageError, WorkError
+from ..evaluation.rounds import Round, rounds
+from ..recipe import Protocol, changed
+from ..resources import Resources
+from ..studies.advice import Advice
+from ..studies.cells import Cell, PlannedRow, make_cells, plan_rows, quick_rounds
+from ..studies.compare import Comparison
+from ..studies.load import load_study
+from ..studies.results import CellResult, RowResult
+from ..studies.schema import Study
+from ..studies.sheet import Sheet
+from .choose_protocol import choose_protocol
+from .context import Context
+from .events import SILENT, Events
+from .folders import writable
+from .study_folder import claim, locked, read_cell
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
-    """What one round trained on and tested, and the last row of its history (its shares of statistics)."""
+class StudyOptions:
+    """How the data is read, and whether a few videos, epochs and rounds must do."""
 
-    train: Sequence[VideoRecord]
-    test: Sequence[VideoRecord]
-    row: Row
+    layout: str = "auto"
+    split: int | None = None
+    quick: bool = False
 
 
-def study(facts: RunFacts, rounds: Sequence[Tested], events: Events) -> dict[str, Any]:
-    """`learning_curve`, `more_videos` and `label_doubts` for metrics.json, from a run and its rounds.
+@dataclass(frozen=True, slots=True)
+class StudyPlan:
+    """Everything that is known of a study before the first training."""
 
-    Labels are doubted among the run's own training videos. Where nothing can be said, the lists are empty
-    and `more_videos` says why.
+    study: Study
+    rows: Sequence[PlannedRow]
+    protocol: Protocol
+    cells: Sequence[Cell]
+    options: StudyOptions
+    data: str
+    overrides: Sequence[str]
+
+    @property
+    def made(self) -> list[Round]:
+        """The rounds, each once."""
+        return list({(c.one.part, c.one.seed): c.one for c in self.cells}.values())
+
+    @property
+    def dataset(self) -> Dataset:
+        """The data of the first round."""
+        return self.cells[0].one.dataset
+
+
+@dataclass(slots=True)
+class StudyResult:
+    """A study as it stands: its folder, rows, tables and claims of difference."""
+
+    folder: Path
+    plan: StudyPlan
+    rows: list[RowResult]
+    sheets: list[Sheet]
+    comparisons: list[Comparison]
+    warnings: list[str] = field(default_factory=list)
+    advice: Advice | None = None
+
+    @property
+    def cells(self) -> list[CellResult]:
+        """All cells, row by row."""
+        return [cell for row in self.rows for cell in row.cells]
+
+
+def run_study(
+    study: str | Path | dict[str, Any] | Study,
+    data: str | Path,
+    *,
+    out: str | Path,
+    overrides: Iterable[str] = (),
+    options: StudyOptions | None = None,
+    resources: Resources | None = None,
+    events: Events = SILENT,
+) -> StudyResult:
+    """Train every cell of a study on `data` and write its tables into `out`.
+
+    Started again, it goes on where it stopped: no finished cell is trained again, a failed one is tried
+    again. The tables are written after every cell. Raises `UsageError` before any work, `WorkError` where
+    every cell has failed.
     """
-    records = list({r.id: r for one in rounds for r in (*one.train, *one.test)}.values())
-    refused = _refused(facts.config.recipe, len(records), sum(facts.model.dims.values()))
-    if refused:
-        events.detail(f"no learning curve: {refused}")
-        return {"learning_curve": [], "more_videos": {"answer": None, "reason": refused}, "label_doubts": []}
-    events.step("looking whether more videos would help and whether labels look wrong")
-    with facts.spent.timed("study"):
-        space = _space(facts, records)
-        return {**_curve(space, rounds), "label_doubts": _doubts(space, facts, events)}
+    context = Context(resources or Resources(), events)
+    plan = plan_study(study, data, overrides, options or StudyOptions(), context)
+    folder = writable(Path(out))
+    with locked(folder):
+        how = f"{context.resources.precision}, quick {plan.options.quick}"
+        claim(
+            folder,
+            plan.study,
+            plan.rows,
+            plan.protocol,
+            plan.made,
+            how,
+        )
+        found = {cell.folder: read_cell(folder, cell) for cell in plan.cells}
+        waiting = [cell for cell in plan.cells if found[cell.folder].state != "done"]
+        if len(waiting) < len(plan.cells):
+            events.note(f"{len(plan.cells) - len(waiting)} of {len(plan.cells)} cells are finished")
+        from .study_cells import CellRunner  # torch
+        from .study_results import study_result
+
+        for result in CellRunner(folder, plan, context).run(waiting):
+            found[result.cell.folder] = result
+            _tell(result, events)
+            study_result(folder, plan, list(found.values()), final=False)
+        whole = study_result(folder, plan, list(found.values()), final=True)
+    if all(cell.state == "failed" for cell in whole.cells):
+        raise WorkError(
+            f"every cell of study {plan.study.name} has failed, the first: {whole.cells[0].reason}"
+        )
+    return whole
 
 
-def _refused(recipe: Recipe, videos: int, dims: int) -> str:
-    """Why nothing can be said of videos with `dims` features a step; empty where it can."""
-    if not recipe.on_stored_features:
-        return "the features are trained together with the recogniser"
-    if videos < FEWEST_VIDEOS:
-        return f"{videos} videos are fewer than {FEWEST_VIDEOS}"
-    if videos > MOST_VIDEOS:
-        return f"{videos} videos are more than {MOST_VIDEOS}"
-    return "the features are too large" if videos * dims > MOST_VALUES else ""
+def plan_study(
+    study: str | Path | dict[str, Any] | Study,
+    data: str | Path,
+    overrides: Iterable[str],
+    options: StudyOptions,
+    context: Context,
+) -> StudyPlan:
+    """The cells of a study on this data. Raises `UsageError` for all that is wrong with either."""
+    study, overrides = load_study(study), list(overrides)
+    rows, protocol = plan_rows(study, overrides, context.resources, quick=options.quick)
+    protocol = _decided(protocol, rows, data, options, study)
+    _rounds(study, rows, protocol, data, options)  # what can be refused without reading files
+    made = _rounds(study, rows, protocol, data, options, context)
+    cells = make_cells(rows, made, made[0].dataset.layout)
+    return StudyPlan(study, rows, protocol, cells, options, str(data), overrides)
 
 
-@dataclass(frozen=True, slots=True)
-class _Space:
-    """Statistics x float64 [N, E] of records, in blocks of `sizes`, and what a kernel between them needs."""
-
-    records: Sequence[VideoRecord]
-    x: np.ndarray
-    sizes: Sequence[int]
-    labels: np.ndarray
-    classes: int
-    own: bool
-
-    def rows(self, records: Sequence[VideoRecord]) -> np.ndarray:
-        place = {r.id: i for i, r in enumerate(self.records)}
-        return np.array([place[r.id] for r in records if r.id in place], int)
-
-    def kernel(self, train: np.ndarray, row: Row) -> np.ndarray:
-        """Between all records, for training on some rows, by the shares of statistics in a history's row.
-
-        The recipe's own head has chosen them; they are equal where it has none.
-        """
-        shares = [float(v) for k, v in row.items() if k.startswith("share ")] if self.own else []
-        return weighted_kernel(self.x, self.sizes, shares or [1.0] * len(self.sizes), train)
-
-
-def _space(facts: RunFacts, records: Sequence[VideoRecord]) -> _Space:
-    items = facts.extracted.items(records, facts.config.labels)
-    own = facts.config.recipe.temporal.closed_form
-    model = facts.model if own else _fitted_moments(facts)
-    assert isinstance(model, JointRecognizer)
-    labels = np.array([item.label for item in items])
-    return _Space(records, embeddings(model, items), block_sizes(model), labels, model.classes, own)
-
-
-def _fitted_moments(facts: RunFacts) -> Recognizer:
-    """The closed-form head on the run's features, with the scales of its statistics taken, not solved for."""
-    model = build_recognizer(_with_moments(facts.config.recipe), facts.model.dims, facts.model.classes)
-    assert isinstance(model, JointRecognizer)
-    fit_statistics(model, facts.extracted.items(facts.dataset.part("train"), facts.config.labels))
-    return model
-
-
-def _with_moments(recipe: Recipe) -> Recipe:
-    """The recipe with the closed-form head in place of all that is trained by gradients."""
-    return changed(
-        recipe,
-        {
-            "encoder": None,
-            "temporal": {"kind": "moments"},
-            "classifier": {"activation": "softmax"},
-            "fusion": {"kind": "concat"} if len(recipe.streams) > 1 else None,
-            "training.stages": "joint",
-        },
+def _decided(
+    protocol: Protocol, rows: Sequence[PlannedRow], data: str | Path, options: StudyOptions, study: Study
+) -> Protocol:
+    """The protocol with `auto` decided by the data, as for a training."""
+    recipe = changed(rows[0].recipe, {"protocol": protocol.model_dump(mode="json")})
+    whole_files = recipe.data.whole_files
+    dataset = load_dataset(
+        data, layout=options.layout, split=options.split or study.split, whole_files=whole_files
     )
+    return choose_protocol(recipe, dataset)[0].protocol
 
 
-def _curve(space: _Space, rounds: Sequence[Tested]) -> dict[str, Any]:
-    def trials() -> Iterator[Trial]:
-        for one in rounds:
-            train = space.rows(one.train)
-            yield Trial(train, space.rows(one.test), space.kernel(train, one.row))
+def _rounds(
+    study: Study,
+    rows: Sequence[PlannedRow],
+    protocol: Protocol,
+    data: str | Path,
+    options: StudyOptions,
+    context: Context | None = None,
+) -> list[Round]:
+    """The rounds of the protocol; the files' content is known where `context` reads it."""
+    whole_files = rows[0].recipe.data.whole_files
 
-    curve = learning_curve(trials(), space.labels, group_units(space.records), space.classes)
-    head = "own" if space.own else "moments"
-    if curve is None:
-        reason = "there are too few videos or groups of a class to train on fewer"
-        return {"learning_curve": [], "more_videos": {"answer": None, "reason": reason}}
-    found = {"answer": curve.more_videos, "gain": curve.gain, "error": curve.error, "head": head}
-    return {"learning_curve": curve.points, "more_videos": found}
+    def load(split: int | None) -> Dataset:
+        dataset = load_dataset(data, layout=options.layout, split=split, whole_files=whole_files)
+        return context.identified(dataset) if context else dataset
+
+    validation = any(planned.recipe.training.needs_validation for planned in rows)
+    seed = rows[0].recipe.training.seed
+    made = rounds(load, protocol, seed, split=options.split or study.split, validation=validation)
+    for one in made:
+        try:
+            check_trainable(one.dataset)
+        except UsageError as error:
+            raise UsageError(f"round '{one.part}': {error}") from None
+    return quick_rounds(made, study.quick) if options.quick else made
 
 
-def _doubts(space: _Space, facts: RunFacts, events: Events) -> list[dict[str, Any]]:
-    records = facts.dataset.part("train")
-    rows = space.rows(records)
-    kernel = space.kernel(rows, facts.history[-1])[np.ix_(rows, rows)]
-    found = label_doubts(kernel, space.labels[rows], group_units(records), space.classes)
-    if found:
-        names = some(records[doubt.row].id for doubt in found)
-        events.note(f"{counted(len(found), 'label')} may be wrong: {names}; see the report")
-    return [_row(records[doubt.row], doubt, facts.config.labels) for doubt in found]
-
-
-def _row(record: VideoRecord, doubt: Doubt, labels: Sequence[str]) -> dict[str, Any]:
-    return {
-        "name": record.name,
-        "part": record.part,
-        "label": record.label,
-        "predicted": labels[doubt.predicted],
-        "score": doubt.score,
-        "label_score": doubt.given,
-    }
+def _tell(result: CellResult, events: Events) -> None:
+    if result.state == "failed":
+        events.warn(f"{result.cell.name}: failed: {result.reason}")
+    elif result.state == "waiting":
+        events.warn(f"{result.cell.name}: its files cannot be read back; start the study again")
+    else:
+        accuracy = f"{result.metrics['accuracy']:.1%}"
+        events.note(f"{result.cell.name}: {accuracy} of {result.metrics['n_test']} test videos")

@@ -13,12 +13,12 @@ from ..evaluation.rounds import Round
 from ..extraction.loaded import LoadedStream
 from ..recipe import Recipe, changed
 from .context import Context, TrainOptions, TrainResult
+from .data_facts import Tested, data_facts
 from .evaluate_model import Evaluation
 from .events import Events
 from .finished import training_digest
 from .round_runs import round_answers, round_history
 from .spent import Spent
-from .study import Tested, study
 from .train_model import CHECKPOINTS, save_model, train_model
 from .write_report import write_results
 
@@ -71,7 +71,7 @@ def train_on_all(
     metrics["protocol"] |= {"trained_on": videos, "said": folds_line(folds.why, folds.count, videos)}
     metrics |= {"quarantined": len(facts.extracted.quarantined), "absent": len(dataset.absent)}
     rounds = [_tested(one, out) for one in made if one.seed == made[0].seed]
-    metrics |= study(facts, rounds, context.events)
+    metrics |= data_facts(facts, rounds, context.events)
     save_model(facts)
     evaluation = Evaluation(joined(answers, classes), joined([], classes), metrics)
     write_results(facts, evaluation, context.events)

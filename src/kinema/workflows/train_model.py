@@ -154,6 +154,8 @@ def _fit(
     records, labels = dataset.part("train"), dataset.labels
     copies = max(s.spec.copies for s in extracted.streams.values())
     items, val_items = extracted.items(records, labels, copies), extracted.items(dataset.part("val"), labels)
+    watch = model.recipe.training.watch_test
+    watched = extracted.items(dataset.part("test"), labels) if watch else []
     if isinstance(model, JointRecognizer) and model.recipe.temporal.closed_form:
         events.step(f"fitting statistics of {len(records)} videos in closed form")
         return fit_closed(model, items)
@@ -163,10 +165,10 @@ def _fit(
     events.step(f"training on {len(records)} videos, {model.recipe.training.epochs} epochs")
     if any(s.spec.on_the_fly for s in extracted.streams.values()):
         clips = [ClipItem(r, extracted.key(r), labels.index(r.label or "")) for r in records]
-        return fit_on_the_fly(model, extracted.streams, clips, items, val_items, fit_options)
+        return fit_on_the_fly(model, extracted.streams, clips, items, val_items, fit_options, watched)
     if not isinstance(model, SeparateRecognizer):
-        return fit(model, items, val_items, fit_options)
-    return fit_separate(model, items, val_items, fit_options)
+        return fit(model, items, val_items, fit_options, watched=watched)
+    return fit_separate(model, items, val_items, fit_options, watched)
 
 
 def _fit_fusion(model: SeparateRecognizer, dataset: Dataset, extracted: Extracted, events: Events) -> None:

@@ -8,9 +8,9 @@ from ..datasets import Dataset, check_trainable
 from ..extraction.loaded import NO_WEIGHTS, LoadedStream, load_streams
 from ..recipe import Recipe, changed
 from .context import Context, TrainOptions, TrainResult
+from .data_facts import Tested, data_facts
 from .evaluate_model import evaluate_model
 from .finished import finished, mark_finished, training_digest
-from .study import Tested, study
 from .train_model import CHECKPOINTS, save_model, train_model
 from .write_report import write_results
 
@@ -52,7 +52,7 @@ def train_once(
     }
     if alone:
         tested = Tested(facts.dataset.part("train"), facts.dataset.part("test"), facts.history[-1])
-        evaluation.metrics |= study(facts, [tested], events)
+        evaluation.metrics |= data_facts(facts, [tested], events)
     save_model(facts)
     write_results(facts, evaluation, events)
     result = TrainResult(folder, evaluation.metrics, facts.warnings)

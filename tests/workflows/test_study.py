@@ -1,0 +1,233 @@
+"""Studies on one-second clips: cells go on where they stopped, fail alone, and share what they can."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+import kinema.workflows.study_cells as study_cells
+from kinema.errors import UsageError, WorkError
+from kinema.resources import Resources
+from kinema.run import load_run
+from kinema.workflows.study import StudyOptions, StudyResult, run_study
+from kinema.workflows.study_plan import foretell
+from support.events import Told
+
+SMALL = {
+    "streams.rgb.backbone": "small_cnn",
+    "streams.rgb.sampling": {"kind": "windows", "length": 3, "stride": 5},
+    "temporal": {"kind": "gru", "units": 4},
+    "training": {"epochs": 2, "lr": 0.01, "watch_test": True},
+}
+ROWS = [
+    {"name": "small"},
+    {
+        "name": "impossible",
+        "set": {"streams.rgb.sampling.length": 1000, "streams.rgb.sampling.policy": "error"},
+    },
+    {"name": "SVM", "svm_on": "small"},
+    {"name": "again", "workers": 1},
+]
+FIGURES = [{"kind": "curves"}, {"kind": "curves", "of": "small"}, {"kind": "confusion"}, {"kind": "clips"}]
+
+
+def study(rows: list[dict[str, Any]] = ROWS, **keys: Any) -> dict[str, Any]:
+    return {"name": "mine", "set": SMALL, "rows": rows, "protocol": {"kind": "folds", "folds": 2}, **keys}
+
+
+def run(found: dict[str, Any], data: Path, out: Path, **given: Any) -> StudyResult:
+    resources = Resources(weights="none", features=data.parent.parent / "features", workers=1, device="cpu")
+    return run_study(found, data, out=out, resources=resources, **given)
+
+
+@pytest.fixture(scope="module")
+def result(tiny_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> StudyResult:
+    out = tmp_path_factory.mktemp("study") / "out"
+    return run(study(figures=FIGURES, columns=["accuracy", "parameters", "seconds"]), tiny_videos, out)
+
+
+def test_every_cell_is_a_run_and_one_that_fails_stops_no_other(result: StudyResult) -> None:
+    states = {(c.cell.planned.name, c.cell.one.part): c.state for c in result.cells}
+    assert [state for (name, _), state in states.items() if name == "impossible"] == ["failed", "failed"]
+    assert all(state == "done" for (name, _), state in states.items() if name != "impossible")
+    reasons = {c.reason for c in result.cells if c.state == "failed"}
+    assert all("no usable videos" in reason and "kinema scan" in reason for reason in reasons)
+    for cell in result.cells:
+        if cell.state == "done":
+            assert (result.folder / cell.cell.folder / "report.html").is_file()
+
+
+def test_the_row_is_over_all_videos_and_its_tables_are_written(result: StudyResult) -> None:
+    small = result.rows[0]
+    assert small.metrics["n_test"] == 12
+    assert len(small.hits()) == 12
+    assert small.value("accuracy")[0] == pytest.approx(100 * sum(small.hits().values()) / 12)
+    assert small.value("seconds")[0] > 0
+    text = (result.folder / "study.md").read_text(encoding="utf-8")
+    assert "| small |" in text
+    assert "failed: " in text
+    rows = list(csv.DictReader((result.folder / "cells.csv").open(encoding="utf-8")))
+    assert [row["state"] for row in rows] == ["done"] * 2 + ["failed"] * 2 + ["done"] * 4
+    assert r"\begin{tabular}" in (result.folder / "study.tex").read_text(encoding="utf-8")
+    page = (result.folder / "study.html").read_text(encoding="utf-8")
+    assert page.count('class="chart"') == 4 + 3, "curves of all rows and of one; matrices"
+    assert all(
+        f"{name}, {part}" in page for name, part in (("small", "test"), ("small", "train"), ("again", "test"))
+    )
+    assert "again, train" not in page
+    assert "small: recognised" in page or "small: mistaken" in page
+    assert json.loads((result.folder / "results.json").read_text())["rows"][0]["n_test"] == 12
+
+
+def test_the_svm_stands_on_the_same_trained_model(result: StudyResult) -> None:
+    cells = {(c.cell.planned.name, c.cell.one.part): result.folder / c.cell.folder for c in result.cells}
+    for part in {part for _, part in cells}:
+        trained, joined = load_run(cells["small", part])[1], load_run(cells["SVM", part])[1]
+        temporal = [name for name in trained if name.startswith("recognizer.streams.")]
+        assert temporal
+        assert all((trained[name] == joined[name]).all() for name in temporal)
+        assert any(name.startswith("recognizer.svm.") for name in joined)
+
+
+def test_rows_that_are_one_training_are_trained_once(result: StudyResult) -> None:
+    small, again = result.rows[0], result.rows[3]
+    for one, other in zip(small.cells, again.cells, strict=True):
+        assert one.history == other.history, "also the seconds of its epochs"
+
+
+def test_a_finished_study_trains_nothing_and_a_failed_cell_is_tried_again(
+    result: StudyResult, tiny_videos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[str] = []
+
+    def trained_again(self: Any, cell: Any) -> None:
+        trained.append(cell.planned.name)
+        raise WorkError("stopped here; try again")
+
+    monkeypatch.setattr(study_cells.CellRunner, "_trained", trained_again)
+    before = {c.cell.folder: c.metrics for c in result.cells}
+    again = run(
+        study(figures=FIGURES, columns=["accuracy", "parameters", "seconds"]), tiny_videos, result.folder
+    )
+    assert trained == ["impossible", "impossible"]
+    assert {c.cell.folder: c.metrics for c in again.cells} == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": "other"}, "holds study mine; choose another --out"),
+        (
+            {"rows": [{"name": "small"}]},
+            "holds study mine with other rows or settings; its finished cells are kept",
+        ),
+        ({"protocol": {"kind": "folds", "folds": 3}}, "with other rows or settings"),
+    ],
+)
+def test_another_study_is_refused_and_nothing_is_lost(
+    changes: dict[str, Any], message: str, result: StudyResult, tiny_videos: Path
+) -> None:
+    files = {p: p.read_bytes() for p in result.folder.rglob("*.json")}
+    with pytest.raises(UsageError, match=message):
+        run(study() | changes, tiny_videos, result.folder)
+    assert {p: p.read_bytes() for p in result.folder.rglob("*.json")} == files
+
+
+def test_what_is_shown_may_change(result: StudyResult, tiny_videos: Path) -> None:
+    """A title and a column less are no other study: the tables are drawn again from the same cells."""
+    again = run(study(title="Better", columns=["accuracy"]), tiny_videos, result.folder)
+    assert "Better" in (again.folder / "study.md").read_text(encoding="utf-8")
+    assert again.rows[0].metrics == result.rows[0].metrics
+
+
+def test_two_processes_do_not_run_one_folder(result: StudyResult, tiny_videos: Path) -> None:
+    from kinema.workflows.study_folder import locked
+
+    with locked(result.folder), pytest.raises(UsageError, match="another process"):
+        run(study(), tiny_videos, result.folder)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"protocol": {"kind": "official_splits"}}, "layout csv has no official splits"),
+        ({"protocol": {"kind": "people"}}, "people"),
+    ],
+)
+def test_data_without_what_the_study_needs(
+    keys: dict[str, Any], message: str, tiny_videos: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        run(study(**keys), tiny_videos, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_all_cells_failed_is_an_error(tiny_videos: Path, tmp_path: Path) -> None:
+    with pytest.raises(WorkError, match=r"every cell of study mine has failed, the first: no usable videos"):
+        run(study([ROWS[1]]), tiny_videos, tmp_path / "out", options=StudyOptions(quick=True))
+
+
+def test_dry_run_says_what_is_to_do_and_does_nothing(tiny_videos: Path, tmp_path: Path) -> None:
+    resources = Resources(weights="none", features=tmp_path / "features", workers=1, device="cpu")
+    (tmp_path / "mine.yaml").write_text(json.dumps(study([ROWS[0], ROWS[2]])))
+    plan = foretell(tmp_path / "mine.yaml", tiny_videos, [], StudyOptions(), resources)
+    assert plan["cells"] == 4
+    ((own),) = plan["extraction"]
+    assert (own["sequences"], own["missing"]) == (12, 12)
+    assert plan["extraction_seconds"] > 0
+    assert plan["training_seconds"] > 0
+    assert not list((tmp_path / "features").rglob("*.safetensors"))
+
+
+def test_the_time_to_go_is_told(tiny_videos: Path, tmp_path: Path) -> None:
+    events = Told()
+    run(
+        study([{"name": "a"}, {"name": "b", "set": {"temporal.units": 5}}]),
+        tiny_videos,
+        tmp_path / "out",
+        events=events,
+    )
+    steps = [text for text in events.steps if text.startswith("cell ")]
+    assert [step.split(":")[0] for step in steps] == [f"cell {n} of 4" for n in (1, 2, 3, 4)]
+    assert all("to go" in step for step in steps[1:])
+
+
+@pytest.mark.slow
+def test_killed_at_random_ten_times_it_ends_with_the_same_table(tiny_videos: Path, tmp_path: Path) -> None:
+    """And no finished cell is trained again: their files are those of before the kill."""
+    rows = [{"name": f"{n} units", "set": {"temporal.units": n}} for n in (3, 4, 5, 6)]
+    found = study(rows, columns=["accuracy", "parameters"])
+    whole = run(found, tiny_videos, tmp_path / "whole")
+    (tmp_path / "mine.yaml").write_text(json.dumps(found))
+    out, random, kills = tmp_path / "killed", Random(0), 0
+    words = [sys.executable, "-m", "kinema", "study", tmp_path / "mine.yaml", tiny_videos, "--out", out]
+    words += ["--weights", "none", "--features", tmp_path / "features", "--workers", "1", "--device", "cpu"]
+    done: dict[Path, tuple[bytes, int]] = {}
+    while True:
+        process = subprocess.Popen(
+            list(map(str, words)), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+        try:
+            process.wait(timeout=random.uniform(6, 14) if kills < 10 else 300)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            kills += 1
+        records = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in out.rglob("cell.json")}
+        assert {p: records[p] for p in done} == done
+        done = records
+        if process.returncode == 0:
+            break
+        time.sleep(0.1)
+    assert kills > 0
+    kept = [line.split(",")[:5] for line in (out / "study.csv").read_text().splitlines()]
+    assert kept == [line.split(",")[:5] for line in (whole.folder / "study.csv").read_text().splitlines()]
