@@ -4,7 +4,8 @@
 
 One video of DATA, then `--videos` spread over its classes, are extracted by `kinema extract` in a process of
 its own, with random values in place of weights; the difference is the cost, so that starting up is not
-counted, nor is compiling a network, which is done once on a machine. On P cores that are otherwise idle a video takes about that time divided by P.
+counted, nor is compiling a network, which is done once on a machine. On P cores that are otherwise idle a
+video takes about that time divided by P.
 """
 
 from __future__ import annotations
