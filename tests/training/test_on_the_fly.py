@@ -45,7 +45,7 @@ def recipe(augment: dict[str, Any], **training: Any) -> Recipe:
 
 
 def assembled(chosen: Recipe) -> tuple[dict[str, LoadedStream], Recognizer]:
-    parts = load_streams(chosen.streams, Resources(device="cpu", offline=True))
+    parts = load_streams(chosen.streams, Resources(device="cpu", runtime="torch", offline=True))
     torch.manual_seed(0)
     dims = {name: stream.dim for name, stream in parts.items()}
     return parts, build_recognizer(chosen, dims, chosen.data.classes)
