@@ -14,7 +14,10 @@ import psutil
 import pytest
 import torch
 
+from kinema.backbones.choice import Choice
 from kinema.datasets import Dataset
+from kinema.extraction.extracted import Extracted
+from kinema.features.store import FeatureStore
 from kinema.recipe import load_recipe
 from kinema.resources import Resources
 from kinema.workflows.memory import peak_memory
@@ -83,11 +86,20 @@ def test_strips_of_a_recipe_that_scores_steps_carry_the_tag_of_each_frame(
 @pytest.mark.parametrize(
     ("used", "said"), [("cpu", platform.machine()), ("cuda:1", "cuda:1")], ids=["cpu", "cuda:1"]
 )
-def test_the_device_is_the_one_that_was_used(used: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_device_is_the_one_that_was_used(
+    used: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On a machine with a GPU, too."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    stream = SimpleNamespace(resources=SimpleNamespace(device=used), backbones=())
-    extracted = SimpleNamespace(reports={}, streams={"rgb": stream}, items=lambda _records, _labels: [])
+    choice = Choice(used, "fp32", "torch", asked=True, why="asked for")
+    stream = SimpleNamespace(
+        choice=choice,
+        computed=(["torch"], 0),
+        backbones=(),
+        spec=SimpleNamespace(copies=0),
+        shelf=lambda *_: None,
+    )
+    extracted = Extracted([], {}, FeatureStore(tmp_path), {"rgb": stream}, {})
     dataset = SimpleNamespace(records=(), labels=())
     facts = SimpleNamespace(spent=Spent(), extracted=extracted, dataset=dataset, model=torch.nn.Linear(1, 1))
     assert _cost(facts).device == said
