@@ -29,9 +29,7 @@ def command(
     from ..workflows.export import export_run
 
     with ConsoleEvents() as events:
-        result = export_run(
-            run, out, format=format, overwrite=overwrite, resources=resources, events=events
-        )
+        result = export_run(run, out, format=format, overwrite=overwrite, resources=resources, events=events)
     if json:
         print_json(asdict(result) | {"folder": str(result.folder)})
     else:

@@ -45,8 +45,9 @@ def check_format(name: str) -> None:
         raise UsageError(f"unknown format '{name}'; {hint}choose one of: {', '.join(FORMATS)}")
     absent = [package for package in NEEDS[name] if find_spec(package) is None]
     if absent:
+        missing = " and ".join(absent)
         raise UsageError(
-            f"format {name} needs {' and '.join(absent)}; pip install {' '.join(absent)}, or use --format torch"
+            f"format {name} needs {missing}; pip install {' '.join(absent)}, or use --format torch"
         )
 
 

@@ -13,7 +13,7 @@ from ..model.separate import SeparateRecognizer
 from ..temporal.model import TemporalModel
 from ..temporal.pooling import absent_steps, mean_steps
 from ..temporal.stack import State
-from .recurrence import make_portable
+from . import attention, recurrence
 
 # How far the winner of a vote stays ahead where rounding would make it a tie.
 AHEAD = 1e-6
@@ -29,9 +29,10 @@ class PortableRecognizer(nn.Module):
     def __init__(self, model: Recognizer):
         super().__init__()
         self.model = deepcopy(model).eval()
-        make_portable(self.model)
+        recurrence.make_portable(self.model)
+        attention.make_portable(self.model)
         # Padding changes nothing. With more steps than any difference spans, and always some past the
-        # lengths, no choice that the model makes by its input's shape can fall out otherwise than in the trace.
+        # lengths, every choice that the model makes by its input's shape is the one of the trace.
         self.spare = 1 + max(getattr(model.recipe.temporal, "lags", (0,)))
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
@@ -92,8 +93,8 @@ class PortableStep(nn.Module):
 
 def portable_vote(scores: Tensor, lengths: Tensor) -> Tensor:
     """`kinema.temporal.vote.vote` without the operators that other runtimes lack: [B, T, C] -> [B, C]."""
-    classes, absent = torch.arange(scores.shape[2]), absent_steps(lengths, scores.shape[1]).unsqueeze(2)
-    votes = (scores.argmax(2, keepdim=True) == classes).masked_fill(absent, False).to(scores.dtype).sum(1)
+    classes, valid = torch.arange(scores.shape[2]), ~absent_steps(lengths, scores.shape[1]).unsqueeze(2)
+    votes = ((scores.argmax(2, keepdim=True) == classes) & valid).to(scores.dtype).sum(1)
     blended = votes + mean_steps(scores, lengths) / 2
     winner = blended.argmax(1, keepdim=True) == classes
     frames = lengths.unsqueeze(1).to(scores.dtype)

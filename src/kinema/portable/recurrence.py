@@ -117,7 +117,15 @@ class _OnnxLayer(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, w: Tensor, r: Tensor, b: Tensor, lengths: Tensor, kind: str, acts: Any, after: int
+        ctx: Any,
+        x: Tensor,
+        w: Tensor,
+        r: Tensor,
+        b: Tensor,
+        lengths: Tensor,
+        kind: str,
+        acts: Any,
+        after: int,
     ) -> Tensor:
         return x.new_zeros(x.shape[0], w.shape[0], x.shape[1], r.shape[2])
 

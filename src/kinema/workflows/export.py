@@ -100,10 +100,10 @@ def facts_of(run: LoadedRun, parts: list[Part]) -> dict[str, Any]:
 
 
 def _stream(run: LoadedRun, name: str) -> dict[str, Any]:
-    """How a stream's steps come about. `settings` are the recipe's; `views` what each backbone is given."""
+    """How a stream's steps come about: `settings` are its own, `view` is what a backbone is given."""
     stream = run.streams[name]
     spec = stream.spec
-    settings = spec.model_dump(mode="json", exclude={"backbone", "weights", "augment", "train_blocks"})
+    settings = {key: value for key, value in spec.settings().items() if key not in ("augment", "views")}
     return {
         "backbones": [
             {
@@ -113,13 +113,19 @@ def _stream(run: LoadedRun, name: str) -> dict[str, Any]:
                 "dim": backbone.dim,
                 "digest": backbone.digest,
                 "view": view.describe(),
-                "normalisation": "inside: raw values go in",
+                "normalisation": _normalisation(backbone.module),
             }
             for number, (backbone, view) in enumerate(zip(stream.backbones, spec.views, strict=True))
         ],
         "dim": stream.dim,
         "settings": settings,
     }
+
+
+def _normalisation(module: Any) -> dict[str, Any]:
+    """What a network does with its raw input; nothing is left to do ahead of it."""
+    known = {key: list(getattr(module, key)) for key in ("mean", "std") if hasattr(module, key)}
+    return {"inside": True, **known}
 
 
 @contextmanager
