@@ -29,6 +29,7 @@ DIM, CLASSES = 6, 3
 MOMENTS = {"kind": "moments", "statistics": ["mean", "spread", "steps", "halves", "cosine", "scenes"]}
 COREHAR = {"kind": "lstm", "units": 4, "layers": 3, "bidirectional": True, "pool": "none"}
 PER_STEP = {"per_step": True, "vote": "majority", "hidden": 4}
+MEAN_OF_STEPS = PER_STEP | {"vote": "mean"}
 TWO = {"fusion": {"kind": "weighted_average"}, "classifier": {"activation": "sigmoid"}}
 SVM = {"fusion": {"kind": "concat_svm"}, "training": {"stages": "separate"}}
 CASES: dict[str, tuple[dict[str, Any], int, dict[str, Any]]] = {
@@ -37,7 +38,7 @@ CASES: dict[str, tuple[dict[str, Any], int, dict[str, Any]]] = {
     "gru before": ({"kind": "gru", "units": 4, "reset": "before", "activation": "relu"}, 1, {}),
     "gru both ways": ({"kind": "gru", "units": 4, "bidirectional": True, "attention": True}, 1, {}),
     "corehar": (COREHAR, 1, {"encoder": {"layers": [7, 5]}, "classifier": PER_STEP}),
-    "mean of steps": ({"kind": "lstm", "units": 4, "pool": "none"}, 1, {"classifier": PER_STEP | {"vote": "mean"}}),
+    "mean of steps": ({"kind": "lstm", "units": 4, "pool": "none"}, 1, {"classifier": MEAN_OF_STEPS}),
     "two streams": ({"kind": "lstm", "units": 4, "activation": "relu"}, 2, TWO),
     "svm": ({"kind": "mean"}, 2, SVM),
     "attentive": ({"kind": "attentive", "units": 4, "heads": 2, "queries": 3}, 1, {}),
@@ -121,7 +122,8 @@ def test_steps_carry_their_state_to_the_whole_sequences_scores(case: str, tmp_pa
     for t in range(6):
         scores, *following = compute(*(x[:, t] for x in xs), *state)
         state = [torch.from_numpy(x) for x in following]
-        seen = {n: SequenceBatch(x[:, : t + 1], torch.full((3,), t + 1)) for n, x in zip(model.streams, xs, strict=True)}  # fmt: skip
+        pairs = zip(model.streams, xs, strict=True)
+        seen = {n: SequenceBatch(x[:, : t + 1], torch.full((3,), t + 1)) for n, x in pairs}
         if model.recipe.classifier.per_step:
             expected = (model(seen).logits[:, t] / model.calibration.temperature).softmax(1)
         else:

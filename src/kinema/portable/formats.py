@@ -8,7 +8,7 @@ import io
 import json
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +19,7 @@ import torch
 
 from ..backbones.openvino_runtime import openvino
 from ..errors import UsageError, WorkError
+from . import pooling
 from .parts import Part
 
 # What each format needs: to be written, and to be compared.
@@ -119,6 +120,7 @@ def _onnx(part: Part, facts: str) -> bytes:
     import onnx
 
     data = io.BytesIO()
+    torch.onnx.register_custom_op_symbolic(pooling.OPERATOR, pooling.symbolic, OPSET)
     torch.onnx.export(
         part.module,
         part.example,
@@ -141,11 +143,11 @@ def _arrays(found: Any) -> Outputs:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No gradients, no remarks of tracers, and attention by plain operators."""
+    """No gradients, no remarks of tracers and no graphs of failed exports, and attention by plain operators."""
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with warnings.catch_warnings(), torch.no_grad():
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), torch.no_grad():
             warnings.simplefilter("ignore")
             yield
     finally:
