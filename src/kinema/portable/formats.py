@@ -143,7 +143,7 @@ def _arrays(found: Any) -> Outputs:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No gradients, no remarks of tracers and no graphs of failed exports, and attention by plain operators."""
+    """No gradients, nothing printed by tracers and exporters, and attention by plain operators."""
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
