@@ -16,7 +16,8 @@ from kinema.model.calibration import Calibration
 from kinema.model.recognizer import JointRecognizer, Recognizer
 from kinema.model.separate import SeparateRecognizer
 from kinema.model.svm import LinearSVM
-from kinema.portable.formats import FORMATS, write_part
+from kinema.portable.call import FORMATS
+from kinema.portable.formats import write_part
 from kinema.portable.parts import Part, parts_of
 from kinema.portable.recognizer import portable_vote
 from kinema.recipe import load_recipe

@@ -18,7 +18,7 @@ from kinema.errors import UsageError, WorkError
 from kinema.extraction.inline import messages_of
 from kinema.inference.load import load
 from kinema.media.video import VideoFile
-from kinema.portable import formats
+from kinema.portable import call
 from kinema.resources import Resources
 from kinema.streams import Task
 from kinema.types import Clip
@@ -133,7 +133,7 @@ def test_wrong_calls_are_one_line(tiny_run: Path, tmp_path: Path, monkeypatch: p
         export_run(tiny_run, out, format="onx")
     with pytest.raises(UsageError, match="is not a run folder"):
         export_run(tmp_path, out, format="torch")
-    monkeypatch.setattr(formats, "find_spec", lambda name: None)
+    monkeypatch.setattr(call, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match="needs onnx and onnxruntime; pip install onnx onnxruntime"):
         export_run(tiny_run, out)
     assert not out.exists()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ..portable.call import check_format, check_out
 from ..resources import Resources
 from .checks import check_run
 from .console import ConsoleEvents, print_json
@@ -26,6 +27,8 @@ def command(
     Example: kinema export run --format onnx --out exported
     """
     check_run(run)
+    check_format(format)
+    check_out(out, overwrite)
     from ..workflows.export import export_run
 
     with ConsoleEvents() as events:

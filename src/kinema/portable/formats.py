@@ -9,8 +9,6 @@ import json
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from difflib import get_close_matches
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +16,10 @@ import numpy as np
 import torch
 
 from ..backbones.openvino_runtime import openvino
-from ..errors import UsageError, WorkError
+from ..errors import WorkError
 from . import pooling
 from .parts import Part
 
-# What each format needs: to be written, and to be compared.
-NEEDS: dict[str, tuple[str, ...]] = {
-    "onnx": ("onnx", "onnxruntime"),
-    "openvino": ("onnx", "openvino"),
-    "torch": (),
-}
-FORMATS = tuple(NEEDS)
 # The key under which a file holds all facts, as JSON.
 KEY = "kinema_export"
 OPSET = 17
@@ -36,20 +27,6 @@ OPSET = 17
 TOLERANCE = 1e-3
 
 Outputs = list[np.ndarray]
-
-
-def check_format(name: str) -> None:
-    """Raise `UsageError` for an unknown format, and where its packages are not installed."""
-    if name not in NEEDS:
-        close = get_close_matches(name, FORMATS, n=1)
-        hint = f"did you mean '{close[0]}'? " if close else ""
-        raise UsageError(f"unknown format '{name}'; {hint}choose one of: {', '.join(FORMATS)}")
-    absent = [package for package in NEEDS[name] if find_spec(package) is None]
-    if absent:
-        missing = " and ".join(absent)
-        raise UsageError(
-            f"format {name} needs {missing}; pip install {' '.join(absent)}, or use --format torch"
-        )
 
 
 def write_part(part: Part, folder: Path, name: str, facts: dict[str, Any]) -> list[str]:

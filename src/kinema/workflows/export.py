@@ -13,12 +13,12 @@ from ..atomic import temporary_name, write_text
 from ..errors import UsageError
 from ..inference.load import load
 from ..inference.predictor import LoadedRun
-from ..portable.formats import check_format, write_part
+from ..portable.call import FACTS, check_format, check_out
+from ..portable.formats import write_part
 from ..portable.parts import Part, parts_of
 from ..resources import Resources
 from .events import SILENT, Events
 
-FACTS = "export.json"
 VERSION = 1
 
 
@@ -67,16 +67,6 @@ def export_run(
         text = json.dumps(facts | {"format": format, "files": files}, indent=2, ensure_ascii=False)
         write_text(folder / FACTS, text + "\n")
     return Exported(out, (*files, FACTS))
-
-
-def check_out(out: Path, overwrite: bool) -> None:
-    """Raise `UsageError` where `out` is there: with `overwrite`, where it is anything but an export."""
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return
-    if not overwrite:
-        raise UsageError(f"{out} is there already; choose another --out, or replace it with --overwrite")
-    if not (out / FACTS).is_file():
-        raise UsageError(f"{out} is no export of a run, and is not replaced; choose another --out")
 
 
 def facts_of(run: LoadedRun, parts: list[Part]) -> dict[str, Any]:
