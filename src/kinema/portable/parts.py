@@ -44,7 +44,7 @@ def parts_of(streams: Mapping[str, LoadedStream], model: Recognizer) -> Iterator
     for name, stream in streams.items():
         for number, backbone in enumerate(stream.backbones):
             view = replace(stream.spec.views[number], length=_length(stream, stream.spec.views[number]))
-            yield _backbone(f"backbone-{name}-{number}", backbone.module, view)
+            yield backbone_part(f"backbone-{name}-{number}", backbone.module, view)
     yield _recognizer(model)
     try:
         yield _step(model)
@@ -59,7 +59,8 @@ def _length(stream: LoadedStream, view: InputSpec) -> int | None:
     return getattr(getattr(stream.spec, "sampling", None), "length", None) or view.length
 
 
-def _backbone(name: str, module: nn.Module, view: InputSpec) -> Part:
+def backbone_part(name: str, module: nn.Module, view: InputSpec) -> Part:
+    """A backbone's part; `view` is its input, with the length of its clips."""
     batch = synthetic_batch(view, seed=1)
     other = torch.cat([batch, batch.flip(0)])[:3]
     free = {"input": {0: "batch"}, "features": {0: "batch"}}
