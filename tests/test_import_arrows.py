@@ -20,6 +20,7 @@ LAYERS = [
     {"recipe", "features"},
     {"model", "run"},
     {"extraction"},
+    {"portable"},
     {"evaluation", "training", "report"},
     {"inference", "studies"},
     {"workflows"},

@@ -12,7 +12,19 @@ import pytest
 import kinema
 from kinema.errors import UsageError
 
-VERBS = {"train", "load", "scan", "extract", "evaluate", "embed", "search", "flow", "anomaly", "study"}
+VERBS = {
+    "train",
+    "load",
+    "scan",
+    "extract",
+    "evaluate",
+    "embed",
+    "search",
+    "flow",
+    "anomaly",
+    "study",
+    "export",
+}
 
 
 def alone(code: str) -> None:

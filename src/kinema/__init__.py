@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .workflows.embed import embed_dataset as embed
     from .workflows.embed import search_videos as search
     from .workflows.evaluate import evaluate
+    from .workflows.export import export_run as export
     from .workflows.extract import extract_dataset as extract
     from .workflows.scan import scan
     from .workflows.study import run_study as study
@@ -42,6 +43,7 @@ _HOMES = {
     "VideoFile": ("media.video", "VideoFile"),
     "embed": ("workflows.embed", "embed_dataset"),
     "evaluate": ("workflows.evaluate", "evaluate"),
+    "export": ("workflows.export", "export_run"),
     "extract": ("workflows.extract", "extract_dataset"),
     "load": ("inference.load", "load"),
     "load_anomaly": ("inference.anomaly", "load_anomaly"),
@@ -62,6 +64,7 @@ __all__ = [
     "anomaly",
     "embed",
     "evaluate",
+    "export",
     "extract",
     "flow",
     "load",

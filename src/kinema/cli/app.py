@@ -15,6 +15,7 @@ from . import (
     doctor,
     embed,
     evaluate,
+    export,
     extract,
     flow,
     predict,
@@ -43,7 +44,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 VERBS = (
-    demo, scan, recipes, backbones, extract, train, evaluate, study, predict, flow, embed, search, doctor
+    demo, scan, recipes, backbones, extract, train, evaluate, study, predict, flow, embed, search,
+    export, doctor
 )  # fmt: skip
 for verb in VERBS:
     app.command(name=verb.__name__.rpartition(".")[2])(with_volume(verb.command))

@@ -25,7 +25,7 @@ class AttentiveModel(AttentionModel):
             )
 
     def attend(self, x: Tensor, absent: Tensor) -> Tensor:
-        q, steps = self.queries.expand(len(x), -1, -1), self.norm(x)
+        q, steps = self.queries.expand(x.shape[0], -1, -1), self.norm(x)
         q = q + self.attention(q, steps, steps, key_padding_mask=absent, need_weights=False)[0]
         if self.mlp is not None:
             q = q + self.mlp(q)

@@ -16,7 +16,7 @@ def last_step(outputs: Tensor, lengths: Tensor | None) -> Tensor:
     if lengths is None:
         return outputs[:, -1]
     last = (lengths - 1).clamp(min=0).to(outputs.device)
-    picked = outputs[torch.arange(len(outputs), device=outputs.device), last]
+    picked = outputs[torch.arange(outputs.shape[0], device=outputs.device), last]
     return picked.masked_fill((lengths == 0).to(outputs.device).unsqueeze(1), 0.0)
 
 

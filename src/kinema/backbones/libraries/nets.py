@@ -53,7 +53,7 @@ class LibraryBackbone(ImageBackbone):
         """Frames uint8 [N, H, W, 3] or clips uint8 [N, L, H, W, 3], RGB -> features float32 [N, D]."""
         mean, std = (torch.tensor(values, device=x.device) for values in (self.mean, self.std))
         normalised = x.to(torch.float32).div(255).sub(mean).div(std)
-        features: Tensor = self.net(self.cast(normalised.movedim(-1, 1).contiguous()))
+        features: Tensor = self.net(self.cast(normalised.movedim(normalised.ndim - 1, 1).contiguous()))
         return features.float()
 
 
