@@ -233,6 +233,8 @@ def test_interruption_says_that_work_is_kept(call: Call, monkeypatch: pytest.Mon
         raise KeyboardInterrupt
 
     monkeypatch.setattr("kinema.workflows.doctor.diagnose", interrupt)
+    # Threads of other tests may still live, and would have it end this process, without waiting for them.
+    monkeypatch.setattr("os._exit", sys.exit)
     called = call("doctor")
     assert called.code == 130
     assert "start again" in " ".join(called.err.split())
