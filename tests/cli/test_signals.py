@@ -13,8 +13,6 @@ import numpy as np
 import psutil
 import pytest
 
-from kinema.cli import signals
-from kinema.cli.console import ConsoleEvents
 from kinema.media.writer import VideoWriter
 
 KINEMA = [sys.executable, "-m", "kinema.cli.app"]
@@ -101,22 +99,22 @@ def test_scan_does_not_wait_for_the_files_that_it_reads(tmp_path: Path):
 
 
 def test_a_signal_whose_exception_was_lost_is_heeded_at_the_next_event():
-    before = {n: signal.getsignal(n) for n, _ in SIGNALS}
-    try:
-        signals.watch()
-
-        class Swallows:
-            def __del__(self) -> None:
-                signal.raise_signal(signal.SIGINT)
-
-        hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
-        try:
-            Swallows()
-        finally:
-            sys.unraisablehook = hook
-        with pytest.raises(KeyboardInterrupt):
-            ConsoleEvents().progress(1, 2)
-    finally:
-        for n, handler in before.items():
-            signal.signal(n, handler)
-        signals._received = None
+    """In a process of its own: libraries that other tests load handle signals too."""
+    code = (
+        "import signal, sys\n"
+        "from kinema.cli import signals\n"
+        "from kinema.cli.console import ConsoleEvents\n"
+        "class Swallows:\n"
+        "    def __del__(self):\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
+        "signals.watch()\n"
+        "sys.unraisablehook = lambda _: None\n"
+        "Swallows()\n"
+        "print('lost', flush=True)\n"
+        "try:\n"
+        "    ConsoleEvents().progress(1, 2)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('heeded')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["lost", "heeded"]
