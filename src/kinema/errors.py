@@ -5,6 +5,7 @@ exit code 2 (the call is wrong: `UsageError`) or 1 (the work failed: `WorkError`
 """
 
 import unicodedata
+from collections.abc import Iterable
 
 # Control characters, ends of lines and paragraphs, and lone surrogates.
 _UNPRINTABLE = {"Cc", "Zl", "Zp", "Cs"}
@@ -48,3 +49,15 @@ class MediaError(WorkError):
 
 class WeightsError(UsageError):
     """Pretrained weights are absent or do not fit their backbone."""
+
+
+def nearest(word: str, known: Iterable[str], ending: str = "") -> str:
+    """`did you mean 'vgg16'? `: the nearest known word and `ending`; nothing where none is near.
+
+    >>> nearest("vgg61", ["vgg16", "i3d_rgb"]), nearest("vgg61", ["yamnet"])
+    ("did you mean 'vgg16'? ", '')
+    """
+    from difflib import get_close_matches  # in no hurry: something is wrong
+
+    close = get_close_matches(word, list(known), n=1)
+    return f"did you mean '{close[0]}{ending}'? " if close else ""

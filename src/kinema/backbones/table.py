@@ -1,11 +1,10 @@
 """The table of backbones: one line each. Importing it, and reading a specification, imports no torch."""
 
-from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import UsageError, nearest
 from ..plugins import load_plugin, plugin_names
 from .libraries.entry import LIBRARIES, library_entry, library_of
 from .spec import BackboneSpec
@@ -46,10 +45,9 @@ def backbone_module(name: str) -> Any:
     names = backbone_names()
     if name in names:
         return load_plugin("backbones", name)
-    close = get_close_matches(name, names, n=1)
-    hint = f"did you mean '{close[0]}'? " if close else ""
+    near = nearest(name, names)
     libraries = ", ".join(f"{library}/NAME" for library in LIBRARIES)
-    raise UsageError(f"unknown backbone '{name}'; {hint}choose one of: {', '.join(names)}, or {libraries}")
+    raise UsageError(f"unknown backbone '{name}'; {near}choose one of: {', '.join(names)}, or {libraries}")
 
 
 @cache

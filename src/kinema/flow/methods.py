@@ -7,14 +7,13 @@ Another package's method is a module behind an entry point of the group `kinema.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import UsageError
+from ..errors import UsageError, nearest
 from ..plugins import load_plugin, plugin_names
 from ..resources import has_cuda
 from ..weights.files import WeightFile, torchvision_file
@@ -122,9 +121,8 @@ def describe_method(name: str, *, weights: str = "published", **parameters: Any)
 
 def _check(name: str, parameters: dict[str, Any]) -> None:
     if name not in METHODS:
-        close = get_close_matches(name, METHODS, n=1)
-        hint = f"did you mean '{close[0]}'? " if close else ""
-        raise UsageError(f"unknown flow method '{name}'; {hint}choose one of: {', '.join(METHODS)}")
+        near = nearest(name, METHODS)
+        raise UsageError(f"unknown flow method '{name}'; {near}choose one of: {', '.join(METHODS)}")
     if name not in OWN:
         allowed: dict[str, Any] = {}
     else:

@@ -1,10 +1,9 @@
 """What can be refused of a call ahead of all work. Imports no torch."""
 
-from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..errors import UsageError
+from ..errors import UsageError, nearest
 
 FACTS = "export.json"
 # What each format needs: to be written, and to be compared.
@@ -19,9 +18,8 @@ FORMATS = tuple(NEEDS)
 def check_format(name: str) -> None:
     """Raise `UsageError` for an unknown format, and where its packages are not installed."""
     if name not in NEEDS:
-        close = get_close_matches(name, FORMATS, n=1)
-        hint = f"did you mean '{close[0]}'? " if close else ""
-        raise UsageError(f"unknown format '{name}'; {hint}choose one of: {', '.join(FORMATS)}")
+        near = nearest(name, FORMATS)
+        raise UsageError(f"unknown format '{name}'; {near}choose one of: {', '.join(FORMATS)}")
     absent = [package for package in NEEDS[name] if find_spec(package) is None]
     if absent:
         missing = " and ".join(absent)

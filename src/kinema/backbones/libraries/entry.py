@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import UsageError
+from ...errors import UsageError, nearest
 from ..spec import BackboneSpec, InputSpec
 
 if TYPE_CHECKING:
@@ -73,9 +73,8 @@ def library_of(name: str) -> str | None:
     if not slash:
         return None
     if library not in LIBRARIES:
-        close = get_close_matches(library, LIBRARIES, n=1)
-        hint = f"did you mean '{close[0]}/...'? " if close else ""
-        raise UsageError(f"unknown library in backbone '{name}'; {hint}choose one of: {', '.join(LIBRARIES)}")
+        near = nearest(library, LIBRARIES, "/...")
+        raise UsageError(f"unknown library in backbone '{name}'; {near}choose one of: {', '.join(LIBRARIES)}")
     return library
 
 
