@@ -61,13 +61,17 @@ def loss(output: Output, labels: Tensor, activation: str, weights: Tensor | None
 
 def scores(output: Output, classifier: Classifier) -> Tensor:
     """Class scores of videos, [B, C]: softmax or sigmoid, and the vote over steps where steps are scored."""
-    raw = output.logits
-    activated = torch.sigmoid(raw) if classifier.activation == "sigmoid" else torch.softmax(raw, dim=-1)
+    found = activated(output.logits, classifier)
     if output.lengths is None:
-        return activated
+        return found
     if classifier.vote == "mean":
-        return mean_steps(activated, output.lengths)
-    return vote(activated, output.lengths)
+        return mean_steps(found, output.lengths)
+    return vote(found, output.lengths)
+
+
+def activated(logits: Tensor, classifier: Classifier) -> Tensor:
+    """Softmax over the last axis, or sigmoid, of logits [..., C]."""
+    return torch.sigmoid(logits) if classifier.activation == "sigmoid" else torch.softmax(logits, dim=-1)
 
 
 class ClassObjective:

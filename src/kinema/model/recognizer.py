@@ -82,9 +82,11 @@ class JointRecognizer(Recognizer):
     def class_scores(self, batch: Mapping[str, SequenceBatch]) -> Tensor:
         """Softmax or sigmoid of the logits, and the vote over steps where steps are scored."""
         output = self(batch)
-        if self.calibration is not None:
-            output = Output(output.logits / self.calibration.temperature, output.lengths)
-        return scores(output, self.recipe.classifier).float()
+        return scores(Output(self.calibrated(output.logits), output.lengths), self.recipe.classifier).float()
+
+    def calibrated(self, logits: Tensor) -> Tensor:
+        """The logits [..., C] divided by the temperature, where the recogniser is calibrated."""
+        return logits if self.calibration is None else logits / self.calibration.temperature
 
     def embed(self, batch: Mapping[str, SequenceBatch]) -> Tensor:
         """The fused embedding; the mean over the steps where every step is kept."""

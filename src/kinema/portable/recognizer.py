@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..model.batch import SequenceBatch
+from ..model.head import activated
 from ..model.recognizer import JointRecognizer, Recognizer
 from ..model.separate import SeparateRecognizer
 from ..temporal.model import TemporalModel
@@ -43,9 +44,10 @@ class PortableRecognizer(nn.Module):
         }
         if not self.model.recipe.classifier.per_step:
             return (self.model.class_scores(batch),)
-        output = cast(JointRecognizer, self.model)(batch)
+        model = cast(JointRecognizer, self.model)
+        output = model(batch)
         assert output.lengths is not None
-        steps = _activated(self.model, output.logits)
+        steps = _activated(model, output.logits)
         chosen = mean_steps if self.model.recipe.classifier.vote == "mean" else portable_vote
         return chosen(steps, output.lengths), steps[:, : -self.spare]
 
@@ -88,7 +90,8 @@ class PortableStep(nn.Module):
             svm = self.model.svm
             assert svm is not None, "a trained run has one"
             return svm.decision(joined) if svm.scale is None else svm.probabilities(joined)
-        return _activated(self.model, cast(JointRecognizer, self.model).head(joined))
+        model = cast(JointRecognizer, self.model)
+        return _activated(model, model.head(joined))
 
 
 def portable_vote(scores: Tensor, lengths: Tensor) -> Tensor:
@@ -102,9 +105,5 @@ def portable_vote(scores: Tensor, lengths: Tensor) -> Tensor:
     return result.masked_fill(frames == 0, 0.0)
 
 
-def _activated(model: Recognizer, logits: Tensor) -> Tensor:
-    if model.calibration is not None:
-        logits = logits / model.calibration.temperature
-    if model.recipe.classifier.activation == "sigmoid":
-        return logits.sigmoid()
-    return logits.softmax(-1)
+def _activated(model: JointRecognizer, logits: Tensor) -> Tensor:
+    return activated(model.calibrated(logits), model.recipe.classifier)
