@@ -45,7 +45,8 @@ def measure(
     resources = replace(context.resources, weights=context.resources.folder)
     loaded = load(run, replace(resources, workers=workers or resources.workers))
     chosen = records[:VIDEOS]
-    with few_videos(loaded.streams, chosen, context) as found:
+    with passing_store() as store:
+        found = few_videos(loaded.streams, chosen, store, context)
         started = time.monotonic()
         score_items(loaded.sequences.model, found.items)
         seconds = found.seconds + (time.monotonic() - started) / len(found.items)
@@ -56,25 +57,30 @@ def measure(
 
 
 @contextmanager
-def few_videos(
-    streams: Mapping[str, LoadedStream], records: Sequence[VideoRecord], context: Context
-) -> Iterator[Measured]:
-    """Extract a few videos into a store that is gone afterwards. Raises `WorkError` if none can be read.
-
-    The pace is taken from the first video's end to the last one's: starting the workers is left out.
-    """
-    items = items_of(records, context.digests(records), lambda record: 0)
+def passing_store() -> Iterator[FeatureStore]:
+    """A store that is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="kinema-") as folder:
-        store, seconds = FeatureStore(Path(folder)), 0.0
-        with DecodingPool() as pool:
-            for stream in streams.values():
-                seconds += _pace(items, stream, store, pool)
-        files = [{n: s.shelf(store).path(i.key) for n, s in streams.items()} for i in items]
-        whole = [paths for paths in files if all(path.exists() for path in paths.values())]
-        if not whole:
-            raise WorkError("none of the first videos can be read, so nothing is measured; see `kinema scan`")
-        size = sum(path.stat().st_size for paths in whole for path in paths.values()) / len(whole)
-        yield Measured(seconds, size, [FeatureItem(paths, -1) for paths in whole])
+        yield FeatureStore(Path(folder))
+
+
+def few_videos(
+    streams: Mapping[str, LoadedStream], records: Sequence[VideoRecord], store: FeatureStore, context: Context
+) -> Measured:
+    """Extract a few videos into a passing store. Raises `WorkError` if none can be read.
+
+    The pace is taken from the first video's end to the last one's: starting the workers is left out. What the
+    store has already takes no time.
+    """
+    items, seconds = items_of(records, context.digests(records), lambda record: 0), 0.0
+    with DecodingPool() as pool:
+        for stream in streams.values():
+            seconds += _pace(items, stream, store, pool)
+    files = [{n: s.shelf(store).path(i.key) for n, s in streams.items()} for i in items]
+    whole = [paths for paths in files if all(path.exists() for path in paths.values())]
+    if not whole:
+        raise WorkError("none of the first videos can be read, so nothing is measured; see `kinema scan`")
+    size = sum(path.stat().st_size for paths in whole for path in paths.values()) / len(whole)
+    return Measured(seconds, size, [FeatureItem(paths, -1) for paths in whole])
 
 
 def _pace(items: Sequence, stream: LoadedStream, store: FeatureStore, pool: DecodingPool) -> float:

@@ -11,6 +11,7 @@ from ..datasets.dataset import counted
 from ..evaluation.rounds import union
 from ..extraction.extract import items_of
 from ..extraction.loaded import NO_WEIGHTS, LoadedStream, load_streams
+from ..features.store import FeatureStore
 from ..model.build import build_recognizer
 from ..model.items import FeatureItem
 from ..model.recognizer import JointRecognizer
@@ -24,7 +25,7 @@ from ..types import VideoRecord
 from .context import Context
 from .events import SILENT, Events, duration, megabytes
 from .study import StudyOptions, StudyPlan, plan_study
-from .study_measure import VIDEOS, few_videos
+from .study_measure import VIDEOS, few_videos, passing_store
 
 
 def foretell(
@@ -44,16 +45,18 @@ def foretell(
     plan = plan_study(study, data, overrides, options, context)
     extraction: dict[str, dict[str, Any]] = {}
     training: float | None = 0.0
-    for planned in plan.rows:
-        cells = [c for c in plan.cells if c.planned is planned]
-        events.step(f"measuring {planned.name} on a few videos")
-        streams = load_streams(planned.recipe.streams, context.resources, advice=NO_WEIGHTS)
-        for stream in streams.values():
-            own = _of_stream(stream, cells, context)
-            extraction.setdefault(own["fingerprint"], own)
-        if planned.row.svm_on is None:
-            seconds = _training_seconds(cells, streams, context)
-            training = None if training is None or seconds is None else training + seconds
+    with passing_store() as store:  # one for all rows: those of the same streams share what is measured
+        for planned in plan.rows:
+            cells = [c for c in plan.cells if c.planned is planned]
+            events.step(f"measuring {planned.name} on a few videos")
+            streams = load_streams(planned.recipe.streams, context.resources, advice=NO_WEIGHTS)
+            for stream in streams.values():
+                fingerprint = stream.shelf(context.store).fingerprint
+                if fingerprint not in extraction:
+                    extraction[fingerprint] = _of_stream(stream, cells, store, context)
+            if planned.row.svm_on is None:
+                seconds = _training_seconds(cells, streams, store, context)
+                training = None if training is None or seconds is None else training + seconds
     facts = {
         "study": plan.study.name,
         "rows": [planned.name for planned in plan.rows],
@@ -66,7 +69,9 @@ def foretell(
     return facts | {"said": _lines(plan, facts)}
 
 
-def _of_stream(stream: LoadedStream, cells: Sequence[Cell], context: Context) -> dict[str, Any]:
+def _of_stream(
+    stream: LoadedStream, cells: Sequence[Cell], store: FeatureStore, context: Context
+) -> dict[str, Any]:
     """The sequences that the store lacks of one stream, and what they would take."""
     records = union([c.one for c in cells])
     copies = stream.spec.copies
@@ -76,12 +81,12 @@ def _of_stream(stream: LoadedStream, cells: Sequence[Cell], context: Context) ->
     facts |= {"fingerprint": stream.shelf(context.store).fingerprint, "missing": missing}
     if not missing:
         return facts | {"seconds": 0.0, "bytes": 0}
-    with few_videos({stream.name: stream}, _some(records), context) as found:
-        return facts | {"seconds": found.seconds * missing, "bytes": round(found.size * missing)}
+    found = few_videos({stream.name: stream}, _some(records), store, context)
+    return facts | {"seconds": found.seconds * missing, "bytes": round(found.size * missing)}
 
 
 def _training_seconds(
-    cells: Sequence[Cell], streams: dict[str, LoadedStream], context: Context
+    cells: Sequence[Cell], streams: dict[str, LoadedStream], store: FeatureStore, context: Context
 ) -> float | None:
     """Seconds to train all cells of one row, by one epoch on a few videos; None where that says nothing."""
     first = cells[0]
@@ -89,8 +94,8 @@ def _training_seconds(
     if recipe.training.stages == "separate" or not recipe.on_stored_features:
         return None
     videos = _some(union([c.one for c in cells]))
-    with few_videos(streams, videos, context) as found:
-        pace = _epoch_seconds(recipe, streams, found.items) / len(found.items)
+    items = few_videos(streams, videos, store, context).items
+    pace = _epoch_seconds(recipe, streams, items) / len(items)
     epochs = 1 if recipe.temporal.closed_form else first.recipe.training.epochs
     copies = 1 + max(s.spec.copies for s in streams.values())
     return sum(pace * epochs * copies * len(c.one.dataset.part("train")) for c in cells)

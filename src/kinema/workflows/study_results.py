@@ -30,12 +30,13 @@ def study_result(folder: Path, plan: StudyPlan, cells: Sequence[CellResult], *, 
     study, layout = plan.study, plan.dataset.layout
     rows = row_results(cells, plan.protocol)
     reference = study.reference or rows[0].name
-    comparisons = compare({row.name: row.hits() for row in rows}, units_of(plan.made), reference)
+    units = units_of(plan.made)
+    comparisons = compare({row.name: row.hits() for row in rows}, units, reference)
     made = sheets(study, rows, layout)
-    best = advice(study, rows, units_of(plan.made), plan.data, plan.overrides) if study.advises else None
+    best = advice(study, rows, units, plan.data, plan.overrides) if study.advises else None
     result = StudyResult(folder, plan, rows, made, comparisons, _warnings(plan, cells), best)
-    title = study.title or study.name
-    remarks = [*([str(best)] if best else []), *claims(comparisons), *differs(plan, cells), *result.warnings]
+    title, unlike = study.title or study.name, differs(plan)
+    remarks = [*([str(best)] if best else []), *claims(comparisons), *unlike, *result.warnings]
     write_text(folder / "study.md", markdown(f"{title}, on {plan.dataset.title}", made, remarks))
     write_text(folder / "study.csv", csv_text(made))
     write_text(folder / "cells.csv", cells_csv(cells))
@@ -54,7 +55,7 @@ def study_result(folder: Path, plan: StudyPlan, cells: Sequence[CellResult], *, 
         charts=charts(study, rows, layout),
         matrices=matrices(study, rows),
         clips=clips(study, rows) if final else {},
-        differs=differs(plan, cells) if study.paper else (),
+        differs=unlike,
         notes=(*study.notes, *_paper_notes(plan)),
         warnings=result.warnings,
     )
@@ -106,8 +107,8 @@ def _comparison(one: Comparison) -> dict[str, Any]:
     }
 
 
-def differs(plan: StudyPlan, cells: Sequence[CellResult]) -> list[str]:
-    """What is not as in the paper: data, weights, backbones, hardware."""
+def differs(plan: StudyPlan) -> list[str]:
+    """What is not as in the paper: data, weights, backbones, hardware; nothing without a paper."""
     if plan.study.paper is None:
         return []
     dataset, said = plan.dataset, []
