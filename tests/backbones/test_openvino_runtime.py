@@ -14,18 +14,9 @@ from kinema.backbones.load import LoadedBackbone, load_backbone
 from kinema.backbones.module import Backbone
 from kinema.backbones.runner import BackboneRunner
 from kinema.backbones.spec import BackboneSpec, InputSpec
-from kinema.backbones.tell import LISTENER
 from kinema.errors import UsageError, WorkError
 
 pytest.importorskip("openvino")
-
-
-@pytest.fixture
-def told():
-    lines: list[str] = []
-    token = LISTENER.set(lines.append)
-    yield lines
-    LISTENER.reset(token)
 
 
 @pytest.fixture(autouse=True)

@@ -15,22 +15,12 @@ from kinema.backbones.module import Backbone
 from kinema.backbones.random_init import synthetic_batch
 from kinema.backbones.runner import BackboneRunner
 from kinema.backbones.spec import BackboneSpec, InputSpec
-from kinema.backbones.tell import LISTENER
 from kinema.errors import UsageError, WorkError
 
 
 @pytest.fixture(scope="module")
 def loaded():
     return load_backbone("mobilenet_v2", weights="none")
-
-
-@pytest.fixture
-def told():
-    """What backbones say while they work."""
-    lines: list[str] = []
-    token = LISTENER.set(lines.append)
-    yield lines
-    LISTENER.reset(token)
 
 
 @pytest.fixture(scope="module")
