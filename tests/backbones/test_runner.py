@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import numpy as np
 import pytest
@@ -148,16 +151,16 @@ def stacks(n: int) -> list[np.ndarray]:
 def test_steps_that_low_precision_makes_nan_are_computed_again_in_fp32(small, told, monkeypatch):
     exact = BackboneRunner(small, batch_size=2, device="cpu")(stacks(5))
     run = BackboneRunner(small, batch_size=2, device="cpu", precision="bf16")
-    low, calls = run._forward, []
+    low, calls = type(run._forward).__call__, []
 
-    def with_holes(batch):
+    def with_holes(forward, batch):
         calls.append(1)
-        features = low(batch)
+        features = low(forward, batch)
         if len(calls) in (1, 3):
             features[0, 7] = np.nan if len(calls) == 1 else np.inf
         return features
 
-    monkeypatch.setattr(run, "_forward", with_holes)
+    monkeypatch.setattr(run, "_forward", With(run._forward, with_holes))
     output = run(stacks(5))
     again = [row for row in range(5) if output[row].tobytes() == exact[row].tobytes()]
     assert again == [0, 4]
@@ -167,17 +170,28 @@ def test_steps_that_low_precision_makes_nan_are_computed_again_in_fp32(small, to
     ]
 
 
-class Cramped:
+class With:
+    """A network whose calls are those of another function, which is given the network too."""
+
+    def __init__(self, forward, call):
+        self.forward, self.call, self.memory = forward, call, forward.memory
+
+    def __call__(self, batch):
+        return self.call(self.forward, batch)
+
+
+class Cramped(With):
     """A network on a device whose memory takes no more than `most` steps at once."""
 
     def __init__(self, forward, most: int):
-        self.forward, self.most, self.sizes = forward, most, []
+        super().__init__(forward, self.refuse)
+        self.most, self.sizes = most, []
 
-    def __call__(self, batch):
+    def refuse(self, forward, batch):
         self.sizes.append(len(batch))
         if len(batch) > self.most:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return self.forward(batch)
+        return forward(batch)
 
 
 def test_where_the_memory_of_a_gpu_runs_out_batches_are_halved_and_the_work_goes_on(small, told):
@@ -217,3 +231,32 @@ def test_real_values_recognise_real_frames(shared_data, ucf_clips):
         square = frame.crop((left, top, left + side, top + side)).resize((224, 224))
         logits = values["classifier.weight"] @ run([np.asarray(square)])[0] + values["classifier.bias"]
         assert any(label in labels[i] for i in np.argsort(-logits)[:5]), action
+
+
+def test_threads_may_call_at_the_same_time(small):
+    """As the engine does where a GPU computes: each has memory of its own for its batch."""
+    run = BackboneRunner(small, batch_size=4, device="cpu")
+    parts = [stacks(12)[3 * i : 3 * i + 3] for i in range(4)] * 5
+    expected = [run(part) for part in parts]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(run, parts))
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_threads_that_run_out_of_memory_together_halve_the_batch_once(small, told):
+    run = BackboneRunner(small, batch_size=8, device="cpu")
+    meet = threading.Barrier(2)
+
+    def cramped(forward, batch):
+        if len(batch) == 8:
+            meet.wait(30)
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(batch)
+
+    run._forward = With(run._forward, cramped)
+    with ThreadPoolExecutor(2) as threads:
+        both = [threads.submit(copy_context().run, run, stacks(8)) for _ in range(2)]
+    assert all(len(future.result()) == 8 for future in both)
+    assert run.batch_size == 4
+    assert len(told) == 1

@@ -33,7 +33,7 @@ from kinema.types import Clip, VideoRecord
 class MeanColour:
     """[H, W, 3] -> its mean colour; notes how many steps each call brought."""
 
-    dim = 3
+    dim, at_once = 3, 1
 
     def __init__(self, batch_size: int = 5):
         self.batch_size = batch_size

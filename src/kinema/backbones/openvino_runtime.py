@@ -68,6 +68,10 @@ class OpenVINOForward:
             self._config["INFERENCE_NUM_THREADS"] = threads
         self._compiled: dict[tuple[int, ...], Any] = {}
 
+    def memory(self, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+        """Memory for a batch."""
+        return np.empty(shape, dtype)
+
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """[N, ...] of the backbone's input -> float32 [N, D]."""
         if batch.shape not in self._compiled:

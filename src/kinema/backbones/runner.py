@@ -1,6 +1,7 @@
 """A loaded backbone at work: single inputs in, float32 features out, in batches of one fixed size."""
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import get_args
@@ -25,10 +26,11 @@ class BackboneRunner:
     Every batch has exactly `batch_size` samples, filled up with zeros, so that a sample's features depend
     neither on its place in the batch nor on its neighbours: extraction gives the same bytes however videos
     are interleaved. On a GPU the size is what its free memory takes, and halves where that runs out: features
-    then change by rounding alone. `device`: see `torch_device`. `threads` sets the threads of the runtime,
-    torch's for the whole process; None leaves them alone. `runtime` auto is OpenVINO on the processor, and
-    torch elsewhere and for networks that OpenVINO cannot take, which is told. `network` is the calibrated one
-    that precision int8 needs. Steps that lower precision makes infinite or NaN are computed `again` in fp32.
+    then change by rounding alone; and threads may call at the same time. `device`: see `torch_device`.
+    `threads` sets the threads of the runtime, torch's for the whole process; None leaves them alone.
+    `runtime` auto is OpenVINO on the processor, and torch elsewhere and for networks that OpenVINO cannot
+    take, which is told. `network` is the calibrated one that precision int8 needs. Steps that lower precision
+    makes infinite or NaN are computed `again` in fp32.
     """
 
     def __init__(
@@ -50,10 +52,11 @@ class BackboneRunner:
             raise UsageError(f"unknown runtime '{runtime}'; use auto, torch or openvino")
         self.loaded, self.batch_size, self.dim = loaded, batch_size, loaded.dim
         self.precision, self.again, self._fitted = precision, 0, False
+        self._settling = threading.Lock()
         if threads is not None:
             torch.set_num_threads(threads)
         self._device, self._threads, self._asked = device, threads, runtime
-        self._forward: Callable[[np.ndarray], np.ndarray]
+        self._forward: OpenVINOForward | TorchForward
         if _takes_openvino(device, precision, runtime):
             self.runtime: Runtime = "openvino"
             self._forward = OpenVINOForward(loaded, precision=precision, threads=threads, network=network)
@@ -72,7 +75,8 @@ class BackboneRunner:
             if not self.again:
                 what = f"{self.loaded.spec.name} gave values that are not finite in {self.precision}"
                 tell(f"{what}: such steps are computed again in fp32")
-            self.again += len(wrong)
+            with self._settling:
+                self.again += len(wrong)
         elif len(wrong):
             raise WorkError(
                 f"{self.loaded.spec.name} gave features that are not finite; "
@@ -96,11 +100,12 @@ class BackboneRunner:
             self._fit(inputs[0])
         start = 0
         while start < len(inputs):
-            part = inputs[start : start + self.batch_size]
+            size = self.batch_size
+            part = inputs[start : start + size]
             try:
-                features = self._forward(self._batch(part))
+                features = self._forward(self._batch(part, size))
             except torch.OutOfMemoryError:
-                self._halve()
+                self._halve(size)
             except Unconvertible as error:
                 self._give_way(error)
             else:
@@ -108,15 +113,16 @@ class BackboneRunner:
                 start += len(part)
         return output
 
-    def _batch(self, part: Sequence[np.ndarray]) -> np.ndarray:
+    def _batch(self, part: Sequence[np.ndarray], size: int) -> np.ndarray:
         dtype = self.loaded.spec.input.dtype
-        batch = np.zeros((self.batch_size, *part[0].shape), dtype=dtype)
+        batch = self._forward.memory((size, *part[0].shape), dtype)
         for row, sample in zip(batch, part, strict=False):
             if sample.shape != row.shape or sample.dtype != batch.dtype:
                 raise ValueError(
                     f"{self.loaded.spec.name} takes {dtype} {row.shape}, got {sample.dtype} {sample.shape}"
                 )
             row[...] = sample
+        batch[len(part) :] = 0
         return batch
 
     def _use_torch(self) -> None:
@@ -125,18 +131,24 @@ class BackboneRunner:
 
     def _fit(self, step: np.ndarray) -> None:
         """Make batches no larger than the memory of the GPU takes."""
-        self._fitted = True
-        if isinstance(self._forward, TorchForward):
-            with suppress(torch.OutOfMemoryError):  # then halving finds the size
-                self.batch_size = self._forward.fitting(step, self.batch_size)
+        with self._settling:
+            if not self._fitted and isinstance(self._forward, TorchForward):
+                with suppress(torch.OutOfMemoryError):  # then halving finds the size
+                    self.batch_size = self._forward.fitting(step, self.batch_size)
+            self._fitted = True
 
-    def _halve(self) -> None:
-        """Go on in smaller batches where the memory of the GPU has run out."""
+    def _halve(self, size: int) -> None:
+        """Go on in smaller batches where the memory of the GPU has run out in one of `size`."""
         where, name = self._device, self.loaded.spec.name
-        if self.batch_size == 1:
-            raise WorkError(f"not even one step of {name} fits into the memory of {where}; use --device cpu")
-        torch.cuda.empty_cache()
-        self.batch_size //= 2
+        with self._settling:
+            torch.cuda.empty_cache()
+            if self.batch_size < size:
+                return  # another thread was first
+            if size == 1:
+                raise WorkError(
+                    f"not even one step of {name} fits into the memory of {where}; use --device cpu"
+                )
+            self.batch_size = size // 2
         tell(f"{name}: the memory of {where} ran out; going on in batches of {self.batch_size}")
 
     def _give_way(self, error: Unconvertible) -> None:

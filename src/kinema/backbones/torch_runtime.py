@@ -1,6 +1,7 @@
 """Backbones through torch: on GPUs, and on processors where OpenVINO is not."""
 
 import copy
+import threading
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ _SHARE = 0.5
 class TorchForward:
     """Batches of inputs -> features float32. `device`: see `torch_device`.
 
+    Threads may call at the same time: on a GPU one fills its batch while the GPU computes that of another.
     A processor without bf16 imitates it: operands and results are rounded, at the speed of fp32. torch would
     take tens of times as long.
     """
@@ -30,6 +32,18 @@ class TorchForward:
         self._module = _imitating_bf16(loaded.module) if imitated else _prepared(loaded.module, precision)
         self._module.to(self.place)
         self._autocast = precision == "bf16" and loaded.module.autocasts and not imitated
+        self._own = threading.local()
+        self._launching = threading.Lock()
+
+    def memory(self, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+        """This thread's memory for a batch, with what was in it: pinned, for a GPU to read by itself."""
+        batch: np.ndarray | None = getattr(self._own, "batch", None)
+        if batch is None or batch.shape != shape or batch.dtype != dtype:
+            batch = np.empty(shape, dtype)
+            if self.place.type == "cuda":
+                batch = torch.empty(shape, dtype=torch.from_numpy(batch[:0]).dtype, pin_memory=True).numpy()
+            self._own.batch = batch
+        return batch
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """[N, ...] of the backbone's input -> float32 [N, D]. Raises `torch.OutOfMemoryError`.
@@ -37,14 +51,29 @@ class TorchForward:
         Inputs go to a GPU as they are (frames as uint8), from pinned memory, so that nothing waits for them.
         """
         inputs = torch.from_numpy(batch)
-        if self.place.type == "cuda":
-            inputs = inputs.pin_memory()
         with (
             torch.inference_mode(),
             torch.autocast(self.place.type, torch.bfloat16, enabled=self._autocast),
         ):
-            features = self._module(inputs.to(self.place, non_blocking=True)).float()
-        return features.cpu().numpy()  # type: ignore[no-any-return]
+            if self.place.type == "cuda":
+                return self._on_gpu(inputs)
+            return self._module(inputs.to(self.place)).float().cpu().numpy()  # type: ignore[no-any-return]
+
+    def _on_gpu(self, inputs: torch.Tensor) -> np.ndarray:
+        """Batches are launched one after the other; each thread waits for the end of its own."""
+        with torch.cuda.device(self.place):
+            computing, copying = torch.cuda.current_stream(), torch.cuda.Stream()
+            with torch.cuda.stream(copying):
+                there = inputs.to(self.place, non_blocking=True)
+            with self._launching:
+                computing.wait_stream(copying)
+                features = self._module(there).float()
+                result = torch.empty(features.shape, pin_memory=True)
+                result.copy_(features, non_blocking=True)
+                there.record_stream(computing)
+                ended = computing.record_event()
+            ended.synchronize()
+        return result.numpy().copy()
 
     def fitting(self, step: np.ndarray, largest: int) -> int:
         """How many inputs like `step` make a batch here: on a GPU by its free memory, `largest` at most."""

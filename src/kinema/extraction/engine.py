@@ -6,6 +6,7 @@ earlier run was interrupted.
 """
 
 from array import array
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextvars import copy_context
@@ -20,10 +21,11 @@ from .messages import Finished, Message
 
 
 class Compute(Protocol):
-    """The backbone half: up to `batch_size` steps in, one feature vector each out."""
+    """The backbone half: up to `batch_size` steps in, a feature vector each out; `at_once` calls together."""
 
     dim: int
     batch_size: int
+    at_once: int
 
     def __call__(self, inputs: Sequence[tuple[np.ndarray, ...]]) -> np.ndarray:
         """Inputs of n steps, one array per backbone -> float32 [n, dim]; raises `WorkError` for NaN."""
@@ -79,15 +81,14 @@ def sequences(
 
     `messages` are (number of the video, clip or end): clips in order, and one end for each. Raises `OSError`
     for an end that is fatal. A sink whose video failed, or that is open when this is left, is discarded.
-    While one batch is computed, in a thread, the next is gathered.
+    While batches are computed, in threads, the next is gathered.
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="compute") as thread:
-        run = _Run(compute, open_sink, thread)
+    with ThreadPoolExecutor(compute.at_once, thread_name_prefix="compute") as threads:
+        run = _Run(compute, open_sink, threads)
         try:
             for number, message in messages:
                 yield from run.take(number, message)
-            while run.busy:
-                yield from run.flush()
+            yield from run.finish()
         finally:
             for video in run.open.values():
                 video.sink.discard()
@@ -104,16 +105,11 @@ class _Open(Generic[S]):
 
 
 class _Run(Generic[S]):
-    def __init__(self, compute: Compute, open_sink: Callable[[int], S], thread: Executor):
-        self.compute, self.open_sink, self._thread = compute, open_sink, thread
+    def __init__(self, compute: Compute, open_sink: Callable[[int], S], threads: Executor):
+        self.compute, self.open_sink, self._threads = compute, open_sink, threads
         self.open: dict[int, _Open[S]] = {}
         self.batch: list[tuple[_Open[S], Clip]] = []
-        self._computing: tuple[list[tuple[_Open[S], float]], Future[np.ndarray]] | None = None
-
-    @property
-    def busy(self) -> bool:
-        """Whether steps are without their features."""
-        return bool(self.batch or self._computing)
+        self._computing: deque[tuple[list[tuple[_Open[S], float]], Future[np.ndarray]]] = deque()
 
     def take(self, number: int, message: Message) -> Iterator[Done[S]]:
         if isinstance(message, Clip):
@@ -121,7 +117,7 @@ class _Run(Generic[S]):
             taken.waiting += 1
             self.batch.append((taken, message))
             if len(self.batch) == self.compute.batch_size:
-                yield from self.flush()
+                yield from self._flush()
         elif message.fatal:
             raise OSError(message.error)
         elif message.error or message.skipped:
@@ -135,23 +131,32 @@ class _Run(Generic[S]):
             self._opened(number).end = message
             yield from self._ended()
 
-    def flush(self) -> Iterator[Done[S]]:
-        """Have what is waiting computed, in one batch, and hand out the features of the batch before it."""
-        before, self._computing = self._computing, self._begun()
-        if before:
-            steps, features = before[0], before[1].result()
-            if not np.isfinite(features).all():
-                raise WorkError("features are not finite; check the backbone's weights")
-            self._hand_out(steps, features)
+    def finish(self) -> Iterator[Done[S]]:
+        """Compute what is waiting, and hand every video the rest of its steps."""
+        yield from self._flush()
+        while self._computing:
+            yield from self._collect()
         yield from self._ended()
 
-    def _begun(self) -> tuple[list[tuple[_Open[S], float]], Future[np.ndarray]] | None:
+    def _flush(self) -> Iterator[Done[S]]:
+        """Have what is waiting computed, in one batch, and collect the batches before it that are due."""
         batch, self.batch = self.batch, []
-        if not batch:
-            return None
-        steps = [(video, clip.pts_seconds) for video, clip in batch]
-        context = copy_context()  # who listens to what backbones have to say
-        return steps, self._thread.submit(context.run, self.compute, [clip.inputs for _, clip in batch])
+        if batch:
+            steps = [(video, clip.pts_seconds) for video, clip in batch]
+            inputs = [clip.inputs for _, clip in batch]
+            context = copy_context()  # who listens to what backbones have to say
+            self._computing.append((steps, self._threads.submit(context.run, self.compute, inputs)))
+        while len(self._computing) > self.compute.at_once:
+            yield from self._collect()
+
+    def _collect(self) -> Iterator[Done[S]]:
+        """Hand out the features of the batch that was begun first."""
+        steps, computing = self._computing.popleft()
+        features = computing.result()
+        if not np.isfinite(features).all():
+            raise WorkError("features are not finite; check the backbone's weights")
+        self._hand_out(steps, features)
+        yield from self._ended()
 
     def _hand_out(self, steps: list[tuple[_Open[S], float]], features: np.ndarray) -> None:
         rows: dict[_Open[S], list[int]] = {}

@@ -25,8 +25,10 @@ from .inline import messages_of
 
 # Steps per batch, by what a step is: large enough to fill the processor, small enough for memory.
 BATCH_SIZES = {"frame": 8, "clip": 2, "frame_flow": 8, "flow_clip": 2, "flow_stack": 4, "logmel": 8}
-# On a GPU, as far as its free memory takes them.
-GPU_BATCH_SIZES = {kind: 8 * size for kind, size in BATCH_SIZES.items()}
+# On a GPU, as far as its free memory takes them: launching a small network costs more than to compute it.
+GPU_BATCH_SIZES = {
+    "frame": 256, "clip": 16, "frame_flow": 128, "flow_clip": 16, "flow_stack": 64, "logmel": 128,
+}  # fmt: skip
 # The source of backbones whose values are the run's own.
 TRAINED = "trained in this run"
 # What helps where a recipe's weights are absent; a run needs its own.
@@ -84,9 +86,9 @@ class LoadedStream:
 
     @property
     def workers(self) -> int:
-        """Decoding processes: optical flow is bound by the processor, decoding alone by the backbone."""
-        flow = bool(self.spec.flow_methods)
-        return self.resources.workers or (cores() if flow else max(1, cores() // 2))
+        """Decoding processes: half the processor where it computes the backbones too, and no flow."""
+        shared = self.choice.device == "cpu" and not self.spec.flow_methods
+        return self.resources.workers or (max(1, cores() // 2) if shared else cores())
 
     def features(self, video: Video) -> FeatureSequence:
         """The feature sequence of one video, computed in this process. Raises `MediaError`."""
@@ -116,8 +118,10 @@ class Compute:
                 "int8 needs networks that were calibrated on videos, and the run has none; "
                 "train with --precision int8, or leave --precision out"
             )
-        sizes = GPU_BATCH_SIZES if choice.device.startswith("cuda") else BATCH_SIZES
-        self.batch_size = sizes[stream.spec.views[0].kind]
+        gpu = choice.device.startswith("cuda")
+        self.batch_size = (GPU_BATCH_SIZES if gpu else BATCH_SIZES)[stream.spec.views[0].kind]
+        # A GPU computes one batch while another is put together.
+        self.at_once = 2 if gpu else 1
         self._runners = [
             BackboneRunner(
                 backbone,

@@ -1,9 +1,11 @@
 """TV-L1 optical flow in PyTorch, many pairs at once: for GPUs.
 
-The same algorithm as `tvl1_numba`, which is the faster one on processors.
+The same algorithm as `tvl1_numba`, which is the faster one on processors. On NVIDIA's GPUs the iterations are
+kernels of `tvl1_triton`.
 """
 
-from collections.abc import Sequence
+import importlib.util
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +26,12 @@ def tvl1_torch(frames: Sequence[np.ndarray], options: Tvl1Options, device: torch
 
     All pairs are computed at once, at about 200 bytes a pixel of each.
     """
-    images = torch.from_numpy(np.stack([luma(frame) for frame in frames])).to(device).float()
-    return _pair_fields(images[:-1], images[1:], options).cpu().numpy()
+    place, pairs = torch.device(device), len(frames) - 1
+    # The memory of a GPU is laid out for one number of pairs: the last frame fills up what is missing.
+    more = max(BATCH - pairs, 0) if place.type == "cuda" else 0
+    grey = [luma(frame) for frame in frames]
+    images = torch.from_numpy(np.stack(grey + grey[-1:] * more)).to(place).float()
+    return _pair_fields(images[:-1], images[1:], options)[:pairs].cpu().numpy()
 
 
 def _pair_fields(first: Tensor, second: Tensor, options: Tvl1Options) -> Tensor:
@@ -45,7 +51,7 @@ def _pair_fields(first: Tensor, second: Tensor, options: Tvl1Options) -> Tensor:
 
 
 @dataclass(slots=True)
-class _DataTerm:
+class DataTerm:
     """rho(u) = constant + <gradient, u>, linear around one u; `inverse` is 1 / |gradient|^2, 0 where flat."""
 
     gradient: Tensor
@@ -55,10 +61,32 @@ class _DataTerm:
 
 def _solve_level(first: Tensor, second: Tensor, u: Tensor, options: Tvl1Options) -> Tensor:
     with_gradient = torch.cat([second[:, None], _central_differences(second)], dim=1)
-    p = u.new_zeros((*u.shape[:2], 2, *u.shape[2:]))
-    enough = options.epsilon**2 * u.shape[2] * u.shape[3]
+    iterate = _started(u, options)
     for _ in range(options.warps):
-        term = _linearised(first, with_gradient, u)
+        u = iterate(u, _linearised(first, with_gradient, u))
+    return u
+
+
+def _started(u: Tensor, options: Tvl1Options) -> Callable[[Tensor, DataTerm], Tensor]:
+    """The iterations at the level of `u`: kernels where there is a compiler for them."""
+    if u.device.type == "cuda" and importlib.util.find_spec("triton"):
+        from .tvl1_triton import started
+
+        return started(u, options)
+    return _Iterations(u, options)
+
+
+class _Iterations:
+    """Blocks of a median filter and iterations, until the field moves no more; the dual variables stay."""
+
+    def __init__(self, u: Tensor, options: Tvl1Options):
+        self._options = options
+        self._p = u.new_zeros((*u.shape[:2], 2, *u.shape[2:]))
+        self._enough = options.epsilon**2 * u.shape[2] * u.shape[3]
+
+    def __call__(self, u: Tensor, term: DataTerm) -> Tensor:
+        """The field [B, 2, H, W] that follows from `u`, each pair for as long as it moves."""
+        options, p = self._options, self._p
         active = torch.ones(len(u), dtype=torch.bool, device=u.device)
         for n in range(options.outer_iterations * options.inner_iterations):
             if n % _ASK_EVERY == 0 and not bool(active.any()):
@@ -69,11 +97,12 @@ def _solve_level(first: Tensor, second: Tensor, u: Tensor, options: Tvl1Options)
             moved = (new_u - u).square().sum(dim=(1, 2, 3))
             u = torch.where(active[:, None, None, None], new_u, u)
             p = torch.where(active[:, None, None, None, None], new_p, p)
-            active = active & (moved > enough)
-    return u
+            active = active & (moved > self._enough)
+        self._p = p
+        return u
 
 
-def _linearised(first: Tensor, second: Tensor, u: Tensor) -> _DataTerm:
+def _linearised(first: Tensor, second: Tensor, u: Tensor) -> DataTerm:
     """Warp the second image and its gradient, [B, 3, H, W], by u: cubic (a = -0.75), zero outside."""
     height, width = u.shape[2:]
     x = torch.arange(width, device=u.device) + u[:, 0]
@@ -83,10 +112,10 @@ def _linearised(first: Tensor, second: Tensor, u: Tensor) -> _DataTerm:
     image, gradient = warped[:, 0], warped[:, 1:]
     square = gradient.square().sum(dim=1)
     inverse = torch.where(square > _EPSILON, 1 / square.clamp_min(_EPSILON), 0)
-    return _DataTerm(gradient, image - (gradient * u).sum(dim=1) - first, inverse)
+    return DataTerm(gradient, image - (gradient * u).sum(dim=1) - first, inverse)
 
 
-def _iteration(u: Tensor, p: Tensor, term: _DataTerm, options: Tvl1Options) -> tuple[Tensor, Tensor]:
+def _iteration(u: Tensor, p: Tensor, term: DataTerm, options: Tvl1Options) -> tuple[Tensor, Tensor]:
     """One step in u (thresholding, then divergence) and one in the dual variables p [B, 2, 2, H, W]."""
     limit = options.lambda_ * options.theta
     rho = term.constant + (term.gradient * u).sum(dim=1)

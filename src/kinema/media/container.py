@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import av
 from av.audio.stream import AudioStream
@@ -19,6 +20,8 @@ _PLAYLISTS = frozenset({"concat", "dash", "hls", "imf"})
 # Still pictures, each in a format of its own ("png_pipe") or, by its name, in image2; and within MP4 boxes.
 _PICTURES = frozenset({"image2", "image2pipe", "ico"})
 _PICTURE_BRANDS = frozenset({"avif", "heic", "heix", "mif1"})
+# What becomes of metadata that are not text: PyAV from 19 on replaces it unasked.
+_LENIENT: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 # One picture of this size takes 200 MB as RGB. FFmpeg's decoders refuse larger ones before they allocate.
 MAX_PIXELS = 8192 * 8192
 
@@ -35,7 +38,7 @@ def open_container(path: str | Path) -> InputContainer:
     url = "file:" + os.path.abspath(path)
     options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
     try:
-        container = av.open(url, metadata_errors="replace", options=options)
+        container = av.open(url, options=options, **_LENIENT)
     except Exception as error:  # PyAV lets more than FFmpegError through
         raise MediaError(f"{shown(path)} is not readable media ({reason(error)}); replace it") from error
     if _PLAYLISTS & set(container.format.name.split(",")):
