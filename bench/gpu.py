@@ -13,6 +13,7 @@ with their least and greatest; an extraction is measured once.
 from __future__ import annotations
 
 import argparse
+import resource
 import statistics
 import tempfile
 import time
@@ -65,7 +66,7 @@ def main() -> None:
     parser.add_argument("--parts", default="peaks,backbones,tvl1,extract")
     parser.add_argument("--only", default=BACKBONES)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each turn")
-    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--device", default="cuda", help="cuda or cuda:N")
     options = parser.parse_args()
     parts, only = options.parts.split(","), options.only.split(",")
     if "peaks" in parts:
@@ -199,12 +200,20 @@ def print_extraction(
     streams = load_streams({stream: resolve(recipe, settings, resources).streams[stream]}, resources)
     records = context.identified(Dataset("csv", folder, ("any",), tuple(files))).records
     extract_streams(records[:1], streams, context)
-    start = time.perf_counter()
+    start, before = time.perf_counter(), _processor_seconds()
     report = extract_streams(records, streams, context).reports[stream]
-    found = report.steps / (time.perf_counter() - start)
+    seconds, workers = time.perf_counter() - start, streams[stream].workers
+    main, decoding = (after - b for after, b in zip(_processor_seconds(), before, strict=True))
+    found = report.steps / seconds
     share = f", share {found / there[backbone]:.2f}" if backbone in there else ""
-    count = f"{report.extracted} files, {streams[stream].workers} workers"
-    print(f"extract {recipe} {stream}: {found:.0f} steps a second ({count}{share})", flush=True)
+    busy = f"{workers} workers busy {decoding / seconds / workers:.0%}, main process {main / seconds:.0%}"
+    print(f"extract {recipe} {stream}: {found:.0f} steps a second{share} ({report.extracted} files, {busy})")
+
+
+def _processor_seconds() -> tuple[float, float]:
+    """Of this process, and of the workers that have ended."""
+    own, theirs = (resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own.ru_utime + own.ru_stime, theirs.ru_utime + theirs.ru_stime
 
 
 if __name__ == "__main__":

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -66,3 +69,33 @@ def test_one_frame_and_changing_size():
 
 def test_constant_frames_give_zero():
     assert not by_torch(np.full((2, 30, 40, 3), 90, np.uint8)).any()
+
+
+def test_the_kernels_of_a_gpu_agree_with_torch():
+    """Interpreted on the processor, in a process of its own: Triton chooses its interpreter on import."""
+    pytest.importorskip("triton", reason="Triton comes with torch for CUDA alone")
+    run = subprocess.run([sys.executable, "-c", KERNELS], capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr[-2000:]
+
+
+KERNELS = """
+import os
+os.environ["TRITON_INTERPRET"] = "1"
+import torch
+from kinema.flow.tvl1_options import Tvl1Options
+from kinema.flow.tvl1_torch import DataTerm, _Iterations
+from kinema.flow.tvl1_triton import started
+
+torch.manual_seed(0)
+for side, epsilon in ((5, 0.0), (3, 0.0), (1, 0.3)):
+    options = Tvl1Options(inner_iterations=2, outer_iterations=1 + (side == 1), median_filtering=side, epsilon=epsilon)
+    u, gradient = torch.randn(2, 2, 9, 11), torch.randn(2, 2, 9, 11)
+    gradient[1] *= 0.05  # this pair comes to rest, and first
+    term = DataTerm(gradient, torch.randn(2, 9, 11), 1 / gradient.square().sum(1))
+    ours, theirs = started(u, options), _Iterations(u, options)
+    for _ in range(1 + (side == 1)):  # the dual variables are carried over
+        found, expected = ours(u, term), theirs(u, term)
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+        assert (found - u).abs().max() > 0.1
+        u = expected
+"""

@@ -29,7 +29,10 @@ class TorchForward:
     def __init__(self, loaded: LoadedBackbone, *, device: str, precision: Precision = "fp32") -> None:
         self.place = torch_device(device)
         imitated = precision == "bf16" and self.place.type == "cpu" and not processor_has_bf16()
-        self._module = _imitating_bf16(loaded.module) if imitated else _prepared(loaded.module, precision)
+        if imitated:
+            self._module = _imitating_bf16(loaded.module)
+        else:
+            self._module = _prepared(loaded.module, _fastest(precision, loaded.module, self.place))
         self._module.to(self.place)
         self._autocast = precision == "bf16" and loaded.module.autocasts and not imitated
         self._own = threading.local()
@@ -73,7 +76,7 @@ class TorchForward:
                 there.record_stream(computing)
                 ended = computing.record_event()
             ended.synchronize()
-        return result.numpy().copy()
+        return result.numpy()  # type: ignore[no-any-return]
 
     def fitting(self, step: np.ndarray, largest: int) -> int:
         """How many inputs like `step` make a batch here: on a GPU by its free memory, `largest` at most."""
@@ -96,6 +99,12 @@ def fitting_batch(free: int, step: int, largest: int) -> int:
     while largest > 1 and largest * step > _SHARE * free:
         largest //= 2
     return largest
+
+
+def _fastest(precision: Precision, module: Backbone, place: torch.device) -> Precision:
+    """fp32 for 3D convolutions on a GPU: as TF32 cuDNN's are two thirds faster than in bf16."""
+    solid = not module.autocasts and any(isinstance(part, nn.Conv3d) for part in module.modules())
+    return "fp32" if solid and place.type == "cuda" else precision
 
 
 def _prepared(module: Backbone, precision: Precision) -> nn.Module:

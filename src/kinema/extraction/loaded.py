@@ -29,6 +29,7 @@ BATCH_SIZES = {"frame": 8, "clip": 2, "frame_flow": 8, "flow_clip": 2, "flow_sta
 GPU_BATCH_SIZES = {
     "frame": 256, "clip": 16, "frame_flow": 128, "flow_clip": 16, "flow_stack": 64, "logmel": 128,
 }  # fmt: skip
+GPU_FLOW_WORKERS = 4
 # The source of backbones whose values are the run's own.
 TRAINED = "trained in this run"
 # What helps where a recipe's weights are absent; a run needs its own.
@@ -86,9 +87,13 @@ class LoadedStream:
 
     @property
     def workers(self) -> int:
-        """Decoding processes: half the processor where it computes the backbones too, and no flow."""
-        shared = self.choice.device == "cpu" and not self.spec.flow_methods
-        return self.resources.workers or (max(1, cores() // 2) if shared else cores())
+        """Decoding processes: half the processor where it computes the backbones too, and no flow.
+
+        Few share a GPU for flow: it takes turns between processes, and two keep it busy.
+        """
+        flow, gpu = bool(self.spec.flow_methods), self.choice.device.startswith("cuda")
+        most = GPU_FLOW_WORKERS if flow and gpu else max(1, cores() // 2) if not (flow or gpu) else cores()
+        return self.resources.workers or min(most, cores())
 
     def features(self, video: Video) -> FeatureSequence:
         """The feature sequence of one video, computed in this process. Raises `MediaError`."""
@@ -148,9 +153,8 @@ class Compute:
     def __call__(self, inputs: Sequence[tuple[np.ndarray, ...]]) -> np.ndarray:
         """Inputs of n steps, one array per backbone -> float32 [n, dim]."""
         columns = zip(*inputs, strict=True)
-        return np.concatenate(
-            [runner(list(column)) for runner, column in zip(self._runners, columns, strict=True)], axis=1
-        )
+        parts = [runner(list(column)) for runner, column in zip(self._runners, columns, strict=True)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
 def load_streams(

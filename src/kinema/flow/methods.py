@@ -149,7 +149,8 @@ def _tvl1(options: Tvl1Options, device: str, threads: int) -> Callable[[], Pairs
         pool = ThreadPoolExecutor(threads, thread_name_prefix="tvl1") if threads > 1 else None
         return partial(Tvl1Pairs, options, pool, threads)
     from ..backbones.device import torch_device
-    from .tvl1_torch import BATCH, tvl1_torch
+    from .tvl1_torch import BATCH, GPU_BATCH, tvl1_torch
 
-    compute = partial(tvl1_torch, options=options, device=torch_device(device))
-    return partial(BatchedPairs, "tvl1", compute, BATCH)
+    place = torch_device(device)
+    compute = partial(tvl1_torch, options=options, device=place)
+    return partial(BatchedPairs, "tvl1", compute, GPU_BATCH if place.type == "cuda" else BATCH)
