@@ -88,12 +88,13 @@ from kinema.flow.tvl1_triton import started
 
 torch.manual_seed(0)
 for side, epsilon in ((5, 0.0), (3, 0.0), (1, 0.3)):
-    options = Tvl1Options(inner_iterations=2, outer_iterations=1 + (side == 1), median_filtering=side, epsilon=epsilon)
+    more = 1 + (side == 1)
+    options = Tvl1Options(inner_iterations=2, outer_iterations=more, median_filtering=side, epsilon=epsilon)
     u, gradient = torch.randn(2, 2, 9, 11), torch.randn(2, 2, 9, 11)
     gradient[1] *= 0.05  # this pair comes to rest, and first
     term = DataTerm(gradient, torch.randn(2, 9, 11), 1 / gradient.square().sum(1))
     ours, theirs = started(u, options), _Iterations(u, options)
-    for _ in range(1 + (side == 1)):  # the dual variables are carried over
+    for _ in range(more):  # the dual variables are carried over
         found, expected = ours(u, term), theirs(u, term)
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
         assert (found - u).abs().max() > 0.1

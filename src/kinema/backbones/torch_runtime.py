@@ -2,6 +2,7 @@
 
 import copy
 import threading
+from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
@@ -32,9 +33,10 @@ class TorchForward:
         if imitated:
             self._module = _imitating_bf16(loaded.module)
         else:
-            self._module = _prepared(loaded.module, _fastest(precision, loaded.module, self.place))
+            self._module = _prepared(loaded.module, _cast(precision, loaded.module, self.place))
         self._module.to(self.place)
         self._autocast = precision == "bf16" and loaded.module.autocasts and not imitated
+        self._rounds = precision != "fp32"
         self._own = threading.local()
         self._launching = threading.Lock()
 
@@ -68,7 +70,7 @@ class TorchForward:
             computing, copying = torch.cuda.current_stream(), torch.cuda.Stream()
             with torch.cuda.stream(copying):
                 there = inputs.to(self.place, non_blocking=True)
-            with self._launching:
+            with self._launching, _convolutions(rounding=self._rounds):
                 computing.wait_stream(copying)
                 features = self._module(there).float()
                 result = torch.empty(features.shape, pin_memory=True)
@@ -101,7 +103,19 @@ def fitting_batch(free: int, step: int, largest: int) -> int:
     return largest
 
 
-def _fastest(precision: Precision, module: Backbone, place: torch.device) -> Precision:
+def _convolutions(*, rounding: bool) -> AbstractContextManager[None]:
+    """While it lasts, whether a GPU may round what it convolves in fp32 to TF32, as torch lets it."""
+    # The other values are those that are set anyway.
+    known = torch.backends.cudnn
+    return known.flags(  # type: ignore[no-any-return]
+        enabled=known.enabled,
+        benchmark=known.benchmark,
+        deterministic=known.deterministic,
+        allow_tf32=rounding,
+    )
+
+
+def _cast(precision: Precision, module: Backbone, place: torch.device) -> Precision:
     """fp32 for 3D convolutions on a GPU: as TF32 cuDNN's are two thirds faster than in bf16."""
     solid = not module.autocasts and any(isinstance(part, nn.Conv3d) for part in module.modules())
     return "fp32" if solid and place.type == "cuda" else precision
