@@ -28,11 +28,19 @@ from .study_folder import claim, locked, read_cell
 
 @dataclass(frozen=True, slots=True)
 class StudyOptions:
-    """How the data is read, and whether a few videos, epochs and rounds must do."""
+    """How the data is read, and whether a few videos, epochs and rounds must do.
+
+    jobs: cells side by side; None chooses by processors, memory and GPUs. Raises `UsageError`.
+    """
 
     layout: str = "auto"
     split: int | None = None
     quick: bool = False
+    jobs: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.jobs is not None and self.jobs < 1:
+            raise UsageError(f"jobs={self.jobs}: give 1 or more cells side by side, or auto")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,23 +113,35 @@ def run_study(
             plan.made,
             how,
         )
-        found = {cell.folder: read_cell(folder, cell) for cell in plan.cells}
-        waiting = [cell for cell in plan.cells if found[cell.folder].state != "done"]
+        found = {number: read_cell(folder, cell) for number, cell in enumerate(plan.cells)}
+        waiting = [number for number, cell in found.items() if cell.state != "done"]
         if len(waiting) < len(plan.cells):
             events.note(f"{len(plan.cells) - len(waiting)} of {len(plan.cells)} cells are finished")
-        from .study_cells import CellRunner  # torch
-        from .study_results import study_result
-
-        for result in CellRunner(folder, plan, context).run(waiting):
-            found[result.cell.folder] = result
-            _tell(result, events)
-            study_result(folder, plan, list(found.values()), final=False)
-        whole = study_result(folder, plan, list(found.values()), final=True)
+        whole = _trained(folder, plan, context, found, waiting)
     if all(cell.state == "failed" for cell in whole.cells):
         raise WorkError(
             f"every cell of study {plan.study.name} has failed, the first: {whole.cells[0].reason}"
         )
     return whole
+
+
+def _trained(
+    folder: Path, plan: StudyPlan, context: Context, found: dict[int, CellResult], waiting: Sequence[int]
+) -> StudyResult:
+    """Train the cells that wait; the tables are written after each."""
+    from .study_agenda import Agenda
+    from .study_jobs import side_by_side
+    from .study_pool import StudyPool
+    from .study_results import study_result
+    from .study_watch import Watch
+
+    jobs = side_by_side(plan.options.jobs, len(waiting), context.resources)
+    agenda = Agenda.of(plan, waiting, jobs)
+    watch = Watch(plan, agenda, context.events, found)
+    with StudyPool(folder, plan, context, agenda, watch) as pool:
+        for _ in pool.run():
+            study_result(folder, plan, list(found.values()), final=False)
+    return study_result(folder, plan, list(found.values()), final=True)
 
 
 def plan_study(
@@ -177,13 +197,3 @@ def _rounds(
         except UsageError as error:
             raise UsageError(f"round '{one.part}': {error}") from None
     return quick_rounds(made, study.quick) if options.quick else made
-
-
-def _tell(result: CellResult, events: Events) -> None:
-    if result.state == "failed":
-        events.warn(f"{result.cell.name}: failed: {result.reason}")
-    elif result.state == "waiting":
-        events.warn(f"{result.cell.name}: its files cannot be read back; start the study again")
-    else:
-        accuracy = f"{result.metrics['accuracy']:.1%}"
-        events.note(f"{result.cell.name}: {accuracy} of {result.metrics['n_test']} test videos")
