@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..datasets import Dataset, check_trainable, load_dataset
+from ..datasets import Dataset
 from ..errors import UsageError, WorkError
-from ..evaluation.rounds import Round, rounds
+from ..evaluation.rounds import Round
 from ..recipe import Protocol, changed
 from ..resources import Resources
 from ..studies.advice import Advice
@@ -24,6 +25,7 @@ from .context import Context
 from .events import SILENT, Events
 from .folders import writable
 from .study_folder import claim, locked, read_cell
+from .trainable_rounds import DataSource, trainable_rounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,46 +156,14 @@ def plan_study(
     """The cells of a study on this data. Raises `UsageError` for all that is wrong with either."""
     study, overrides = load_study(study), list(overrides)
     rows, protocol = plan_rows(study, overrides, context.resources, quick=options.quick)
-    protocol = _decided(protocol, rows, data, options, study)
-    _rounds(study, rows, protocol, data, options)  # what can be refused without reading files
-    made = _rounds(study, rows, protocol, data, options, context)
+    recipe = changed(rows[0].recipe, {"protocol": protocol.model_dump(mode="json")})
+    split = options.split or study.split
+    source = DataSource(data, options.layout, split, recipe.data.whole_files)
+    protocol = choose_protocol(recipe, source.load(split))[0].protocol
+    validation = any(planned.recipe.training.needs_validation for planned in rows)
+    read = partial(trainable_rounds, source, protocol, recipe.training.seed, validation=validation)
+    read()  # what can be refused without reading files
+    made = read(context=context)
+    made = quick_rounds(made, study.quick) if options.quick else made
     cells = make_cells(rows, made, made[0].dataset.layout)
     return StudyPlan(study, rows, protocol, cells, options, str(data), overrides)
-
-
-def _decided(
-    protocol: Protocol, rows: Sequence[PlannedRow], data: str | Path, options: StudyOptions, study: Study
-) -> Protocol:
-    """The protocol with `auto` decided by the data, as for a training."""
-    recipe = changed(rows[0].recipe, {"protocol": protocol.model_dump(mode="json")})
-    whole_files = recipe.data.whole_files
-    dataset = load_dataset(
-        data, layout=options.layout, split=options.split or study.split, whole_files=whole_files
-    )
-    return choose_protocol(recipe, dataset)[0].protocol
-
-
-def _rounds(
-    study: Study,
-    rows: Sequence[PlannedRow],
-    protocol: Protocol,
-    data: str | Path,
-    options: StudyOptions,
-    context: Context | None = None,
-) -> list[Round]:
-    """The rounds of the protocol; the files' content is known where `context` reads it."""
-    whole_files = rows[0].recipe.data.whole_files
-
-    def load(split: int | None) -> Dataset:
-        dataset = load_dataset(data, layout=options.layout, split=split, whole_files=whole_files)
-        return context.identified(dataset) if context else dataset
-
-    validation = any(planned.recipe.training.needs_validation for planned in rows)
-    seed = rows[0].recipe.training.seed
-    made = rounds(load, protocol, seed, split=options.split or study.split, validation=validation)
-    for one in made:
-        try:
-            check_trainable(one.dataset)
-        except UsageError as error:
-            raise UsageError(f"round '{one.part}': {error}") from None
-    return quick_rounds(made, study.quick) if options.quick else made
