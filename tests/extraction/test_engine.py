@@ -5,16 +5,19 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 
+from kinema.backbones.tell import LISTENER, tell
 from kinema.errors import WorkError
+from kinema.extraction.engine import SequenceBuffer, sequences
 from kinema.extraction.extract import ExtractReport, digest_files, extract, items_of
-from kinema.extraction.messages import Finished
+from kinema.extraction.messages import Finished, Message
 from kinema.extraction.pool import DecodingPool
 from kinema.features import sequence_file
 from kinema.features.sequence_file import read_sequence
@@ -24,7 +27,7 @@ from kinema.resources import Resources
 from kinema.streams import AudioStream, RgbStream, StreamSettings
 from kinema.streams.augment import Augment
 from kinema.streams.images import fit
-from kinema.types import VideoRecord
+from kinema.types import Clip, VideoRecord
 
 
 class MeanColour:
@@ -228,3 +231,64 @@ def test_unreadable_files_are_told_apart_from_the_rest(tmp_path: Path, records):
     assert list(unreadable) == [absent.path]
     assert "cannot be read (No such file" in unreadable[absent.path]
     assert len(items_of([*records, absent], digests, lambda _: 0)) == 5
+
+
+def clip_of(value: int) -> Clip:
+    return Clip(float(value), (np.full((2, 2, 3), value, np.uint8),))
+
+
+def test_a_batch_is_computed_while_the_next_is_gathered():
+    """The compute of the first batch ends only when messages past it have been asked for."""
+    asked = threading.Event()
+
+    class Waiting(MeanColour):
+        def __call__(self, inputs: Sequence[tuple[np.ndarray, ...]]) -> np.ndarray:
+            assert asked.wait(30), "nothing is gathered meanwhile"
+            return super().__call__(inputs)
+
+    def messages() -> Iterator[tuple[int, Message]]:
+        yield from ((0, clip_of(v)) for v in range(3))
+        asked.set()
+        yield from [(0, clip_of(3)), (0, Finished())]
+
+    (done,) = sequences(messages(), Waiting(batch_size=2), lambda _: SequenceBuffer(3))
+    assert done.sink is not None
+    assert done.sink.sequence().data[:, 0].tolist() == [0, 1, 2, 3]
+
+
+def test_a_video_that_fails_while_its_steps_are_computed_takes_none_of_them():
+    """Its sink was discarded, and takes no more; those beside it in the batch keep theirs."""
+    sinks: dict[int, SequenceBuffer] = {}
+
+    class Strict(SequenceBuffer):
+        discarded = False
+
+        def append(self, features: np.ndarray, pts_seconds: list[float]) -> None:
+            assert not self.discarded
+            super().append(features, pts_seconds)
+
+        def discard(self) -> None:
+            self.discarded = True
+
+    def opened(number: int) -> SequenceBuffer:
+        return sinks.setdefault(number, Strict(3))
+
+    messages = [(0, clip_of(7)), (1, clip_of(9)), (0, Finished(error="broken")), (1, Finished())]
+    ended = {d.number: d for d in sequences(messages, MeanColour(batch_size=2), opened)}
+    assert ended[0].sink is None
+    assert sinks[1].sequence().data.tolist() == [[9, 9, 9]]
+
+
+def test_what_backbones_say_reaches_who_listens():
+    """They speak in another thread."""
+    heard: list[str] = []
+
+    class Speaking(MeanColour):
+        def __call__(self, inputs: Sequence[tuple[np.ndarray, ...]]) -> np.ndarray:
+            tell("hello")
+            return super().__call__(inputs)
+
+    token = LISTENER.set(heard.append)
+    list(sequences([(0, clip_of(1)), (0, Finished())], Speaking(), lambda _: SequenceBuffer(3)))
+    LISTENER.reset(token)
+    assert heard == ["hello"]

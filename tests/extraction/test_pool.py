@@ -53,7 +53,7 @@ def results_of(
     needed: Callable[[int], bool] = lambda number: True,
     *,
     workers: int = 1,
-    ahead: int = 64,
+    ahead: int = 16,
     hang_seconds: float = pool_module.HANG_SECONDS,
 ) -> Generator[tuple[int, Message], None, None]:
     """The messages of one extraction by a pool of its own."""

@@ -10,8 +10,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinema.extraction.messages import Placed
-from kinema.extraction.slots import SLOTS, ClipSender, memory_file, taken
+from kinema.extraction.messages import Finished, Placed
+from kinema.extraction.slots import SLOT_BYTES, SLOT_CLIPS, SLOTS, ClipSender, memory_file, taken
 from kinema.types import Clip
 
 ARRAYS = st.tuples(
@@ -19,7 +19,7 @@ ARRAYS = st.tuples(
 )
 
 
-def received(connection: Connection) -> Placed:
+def received(connection: Connection) -> Placed | Finished:
     """The next announcement, which must come."""
     assert connection.poll(30)
     return connection.recv()
@@ -28,11 +28,13 @@ def received(connection: Connection) -> Placed:
 def through(clips: list[Clip]) -> list[Clip]:
     """Sent by one thread and received by this one."""
     ours, theirs = Pipe()
+    found: list[Clip] = []
     with memory_file() as file, ours, theirs:
         sender = ClipSender(theirs, file)
-        thread = threading.Thread(target=lambda: [sender.send(clip) for clip in clips])
+        thread = threading.Thread(target=lambda: [sender.send(m) for m in (*clips, Finished())])
         thread.start()
-        found = [taken(received(ours), ours, file) for _ in clips]
+        while isinstance(message := received(ours), Placed):
+            found += taken(message, ours, file)
         thread.join()
         ours.send("job")
         assert sender.receive() == "job", "receipts that nobody waited for are passed over"
@@ -62,7 +64,7 @@ def test_arrays_that_are_not_contiguous_arrive_too():
 
 def test_what_was_taken_is_no_longer_in_the_file():
     """A clip that is kept stays as it is while its slot is written again and again."""
-    clips = [Clip(0.0, (np.full(1000, number),)) for number in range(3 * SLOTS)]
+    clips = [Clip(0.0, (np.full(1000, number),)) for number in range(3 * SLOTS * SLOT_CLIPS)]
     for number, found in enumerate(through(clips)):
         assert (found.inputs[0] == number).all()
 
@@ -71,8 +73,8 @@ def test_no_more_lie_in_the_file_than_it_has_slots():
     ours, theirs = Pipe()
     with memory_file() as file, ours, theirs:
         sender = ClipSender(theirs, file)
-        clips = [Clip(0.0, (np.zeros(10),))] * (SLOTS + 1)
-        thread = threading.Thread(target=lambda: [sender.send(clip) for clip in clips])
+        clips = [Clip(0.0, (np.zeros(SLOT_BYTES, np.uint8),))] * (SLOTS + 1)
+        thread = threading.Thread(target=lambda: [sender.send(m) for m in (*clips, Finished())])
         thread.start()
         placed = [received(ours) for _ in range(SLOTS)]
         assert len({p.offset for p in placed}) == SLOTS
@@ -80,3 +82,16 @@ def test_no_more_lie_in_the_file_than_it_has_slots():
         taken(placed[0], ours, file)
         assert received(ours).offset == placed[0].offset
         thread.join()
+
+
+def test_small_clips_share_a_slot_and_the_end_of_a_job_announces_the_last():
+    ours, theirs = Pipe()
+    with memory_file() as file, ours, theirs:
+        sender = ClipSender(theirs, file)
+        for number in range(SLOT_CLIPS + 2):
+            sender.send(Clip(float(number), (np.full(5, number),)))
+        assert [c.pts_seconds for c in taken(received(ours), ours, file)] == list(range(SLOT_CLIPS))
+        assert not ours.poll(0.1), "two wait for more"
+        sender.send(Finished())
+        assert [c.pts_seconds for c in taken(received(ours), ours, file)] == [SLOT_CLIPS, SLOT_CLIPS + 1]
+        assert received(ours) == Finished()

@@ -7,6 +7,8 @@ earlier run was interrupted.
 
 from array import array
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -77,31 +79,41 @@ def sequences(
 
     `messages` are (number of the video, clip or end): clips in order, and one end for each. Raises `OSError`
     for an end that is fatal. A sink whose video failed, or that is open when this is left, is discarded.
+    While one batch is computed, in a thread, the next is gathered.
     """
-    run = _Run(compute, open_sink)
-    try:
-        for number, message in messages:
-            yield from run.take(number, message)
-        yield from run.flush()
-    finally:
-        for video in run.open.values():
-            video.sink.discard()
+    with ThreadPoolExecutor(1, thread_name_prefix="compute") as thread:
+        run = _Run(compute, open_sink, thread)
+        try:
+            for number, message in messages:
+                yield from run.take(number, message)
+            while run.busy:
+                yield from run.flush()
+        finally:
+            for video in run.open.values():
+                video.sink.discard()
 
 
 @dataclass(slots=True, eq=False)
 class _Open(Generic[S]):
-    """A video on its way through the backbones; `waiting` counts its steps in the unfilled batch."""
+    """A video on its way through the backbones; `waiting` counts its steps without features."""
 
     sink: S
     waiting: int = 0
     end: Finished | None = None
+    failed: bool = False
 
 
 class _Run(Generic[S]):
-    def __init__(self, compute: Compute, open_sink: Callable[[int], S]):
-        self.compute, self.open_sink = compute, open_sink
+    def __init__(self, compute: Compute, open_sink: Callable[[int], S], thread: Executor):
+        self.compute, self.open_sink, self._thread = compute, open_sink, thread
         self.open: dict[int, _Open[S]] = {}
         self.batch: list[tuple[_Open[S], Clip]] = []
+        self._computing: tuple[list[tuple[_Open[S], float]], Future[np.ndarray]] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether steps are without their features."""
+        return bool(self.batch or self._computing)
 
     def take(self, number: int, message: Message) -> Iterator[Done[S]]:
         if isinstance(message, Clip):
@@ -116,6 +128,7 @@ class _Run(Generic[S]):
             video = self.open.pop(number, None)
             if video is not None:
                 self.batch = [(v, clip) for v, clip in self.batch if v is not video]
+                video.failed = True
                 video.sink.discard()
             yield Done(number, None, message)
         else:
@@ -123,16 +136,31 @@ class _Run(Generic[S]):
             yield from self._ended()
 
     def flush(self) -> Iterator[Done[S]]:
-        """Compute what is waiting, in one batch, and hand every video its steps."""
-        batch, self.batch = self.batch, []
-        if batch:
-            features = self.compute([clip.inputs for _, clip in batch])
+        """Have what is waiting computed, in one batch, and hand out the features of the batch before it."""
+        before, self._computing = self._computing, self._begun()
+        if before:
+            steps, features = before[0], before[1].result()
             if not np.isfinite(features).all():
                 raise WorkError("features are not finite; check the backbone's weights")
-            for (video, clip), row in zip(batch, features, strict=True):
-                video.sink.append(row[None], [clip.pts_seconds])
-                video.waiting -= 1
+            self._hand_out(steps, features)
         yield from self._ended()
+
+    def _begun(self) -> tuple[list[tuple[_Open[S], float]], Future[np.ndarray]] | None:
+        batch, self.batch = self.batch, []
+        if not batch:
+            return None
+        steps = [(video, clip.pts_seconds) for video, clip in batch]
+        context = copy_context()  # who listens to what backbones have to say
+        return steps, self._thread.submit(context.run, self.compute, [clip.inputs for _, clip in batch])
+
+    def _hand_out(self, steps: list[tuple[_Open[S], float]], features: np.ndarray) -> None:
+        rows: dict[_Open[S], list[int]] = {}
+        for row, (video, _) in enumerate(steps):
+            rows.setdefault(video, []).append(row)
+        for video, own in rows.items():
+            video.waiting -= len(own)
+            if not video.failed:
+                video.sink.append(features[own], [steps[row][1] for row in own])
 
     def _opened(self, number: int) -> _Open[S]:
         if number not in self.open:

@@ -127,7 +127,6 @@ def extract(
         jobs,
         lambda n: todo[n].key not in shelf_of(todo[n].variant),
         workers=workers,
-        ahead=4 * compute.batch_size,
     )
     computed = _computed(todo, messages, compute, shelf_of)
     with _disk_of(store), closing(computed) as videos:

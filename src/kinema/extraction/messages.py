@@ -29,18 +29,22 @@ class Ready:
     """The worker has its setting and can take jobs."""
 
 
+# (shape, dtype) of each array of a clip.
+Arrays = tuple[tuple[tuple[int, ...], str], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A clip whose arrays, (shape, dtype) each, lie one behind the other in the file from `offset` on."""
+    """Clips, time and arrays of each, one behind the other in the file: `size` bytes from `offset`."""
 
-    pts_seconds: float
     offset: int
-    arrays: tuple[tuple[tuple[int, ...], str], ...]
+    size: int
+    clips: tuple[tuple[float, Arrays], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The parent has the clip that was placed first of those not yet taken."""
+    """The parent has the clips that were placed first of those not yet taken."""
 
 
 @dataclass(frozen=True, slots=True)

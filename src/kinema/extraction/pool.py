@@ -57,13 +57,13 @@ class DecodingPool:
         needed: Callable[[int], bool] = lambda number: True,
         *,
         workers: int,
-        ahead: int = 64,
+        ahead: int = 16,
     ) -> Generator[tuple[int, Message], None, None]:
         """Yield (number of the job, message); for each job clips in order and then one `Finished`.
 
-        `needed` is asked when a job's turn comes: another process may have done it by then. At most `ahead`
-        messages wait: workers wait when the consumer is slower, so memory does not grow. Close the iterator
-        (`contextlib.closing`) where it is left early: that ends the processes at work.
+        `needed` is asked when a job's turn comes: another process may have done it by then. The clips of at
+        most `ahead` slots wait: workers wait when the consumer is slower, so memory does not grow. Close the
+        iterator (`contextlib.closing`) where it is left early: that ends the processes at work.
 
         Raises:
             WorkError: no process can be started, or one cannot get ready.
@@ -85,12 +85,16 @@ class DecodingPool:
         self._idle.append(worker)
 
 
+# Messages of one job, what went wrong in a thread, or None where a thread has ended.
+_Item = tuple[int, Sequence[Message]] | BaseException | None
+
+
 class _Extraction:
     """The threads of one extraction, each with a worker, and the queue that they fill."""
 
     def __init__(self, pool: DecodingPool, setting: Setting, ahead: int):
         self._pool, self._setting = pool, setting
-        self._results: queue.Queue[tuple[int, Message] | BaseException | None] = queue.Queue(maxsize=ahead)
+        self._results: queue.Queue[_Item] = queue.Queue(maxsize=ahead)
         self._stop = threading.Event()
         self._workers: list[_Worker] = []
 
@@ -107,13 +111,14 @@ class _Extraction:
             thread.start()
         try:
             while running:
-                message = self._results.get()
-                if isinstance(message, BaseException):
-                    raise message
-                if message is None:
+                item = self._results.get()
+                if isinstance(item, BaseException):
+                    raise item
+                if item is None:
                     running -= 1
                 else:
-                    yield message
+                    number, messages = item
+                    yield from ((number, message) for message in messages)
         finally:
             self._stop.set()
             if running:
@@ -135,13 +140,13 @@ class _Extraction:
                 except queue.Empty:
                     break
                 if not needed(number):
-                    self._put((number, Finished(skipped=True)))
+                    self._put((number, [Finished(skipped=True)]))
                     continue
                 if worker is None:
                     worker = self._ready()
                     self._workers.append(worker)
-                for message in worker.run(job):
-                    self._put((number, message))
+                for messages in worker.run(job):
+                    self._put((number, messages))
                 if not worker.alive:
                     worker.close()
                     worker = None
@@ -168,7 +173,7 @@ class _Extraction:
         worker.tell(self._setting, self._stop)
         return worker
 
-    def _put(self, item: tuple[int, Message] | BaseException | None) -> None:
+    def _put(self, item: _Item) -> None:
         while not self._stop.is_set():
             try:
                 self._results.put(item, timeout=0.2)
@@ -215,8 +220,8 @@ class _Worker:
             self.close()
             raise kind(f"a decoding process could not start ({cause}); run `kinema doctor`")
 
-    def run(self, job: Job) -> Iterator[Message]:
-        """Yield the clips of one job and its `Finished`, also where the process dies or hangs."""
+    def run(self, job: Job) -> Iterator[Sequence[Message]]:
+        """Yield a job's clips, slot by slot, and its `Finished`, also where the process dies or hangs."""
         try:
             self.connection.send(job)
             while isinstance(message := self._receive(), Placed):
@@ -224,10 +229,10 @@ class _Worker:
             if not isinstance(message, Finished):
                 self.alive = False
                 message = Finished(error=f"decoder hung: nothing for {self.hang_seconds:g} s")
-            yield message
+            yield [message]
         except (EOFError, OSError):
             self.alive = False
-            yield Finished(error=f"decoder crashed ({how_it_ended(self.process)})")
+            yield [Finished(error=f"decoder crashed ({how_it_ended(self.process)})")]
 
     def _receive(self) -> Placed | Finished | Ready | None:
         """The next message; None where the process hangs or nobody wants it any more."""

@@ -4,6 +4,7 @@ The file has no name, so nothing remains of it when both processes are gone, how
 and read rather than mapped: a lack of memory is then an error, not a signal.
 """
 
+import math
 import os
 import sys
 import tempfile
@@ -15,10 +16,13 @@ from typing import Any
 import numpy as np
 
 from ..types import Clip
-from .messages import Finished, Placed, Taken
+from .messages import Arrays, Finished, Placed, Taken
 
-# Clips that may lie in the file: one is written while another is read.
+# Slots of the file: one is written while another is read.
 SLOTS = 4
+# Small clips share a slot, and are announced together: a message costs more than to copy a frame.
+SLOT_BYTES = 2 << 20
+SLOT_CLIPS = 16
 
 
 @contextmanager
@@ -36,15 +40,24 @@ def memory_file() -> Iterator[int]:
 
 
 class ClipSender:
-    """The worker's end: sends clips, waiting for a free slot, and receives what is asked of the worker."""
+    """The worker's end: sends clips, waiting for a free slot, and receives what is asked of the worker.
+
+    A clip may wait for the next ones, up to the end of its job.
+    """
 
     def __init__(self, connection: Connection, file: int):
         self._connection, self._file = connection, file
-        self._slot_bytes = self._sent = self._untaken = 0
+        self._slot_bytes = SLOT_BYTES
+        self._sent = self._untaken = self._filled = 0
+        self._waiting: list[tuple[float, Arrays]] = []
 
     def send(self, message: Clip | Finished) -> None:
         """Send one message. Raises `OSError` where there is no memory for a clip."""
-        self._connection.send(self._placed(message) if isinstance(message, Clip) else message)
+        if isinstance(message, Clip):
+            self._place(message)
+        else:
+            self._announce()
+            self._connection.send(message)
 
     def receive(self) -> Any:
         """The next thing that the parent asks for."""
@@ -52,20 +65,37 @@ class ClipSender:
             self._untaken -= 1
         return message
 
-    def _placed(self, clip: Clip) -> Placed:
+    def _place(self, clip: Clip) -> None:
         arrays = [np.ascontiguousarray(array) for array in clip.inputs]
         size = sum(array.nbytes for array in arrays)
+        if self._filled + size > self._slot_bytes:
+            self._announce()
         if size > self._slot_bytes:  # slots move: none may be in use
             self._wait(0)
             self._slot_bytes = size
-        self._wait(SLOTS - 1)
-        start = offset = self._sent % SLOTS * self._slot_bytes
+        if not self._waiting:
+            self._wait(SLOTS - 1)
+        offset = self._start + self._filled
         for array in arrays:
             _write(self._file, _bytes(array), offset)
             offset += array.nbytes
+        self._filled += size
+        self._waiting.append((clip.pts_seconds, tuple((a.shape, a.dtype.str) for a in arrays)))
+        if len(self._waiting) == SLOT_CLIPS:
+            self._announce()
+
+    @property
+    def _start(self) -> int:
+        """Where the slot that is being filled begins."""
+        return self._sent % SLOTS * self._slot_bytes
+
+    def _announce(self) -> None:
+        if not self._waiting:
+            return
+        self._connection.send(Placed(self._start, self._filled, tuple(self._waiting)))
         self._sent += 1
         self._untaken += 1
-        return Placed(clip.pts_seconds, start, tuple((a.shape, a.dtype.str) for a in arrays))
+        self._filled, self._waiting = 0, []
 
     def _wait(self, untaken: int) -> None:
         while self._untaken > untaken:
@@ -73,16 +103,20 @@ class ClipSender:
             self._untaken -= 1
 
 
-def taken(placed: Placed, connection: Connection, file: int) -> Clip:
-    """The parent's end: the clip that was announced, in memory of its own; its slot is free again."""
-    arrays, offset = [], placed.offset
-    for shape, dtype in placed.arrays:
-        array = np.empty(shape, dtype)
-        _read(file, _bytes(array), offset)
-        offset += array.nbytes
-        arrays.append(array)
+def taken(placed: Placed, connection: Connection, file: int) -> list[Clip]:
+    """The parent's end: the clips that were announced, in memory of their own; their slot is free again."""
+    memory = np.empty(placed.size, np.uint8)
+    _read(file, memory.data, placed.offset)
     connection.send(Taken())
-    return Clip(placed.pts_seconds, tuple(arrays))
+    clips, start = [], 0
+    for pts_seconds, arrays in placed.clips:
+        inputs = []
+        for shape, dtype in arrays:
+            end = start + math.prod(shape) * np.dtype(dtype).itemsize
+            inputs.append(memory[start:end].view(dtype).reshape(shape))
+            start = end
+        clips.append(Clip(pts_seconds, tuple(inputs)))
+    return clips
 
 
 def _bytes(array: np.ndarray) -> memoryview:
