@@ -162,6 +162,17 @@ def test_data_without_what_the_study_needs(
     assert not (tmp_path / "out").exists()
 
 
+def test_data_whose_groups_are_not_known(tiny_videos: Path, tmp_path: Path) -> None:
+    for label in ("strike_bell", "waving"):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for number, video in enumerate(sorted((tiny_videos.parent / label).glob("*.mp4"))):
+            (tmp_path / "data" / label / f"{number}.mp4").symlink_to(video)
+    found = study(protocol={"kind": "random_and_group"})
+    with pytest.raises(UsageError, match="no groups are known in .*data, .*group column"):
+        run(found, tmp_path / "data", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_all_cells_failed_is_an_error(tiny_videos: Path, tmp_path: Path) -> None:
     with pytest.raises(WorkError, match=r"every cell of study mine has failed, the first: no usable videos"):
         run(study([ROWS[1]]), tiny_videos, tmp_path / "out", options=StudyOptions(quick=True))

@@ -46,7 +46,7 @@ class CellRunner:
         cells = [self.plan.cells[number] for number in task.cells]
         if task.extracts:
             return self._extracted(cells)
-        self._finish(cells[0])
+        self._finish(cells[0], 1 if task.alone else self.jobs)
         return None
 
     def _extracted(self, cells: Sequence[Cell]) -> str | None:
@@ -61,10 +61,11 @@ class CellRunner:
         note_costs(self.folder, extracted)
         return None
 
-    def _finish(self, cell: Cell) -> None:
+    def _finish(self, cell: Cell, side_by_side: int) -> None:
         """Train one cell and note what it cost, or why it failed."""
         try:
             record = self._trained(cell)
+            record["cost"]["side_by_side"] = side_by_side
         except Exception as error:
             record = {"state": "failed", "reason": self._reason(error, cell)}
         write_cell(self.folder, cell, record)
@@ -146,7 +147,6 @@ class CellRunner:
             "extract_seconds": features,
             "seconds_in_all": None if features is None else features + trained,
             "peak_memory": peak_memory(),
-            "side_by_side": self.jobs,
         }
         if measures(self.plan, cell):
             cost |= measure(place, cell.one.dataset.part("test"), cell.planned.row.workers, self.context)

@@ -18,7 +18,7 @@ SECONDS = 0.1  # between two messages of progress
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What a process is told first: the study, and how many others are at work at the same time."""
+    """What a process is told first: the study, and how many may be at work at the same time."""
 
     folder: Path
     plan: StudyPlan

@@ -126,8 +126,7 @@ class StudyPool:
         slot = min({*range(len(self._processes) + 1)} - {p.slot for p in self._processes})
         process = _Process.start(slot, count)
         self._processes.append(process)
-        jobs = 1 if task.alone else self.agenda.jobs
-        process.tell(Assignment(self.folder, self.plan, self._context(slot), jobs))
+        process.tell(Assignment(self.folder, self.plan, self._context(slot), self.agenda.jobs))
         return process
 
     def _context(self, slot: int) -> Context:
