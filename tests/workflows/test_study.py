@@ -168,7 +168,7 @@ def test_data_whose_groups_are_not_known(tiny_videos: Path, tmp_path: Path) -> N
         for number, video in enumerate(sorted((tiny_videos.parent / label).glob("*.mp4"))):
             (tmp_path / "data" / label / f"{number}.mp4").symlink_to(video)
     found = study(protocol={"kind": "random_and_group"})
-    with pytest.raises(UsageError, match="no groups are known in .*data, .*group column"):
+    with pytest.raises(UsageError, match=r"no groups are known in .*data, .*group column"):
         run(found, tmp_path / "data", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -55,11 +55,9 @@ class Agenda:
         """The next task that may be begun now, which counts as running from here on."""
         if any(task.alone for task in self.running) or len(self.running) >= self.jobs:
             return None
-        ready = [task for task in self.waiting if self._ready(task)]
-        beside = [task for task in ready if not task.alone]
-        if not beside and self.running:
-            return None
-        task = next(iter(beside or ready), None)
+        task = next((t for t in self.waiting if not t.alone and self._ready(t)), None)
+        if task is None and not self.running:
+            task = next((t for t in self.waiting if self._ready(t)), None)
         if task is not None:
             self.waiting.remove(task)
             self.running.append(task)

@@ -17,6 +17,8 @@ from .study import StudyPlan
 from .study_agenda import Agenda, Task
 from .study_messages import Said
 
+SECONDS = 0.2  # between two looks, whatever is said
+
 
 @dataclass(slots=True)
 class _Running:
@@ -47,11 +49,15 @@ class Watch:
     _running: dict[Task, _Running] = field(default_factory=dict)
     _seconds: dict[int, float] = field(default_factory=dict)  # of each cell that ended here
     _values: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _numbers: dict[str, list[int]] = field(default_factory=dict)  # the cells of each row
     _cells: int = 0
     _begun: int = 0
+    _looked: float = 0.0
 
     def __post_init__(self) -> None:
         self._cells = sum(not task.extracts for task in self.agenda.waiting)
+        for number, cell in enumerate(self.plan.cells):
+            self._numbers.setdefault(cell.planned.name, []).append(number)
         self._score()
 
     def begin(self, task: Task) -> None:
@@ -84,7 +90,8 @@ class Watch:
             getattr(self.events, said.method)(*said.given)
         elif said.method in ("note", "warn"):
             getattr(self.events, said.method)(f"{self._name(task)}: {said.given[0]}")
-        self.look()
+        if self.clock() - self._looked > SECONDS:
+            self.look()
 
     def end(self, task: Task) -> None:
         """A task is over, and its cells, if it had any of its own, have failed or come later."""
@@ -103,6 +110,7 @@ class Watch:
 
     def look(self) -> None:
         """Tell how the study stands now."""
+        self._looked = self.clock()
         self.events.board(self.board())
 
     def board(self) -> Board:
@@ -138,7 +146,7 @@ class Watch:
         return fmean(own or paces)
 
     def _row(self, name: str) -> BoardRow:
-        numbers = [n for n, cell in enumerate(self.plan.cells) if cell.planned.name == name]
+        numbers = self._numbers[name]
         under_way = [(task, own) for task, own in self._running.items() if set(task.cells) & set(numbers)]
         at_work = {n for task, _ in under_way if not task.extracts for n in task.cells}
         cells: tuple[Standing, ...] = tuple(
