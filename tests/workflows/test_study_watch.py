@@ -73,9 +73,11 @@ def test_before_a_cell_has_ended_it_is_told_by_the_epochs(monkeypatch: pytest.Mo
     found, clock = watch(monkeypatch)
     task = begun(found)
     clock.now += 10
+    assert found.board().rows[0].now == "fold 0: starting"
+    found.hear(task, Said("step", ("reading",)))
     found.hear(task, Said("progress", (5, 20)))
     assert found.seconds_to_go() == 30 + 3 * 40
-    assert found.board().rows[0].now == "fold 0: 5 of 20"
+    assert found.board().rows[0].now == "fold 0: reading 5 of 20"
 
 
 def test_a_row_has_its_own_pace(monkeypatch: pytest.MonkeyPatch) -> None:

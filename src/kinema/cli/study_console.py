@@ -100,7 +100,7 @@ def summary(board: Board) -> str:
     cells = sum(len(row.cells) for row in board.rows)
     said = [f"{done} of {cells} cells"]
     said += [f"{failed} failed"] if failed else []
-    if board.seconds_to_go is not None and done + failed < cells:
+    if board.seconds_to_go is not None and board.seconds_to_go >= 1:
         said.append(f"about {duration(board.seconds_to_go)} to go")
     said += ["features of further rows not counted"] if board.unknown else []
     return ", ".join(said)

@@ -26,7 +26,7 @@ class _Running:
 
     since: float
     far: tuple[int, int] = (0, 0)
-    says: str = ""
+    says: str = "starting"
 
     def left(self, now: float) -> float | None:
         """Seconds, at the pace so far."""
