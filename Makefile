@@ -6,7 +6,7 @@ EXTRAS := .venv-extras
 # Tests run small matrices in many processes: more threads would only fight.
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: demo test install lint bench bench-speed fuzz test-slow test-extras format dist docs clean
+.PHONY: demo test install lint bench bench-speed studies-quick fuzz test-slow test-extras format dist docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/kinema demo --out demo
@@ -37,11 +37,15 @@ format: $(VENV)/.installed-dev
 bench-speed: $(VENV)/.installed-dev
 	$(BIN)/python bench/speed.py $(CLIPS)
 
-# Fuzzing has a target of its own; the others need real clips.
-NO_BENCH := bench/cost.py bench/directions.py bench/doubts.py bench/finetune.py bench/fuzz.py bench/heads.py bench/which.py
+# Fuzzing and the studies have targets of their own; the others need real clips.
+NO_BENCH := $(addprefix bench/,cost.py directions.py doubts.py finetune.py fuzz.py heads.py studies.py which.py)
 
 bench: $(VENV)/.installed-dev
 	for script in $(filter-out $(NO_BENCH),$(wildcard bench/[a-z]*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+# Every study to its end with --quick, and the table of docs/studies.md.
+studies-quick: $(VENV)/.installed-dev
+	PYTHONPATH=tests $(BIN)/python bench/studies.py
 
 # 1,000 damaged videos, then damaged runs and stores, through the command line; ends in an error if one answers
 # with a traceback, hangs, or has neither features nor a reason.

@@ -101,9 +101,16 @@ def threads() -> int:
 
 
 def has_cuda() -> bool:
-    """Whether the driver of a CUDA device is here and answers; asks the driver, not torch."""
+    """Whether there is a CUDA device."""
+    return gpus() > 0
+
+
+def gpus() -> int:
+    """How many CUDA devices the driver knows that this process may use; asks the driver, not torch."""
     try:
         driver = ctypes.CDLL(_CUDA_LIBRARY)
     except OSError:
-        return False
-    return bool(driver.cuInit(0) == 0)
+        return 0
+    count = ctypes.c_int(0)
+    known = driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
+    return count.value if known else 0

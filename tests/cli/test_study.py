@@ -46,6 +46,8 @@ def test_list(call: Call) -> None:
         (["which"], "name the videos"),
         (["witch", "videos"], "unknown study 'witch' (did you mean 'which'?)"),
         (["which", "gone"], "gone does not exist"),
+        (["which", "gone", "--jobs", "few"], "--jobs few: give a number of cells side by side, or auto"),
+        (["which", "gone", "--jobs", "0"], "jobs=0: give 1 or more"),
     ],
 )
 def test_a_wrong_call_is_one_line(words: list[str], error: str, call: Call, tmp_path: Path) -> None:

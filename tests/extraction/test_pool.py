@@ -346,7 +346,7 @@ def test_a_worker_killed_while_it_starts_is_started_again(
 BUSY_PARENT = """
 import os, subprocess, sys, time
 code = (
-    "import os, sys; from kinema.extraction.worker import end_with; end_with(int(sys.argv[1]))\\n"
+    "import os, sys; from kinema.extraction.child import end_with; end_with(int(sys.argv[1]))\\n"
     "print(os.getpid(), flush=True)\\n"
     "while True: pass"
 )

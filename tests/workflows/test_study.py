@@ -12,12 +12,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import psutil
 import pytest
 
-import kinema.workflows.study_cells as study_cells
 from kinema.errors import UsageError, WorkError
 from kinema.resources import Resources
 from kinema.run import load_run
+from kinema.studies.board import Board
 from kinema.workflows.study import StudyOptions, StudyResult, run_study
 from kinema.workflows.study_plan import foretell
 from support.events import Told
@@ -46,7 +47,8 @@ def study(rows: list[dict[str, Any]] = ROWS, **keys: Any) -> dict[str, Any]:
 
 def run(found: dict[str, Any], data: Path, out: Path, **given: Any) -> StudyResult:
     resources = Resources(weights="none", features=data.parent.parent / "features", workers=1, device="cpu")
-    return run_study(found, data, out=out, resources=resources, **given)
+    options = given.pop("options", StudyOptions(jobs=1))
+    return run_study(found, data, out=out, resources=resources, options=options, **given)
 
 
 @pytest.fixture(scope="module")
@@ -105,21 +107,17 @@ def test_rows_that_are_one_training_are_trained_once(result: StudyResult) -> Non
 
 
 def test_a_finished_study_trains_nothing_and_a_failed_cell_is_tried_again(
-    result: StudyResult, tiny_videos: Path, monkeypatch: pytest.MonkeyPatch
+    result: StudyResult, tiny_videos: Path
 ) -> None:
-    trained: list[str] = []
-
-    def trained_again(self: Any, cell: Any) -> None:
-        trained.append(cell.planned.name)
-        raise WorkError("stopped here; try again")
-
-    monkeypatch.setattr(study_cells.CellRunner, "_trained", trained_again)
+    """Also where what is shown has changed: a title and a column less are no other study."""
+    records = {p: p.stat().st_mtime_ns for p in result.folder.rglob("cell.json")}
     before = {c.cell.folder: c.metrics for c in result.cells}
-    again = run(
-        study(figures=FIGURES, columns=["accuracy", "parameters", "seconds"]), tiny_videos, result.folder
-    )
-    assert trained == ["impossible", "impossible"]
+    again = run(study(title="Better", columns=["accuracy"]), tiny_videos, result.folder)
+    changed = {p.parent.parent.name for p, when in records.items() if p.stat().st_mtime_ns != when}
+    assert changed == {"impossible"}
     assert {c.cell.folder: c.metrics for c in again.cells} == before
+    assert "Better" in (again.folder / "study.md").read_text(encoding="utf-8")
+    assert again.rows[0].metrics == result.rows[0].metrics
 
 
 @pytest.mark.parametrize(
@@ -140,13 +138,6 @@ def test_another_study_is_refused_and_nothing_is_lost(
     with pytest.raises(UsageError, match=message):
         run(study() | changes, tiny_videos, result.folder)
     assert {p: p.read_bytes() for p in result.folder.rglob("*.json")} == files
-
-
-def test_what_is_shown_may_change(result: StudyResult, tiny_videos: Path) -> None:
-    """A title and a column less are no other study: the tables are drawn again from the same cells."""
-    again = run(study(title="Better", columns=["accuracy"]), tiny_videos, result.folder)
-    assert "Better" in (again.folder / "study.md").read_text(encoding="utf-8")
-    assert again.rows[0].metrics == result.rows[0].metrics
 
 
 def test_two_processes_do_not_run_one_folder(result: StudyResult, tiny_videos: Path) -> None:
@@ -171,6 +162,17 @@ def test_data_without_what_the_study_needs(
     assert not (tmp_path / "out").exists()
 
 
+def test_data_whose_groups_are_not_known(tiny_videos: Path, tmp_path: Path) -> None:
+    for label in ("strike_bell", "waving"):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for number, video in enumerate(sorted((tiny_videos.parent / label).glob("*.mp4"))):
+            (tmp_path / "data" / label / f"{number}.mp4").symlink_to(video)
+    found = study(protocol={"kind": "random_and_group"})
+    with pytest.raises(UsageError, match=r"no groups are known in .*data, .*group column"):
+        run(found, tmp_path / "data", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_all_cells_failed_is_an_error(tiny_videos: Path, tmp_path: Path) -> None:
     with pytest.raises(WorkError, match=r"every cell of study mine has failed, the first: no usable videos"):
         run(study([ROWS[1]]), tiny_videos, tmp_path / "out", options=StudyOptions(quick=True))
@@ -188,46 +190,81 @@ def test_dry_run_says_what_is_to_do_and_does_nothing(tiny_videos: Path, tmp_path
     assert not list((tmp_path / "features").rglob("*.safetensors"))
 
 
-def test_the_time_to_go_is_told(tiny_videos: Path, tmp_path: Path) -> None:
-    events = Told()
-    run(
-        study([{"name": "a"}, {"name": "b", "set": {"temporal.units": 5}}]),
-        tiny_videos,
-        tmp_path / "out",
-        events=events,
-    )
-    steps = [text for text in events.steps if text.startswith("cell ")]
-    assert [step.split(":")[0] for step in steps] == [f"cell {n} of 4" for n in (1, 2, 3, 4)]
-    assert all("to go" in step for step in steps[1:])
+class Killing(Told):
+    """Kills the processes of a study once, when two cells are under way in two of them."""
+
+    killed = False
+
+    def board(self, board: Board) -> None:
+        children = [p for p in psutil.Process().children() if "kinema.workflows.study_process" in p.cmdline()]
+        if not self.killed and board.count("running") == len(children) == 2:
+            self.killed = True
+            for child in children:
+                child.kill()
+
+
+def test_side_by_side_it_is_the_same_table_and_a_process_that_dies_takes_its_cell_alone(
+    result: StudyResult, tiny_videos: Path, tmp_path: Path
+) -> None:
+    """`small` is the row of the fixture, which was trained one cell after the other."""
+    rows = [ROWS[0], {"name": "larger", "set": {"temporal.units": 5}}]
+    events, out = Killing(), tmp_path / "out"
+    found, two = study(rows, columns=["accuracy", "train_minutes"]), StudyOptions(jobs=2)
+    hurt = run(found, tiny_videos, out, options=two, events=events)
+    assert [c.state for c in hurt.cells] == ["failed", "failed", "done", "done"]
+    assert all("ended by signal 9" in c.reason for c in hurt.cells[:2])
+    assert sum("failed: its process was ended" in text for text in events.warnings) == 2
+    assert not psutil.Process().children()
+    whole = run(found, tiny_videos, out, options=two)
+    assert {c.state for c in whole.cells} == {"done"}
+    assert [c.cost["side_by_side"] for c in whole.cells] == [2, 2, 2, 2]
+    for mine, theirs in zip(whole.rows[0].cells, result.rows[0].cells, strict=True):
+        assert shown(mine.metrics) == shown(theirs.metrics)
+    assert any("side by side" in text for text in whole.warnings)
+
+
+def shown(metrics: dict[str, Any]) -> dict[str, Any]:
+    return {key: metrics[key] for key in ("accuracy", "confusion", "nll", "per_class") if key in metrics}
+
+
+def wait_for_a_moment(process: subprocess.Popen[bytes], out: Path, random: Random) -> None:
+    """Until some seconds after the start, or some tenths after a cell has ended."""
+    before, started = len(list(out.rglob("cell.json"))), time.monotonic()
+    seconds = random.choice([random.uniform(1, 6), None])
+    while process.poll() is None:
+        if seconds is not None and time.monotonic() - started > seconds:
+            return
+        if seconds is None and len(list(out.rglob("cell.json"))) > before:
+            time.sleep(random.uniform(0, 0.5))
+            return
+        time.sleep(0.05)
 
 
 @pytest.mark.slow
 def test_killed_at_random_ten_times_it_ends_with_the_same_table(tiny_videos: Path, tmp_path: Path) -> None:
-    """And no finished cell is trained again: their files are those of before the kill."""
-    rows = [{"name": f"{n} units", "set": {"temporal.units": n}} for n in (3, 4, 5, 6)]
+    """No finished cell is trained again: their files are those of before the kill. No process is left."""
+    rows = [{"name": f"{n} units", "set": {"temporal.units": n}} for n in range(3, 11)]
     found = study(rows, columns=["accuracy", "parameters"])
     whole = run(found, tiny_videos, tmp_path / "whole")
     (tmp_path / "mine.yaml").write_text(json.dumps(found))
-    out, random, kills = tmp_path / "killed", Random(0), 0
+    out, random = tmp_path / "killed", Random(0)
     words = [sys.executable, "-m", "kinema", "study", tmp_path / "mine.yaml", tiny_videos, "--out", out]
-    words += ["--weights", "none", "--features", tmp_path / "features", "--workers", "1", "--device", "cpu"]
+    words += ["--weights", "none", "--features", tmp_path / "features", "--device", "cpu", "--jobs", "2"]
+    quiet = {"stderr": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
     done: dict[Path, tuple[bytes, int]] = {}
-    while True:
-        process = subprocess.Popen(
-            list(map(str, words)), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        )
-        try:
-            process.wait(timeout=random.uniform(6, 14) if kills < 10 else 300)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            kills += 1
+    for _ in range(10):
+        process = subprocess.Popen(list(map(str, words)), **quiet)
+        wait_for_a_moment(process, out, random)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        process.wait()
+        assert process.returncode == -signal.SIGKILL, "it had not ended by itself"
+        assert not psutil.wait_procs(children, timeout=10)[1]
         records = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in out.rglob("cell.json")}
         assert {p: records[p] for p in done} == done
         done = records
-        if process.returncode == 0:
-            break
-        time.sleep(0.1)
-    assert kills > 0
+    assert 0 < len(done) < 16
+    subprocess.run(list(map(str, words)), **quiet, check=True, timeout=300)
+    assert {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in done} == done
     kept = [line.split(",")[:5] for line in (out / "study.csv").read_text().splitlines()]
     assert kept == [line.split(",")[:5] for line in (whole.folder / "study.csv").read_text().splitlines()]

@@ -12,8 +12,9 @@ from rich.table import Table
 from ..errors import UsageError
 from ..resources import Resources
 from . import options
-from .console import ConsoleEvents, echo, escape, print_json
+from .console import echo, escape, print_json
 from .options import STORING, with_resources
+from .study_console import StudyConsole
 
 if TYPE_CHECKING:
     from ..workflows.study import StudyResult
@@ -53,6 +54,9 @@ def command(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a value in all rows, or protocol.KEY."),
     ] = None,
+    jobs: Annotated[
+        str, typer.Option(metavar="N|auto", help="Cells side by side; auto: by processors, memory and GPUs.")
+    ] = "auto",
     json: options.JsonOption = False,
 ) -> None:
     """Train every row of a study, and write its table beside the paper's values: html, md, csv and tex.
@@ -73,8 +77,8 @@ def command(
         raise UsageError(f"name the videos: kinema study {name} DATA --out DIR")
     from ..workflows.study import StudyOptions, run_study
 
-    chosen = StudyOptions(layout, split, quick)
-    with ConsoleEvents() as events:
+    chosen = StudyOptions(layout, split, quick, _jobs(jobs))
+    with StudyConsole() as events:
         if dry_run:
             from ..workflows.study_plan import foretell
 
@@ -90,6 +94,14 @@ def command(
         print_json({"folder": str(result.folder), **as_json(result)})
     else:
         _show(result)
+
+
+def _jobs(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdecimal():
+        raise UsageError(f"--jobs {text}: give a number of cells side by side, or auto")
+    return int(text)
 
 
 def _list(json: bool) -> None:

@@ -1,9 +1,7 @@
 """A pool of decoding processes that survives what decoders do: crash, hang, or find a broken file."""
 
-import os
 import queue
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -18,6 +16,7 @@ import psutil
 from ..errors import WorkError
 from ..resources import Resources
 from ..streams.base import StreamSettings
+from .child import how_it_ended, start_child
 from .messages import Finished, Job, Message, Placed, Ready, Setting
 from .slots import memory_file, taken
 
@@ -216,7 +215,7 @@ class _Worker:
         except (EOFError, OSError):
             ready = None
         if not isinstance(ready, Ready) and not stop.is_set():
-            cause = self._cause()
+            cause = how_it_ended(self.process)
             kind = _KilledEarly if (self.process.returncode or 0) < 0 else WorkError
             self.close()
             raise kind(f"a decoding process could not start ({cause}); run `kinema doctor`")
@@ -233,7 +232,7 @@ class _Worker:
             yield [message]
         except (EOFError, OSError):
             self.alive = False
-            yield [Finished(error=f"decoder crashed ({self._cause()})")]
+            yield [Finished(error=f"decoder crashed ({how_it_ended(self.process)})")]
 
     def _receive(self) -> Placed | Finished | Ready | None:
         """The next message; None where the process hangs or nobody wants it any more."""
@@ -257,13 +256,6 @@ class _Worker:
             return 0.0
         return times.user + times.system
 
-    def _cause(self) -> str:
-        try:
-            code = self.process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            return "pipe closed"
-        return f"signal {-code}" if code < 0 else f"exit code {code}"
-
     def close(self) -> None:
         """End the process."""
         self._open.close()
@@ -273,13 +265,5 @@ class _Worker:
 
 def _start(pipe: Connection, memory: int) -> subprocess.Popen[bytes]:
     # BLAS pools of the workers would only fight the backbone's threads.
-    environment = {
-        **os.environ,
-        "OMP_NUM_THREADS": "1",
-        "NUMBA_NUM_THREADS": "1",
-        "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
-    }
-    # -P: modules are found where we find them, and never in a working folder that happens to hold an av.py.
-    given = pipe.fileno(), memory
-    command = [sys.executable, "-P", "-m", "kinema.extraction.worker", *map(str, given), str(os.getpid())]
-    return subprocess.Popen(command, pass_fds=given, env=environment, stdin=subprocess.DEVNULL)
+    single = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+    return start_child("kinema.extraction.worker", pipe, memory, **single)

@@ -48,6 +48,10 @@ class SequenceReader:
         self._size, self._asked = 0, 0
         self._lock = threading.Lock()
 
+    def shared_by(self, processes: int) -> None:
+        """Keep no more than this process's part of what `processes` may keep together."""
+        self._bound = int(SHARE * free_memory() / processes)
+
     def read(self, path: Path) -> FeatureSequence:
         """The sequence in a file. Raises `WorkError` as `read_sequence` does."""
         stamp = _stamp(path)

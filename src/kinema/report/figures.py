@@ -127,8 +127,11 @@ def _labels(item: Lines, frame: _Frame, y_ticks: Sequence[float], show: Any) -> 
     ys = "".join(
         f'<span class="y" style="top:{frame.y(tick) / 10:.2f}%">{show(tick)}</span>' for tick in y_ticks
     )
+    whole = all(float(x).is_integer() for one in item.series for x in one.x)  # there is no epoch 1.5
     inside = [
-        tick for tick in nice_ticks(frame.x_low, frame.x_high, 5) if frame.x_low <= tick <= frame.x_high
+        tick
+        for tick in nice_ticks(frame.x_low, frame.x_high, 5)
+        if frame.x_low <= tick <= frame.x_high and (not whole or float(f"{tick:g}").is_integer())
     ]
     xs = "".join(f'<span class="x" style="left:{frame.x(tick) / 10:.2f}%">{tick:g}</span>' for tick in inside)
     marks = "".join(

@@ -17,6 +17,7 @@ from .schema import Study, StudyRow
 class Advice:
     """What is said of the best row, and the command that trains it."""
 
+    row: str
     said: str
     command: str
 
@@ -38,7 +39,7 @@ def advice(
     if equal:
         said += f"; these videos do not tell it apart from {some(equal, len(equal))}"
     own = next(row for row in study.all_rows() if row.name == best.name)
-    return Advice(said, command(study, own, data, overrides))
+    return Advice(best.name, said, command(study, own, data, overrides))
 
 
 def command(study: Study, row: StudyRow, data: str, overrides: Sequence[str]) -> str:

@@ -6,6 +6,8 @@ from statistics import fmean, stdev
 from typing import Any
 
 Facts = Mapping[str, Any]
+# Columns that are had by timing a few videos.
+MEASURED = {"seconds", "frames_per_second"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,5 +98,5 @@ COLUMNS: dict[str, Column] = {
     "frames_per_second": Column(
         "frames a second", _cost("frames_per_second"), "", 1, 1, "from file to answer, a few test videos"
     ),
-    "memory": Column("peak memory", _cost("peak_memory"), "GB", 1e-9, 2, "this process, so far"),
+    "memory": Column("peak memory", _cost("peak_memory"), "GB", 1e-9, 2, "of the process that trained it"),
 }

@@ -80,7 +80,8 @@ def _tables(study: StudyPage) -> str:
         if any(e.paper for s in study.sheets for line in s.lines for e in line.entries)
         else '<p class="note">Mean ± standard deviation over rounds and seeds where there are several.</p>'
     )
-    first, *others = [_table(sheet, titled=index > 0) for index, sheet in enumerate(study.sheets)]
+    best = study.advice.row if study.advice is not None else ""
+    first, *others = [_table(sheet, best, titled=index > 0) for index, sheet in enumerate(study.sheets)]
     advice = ""
     if study.advice is not None:
         trains = f"<pre><code>{markup.escape(study.advice.command)}</code></pre>"
@@ -88,13 +89,13 @@ def _tables(study: StudyPage) -> str:
     return f"<h2>Result</h2>{first}{note}{advice}{''.join(others)}"
 
 
-def _table(sheet: Sheet, *, titled: bool) -> str:
+def _table(sheet: Sheet, best: str, *, titled: bool) -> str:
     papers = [any(line.entries[i].paper for line in sheet.lines) for i in range(len(sheet.headings))]
     heads = "".join(
         f'<th scope="col" class="num{" paper" if paper else ""}">{markup.escape(heading)}</th>'
         for heading, paper in zip(sheet.headings, papers, strict=True)
     )
-    body = "".join(map(_line, sheet.lines))
+    body = "".join(_line(line, best=line.name == best) for line in sheet.lines)
     title = f"<caption>{markup.escape(sheet.title)}</caption>" if titled else ""
     return (
         f'<div class="scroll"><table class="plain study">{title}<thead><tr><th scope="col">'
@@ -102,9 +103,9 @@ def _table(sheet: Sheet, *, titled: bool) -> str:
     )
 
 
-def _line(line: Line) -> str:
+def _line(line: Line, *, best: bool) -> str:
     remark = f'<span class="note">{markup.escape(line.remark)}</span>' if line.remark else ""
-    kind = ' class="quoted"' if line.quoted else ""
+    kind = ' class="quoted"' if line.quoted else ' class="best"' if best else ""
     entries = "".join(map(_entry, line.entries))
     return f'<tr{kind}><th scope="row">{markup.name(line.name)}{remark}</th>{entries}</tr>'
 

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Sequence
 
+from ..datasets.dataset import counted
 from .compare import Comparison
 from .results import CellResult
 from .sheet import Sheet
@@ -111,10 +112,9 @@ def claims(comparisons: Sequence[Comparison]) -> list[str]:
     if not comparisons:
         return []
     if all(one.p is None for one in comparisons):
-        few = comparisons[0].observations
-        return [
-            f"The rows cannot be told apart: the same test videos are of {few}, too few for any difference."
-        ]
+        few, videos = comparisons[0].observations, comparisons[0].videos
+        what = f"{counted(videos, 'test video')} of {few}" if comparisons[0].grouped else few
+        return [f"The rows cannot be told apart: they share {what}, too few for any difference."]
     said = [f"{one.better} against {one.than}: {one.words}" for one in comparisons]
     what = "groups" if comparisons[0].grouped else "videos (McNemar's exact test where each is answered once)"
     return [

@@ -1,7 +1,12 @@
 """What a workflow tells while it works. The library never prints; the command line shows these."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..studies.board import Board
 
 
 class Events:
@@ -15,6 +20,9 @@ class Events:
 
     def epoch(self, row: Mapping[str, Any], epochs: int) -> None:
         """One epoch of training has ended; `row` is its line of the history."""
+
+    def board(self, board: Board) -> None:
+        """How a study stands; at every change, and once a second."""
 
     def note(self, text: str) -> None:
         """Something worth knowing."""

@@ -10,13 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..datasets import Dataset, carve_validation, check_trainable, load_dataset
+from ..datasets import carve_validation
 from ..datasets.splits import keep_classes
-from ..errors import UsageError
 from ..evaluation.folds import folds_line, trained_on_all
 from ..evaluation.predictions import joined
 from ..evaluation.protocols import counted_rounds, summarise
-from ..evaluation.rounds import Round, rounds, union
+from ..evaluation.rounds import Round, union
 from ..extraction.calibrate import save_networks
 from ..extraction.loaded import NO_WEIGHTS, LoadedStream, load_streams
 from ..inference.load import load
@@ -31,6 +30,7 @@ from .round_runs import round_answers, round_folder, round_history, round_recipe
 from .spent import Spent
 from .train_folds import FoldEvents, Folds, train_on_all
 from .train_once import train_once
+from .trainable_rounds import DataSource, trainable_rounds
 from .write_report import RunFacts, write_results
 
 
@@ -70,26 +70,11 @@ def train_protocol(
 
 
 def _rounds(data: str | Path, recipe: Recipe, options: TrainOptions, context: Context) -> list[Round]:
-    """The rounds of the recipe's protocol, each of which can be trained."""
-
-    def load_split(split: int | None) -> Dataset:
-        whole_files = recipe.data.whole_files
-        return context.identified(
-            load_dataset(data, layout=options.layout, split=split, whole_files=whole_files)
-        )
-
-    validation = recipe.training.needs_validation
-    made = rounds(
-        load_split, recipe.protocol, recipe.training.seed, split=options.split, validation=validation
+    source = DataSource(data, options.layout, options.split, recipe.data.whole_files)
+    training = recipe.training
+    return trainable_rounds(
+        source, recipe.protocol, training.seed, validation=training.needs_validation, context=context
     )
-    for one in made:
-        try:
-            check_trainable(one.dataset)
-        except UsageError as error:
-            if recipe.protocol.kind == "folds":
-                raise
-            raise UsageError(f"round '{one.part}': {error}") from None
-    return made
 
 
 def _trained(

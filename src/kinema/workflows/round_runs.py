@@ -1,13 +1,18 @@
 """What the runs of a protocol's rounds, in `OUT/rounds`, say of themselves."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..evaluation.predictions import Answers, read_answers
 from ..evaluation.rounds import Round
 from ..recipe import Protocol, Recipe, changed
-from ..training.stage import Row
+
+if TYPE_CHECKING:
+    from ..training.stage import Row
 
 
 def round_folder(one: Round, out: Path) -> Path:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..datasets import Dataset, check_trainable, load_dataset
+from ..datasets import Dataset
 from ..errors import UsageError, WorkError
-from ..evaluation.rounds import Round, rounds
+from ..evaluation.rounds import Round
 from ..recipe import Protocol, changed
 from ..resources import Resources
 from ..studies.advice import Advice
@@ -24,15 +25,24 @@ from .context import Context
 from .events import SILENT, Events
 from .folders import writable
 from .study_folder import claim, locked, read_cell
+from .trainable_rounds import DataSource, trainable_rounds
 
 
 @dataclass(frozen=True, slots=True)
 class StudyOptions:
-    """How the data is read, and whether a few videos, epochs and rounds must do."""
+    """How the data is read, and whether a few videos, epochs and rounds must do.
+
+    jobs: cells side by side; None chooses by processors, memory and GPUs. Raises `UsageError`.
+    """
 
     layout: str = "auto"
     split: int | None = None
     quick: bool = False
+    jobs: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.jobs is not None and self.jobs < 1:
+            raise UsageError(f"jobs={self.jobs}: give 1 or more cells side by side, or auto")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,23 +115,35 @@ def run_study(
             plan.made,
             how,
         )
-        found = {cell.folder: read_cell(folder, cell) for cell in plan.cells}
-        waiting = [cell for cell in plan.cells if found[cell.folder].state != "done"]
+        found = {number: read_cell(folder, cell) for number, cell in enumerate(plan.cells)}
+        waiting = [number for number, cell in found.items() if cell.state != "done"]
         if len(waiting) < len(plan.cells):
             events.note(f"{len(plan.cells) - len(waiting)} of {len(plan.cells)} cells are finished")
-        from .study_cells import CellRunner  # torch
-        from .study_results import study_result
-
-        for result in CellRunner(folder, plan, context).run(waiting):
-            found[result.cell.folder] = result
-            _tell(result, events)
-            study_result(folder, plan, list(found.values()), final=False)
-        whole = study_result(folder, plan, list(found.values()), final=True)
+        whole = _trained(folder, plan, context, found, waiting)
     if all(cell.state == "failed" for cell in whole.cells):
         raise WorkError(
             f"every cell of study {plan.study.name} has failed, the first: {whole.cells[0].reason}"
         )
     return whole
+
+
+def _trained(
+    folder: Path, plan: StudyPlan, context: Context, found: dict[int, CellResult], waiting: Sequence[int]
+) -> StudyResult:
+    """Train the cells that wait; the tables are written after each."""
+    from .study_agenda import Agenda
+    from .study_jobs import side_by_side
+    from .study_pool import StudyPool
+    from .study_results import study_result
+    from .study_watch import Watch
+
+    jobs = side_by_side(plan.options.jobs, len(waiting), context.resources)
+    agenda = Agenda.of(plan, waiting, jobs)
+    watch = Watch(plan, agenda, context.events, found)
+    with StudyPool(folder, plan, context, agenda, watch) as pool:
+        for _ in pool.run():
+            study_result(folder, plan, list(found.values()), final=False)
+    return study_result(folder, plan, list(found.values()), final=True)
 
 
 def plan_study(
@@ -134,56 +156,14 @@ def plan_study(
     """The cells of a study on this data. Raises `UsageError` for all that is wrong with either."""
     study, overrides = load_study(study), list(overrides)
     rows, protocol = plan_rows(study, overrides, context.resources, quick=options.quick)
-    protocol = _decided(protocol, rows, data, options, study)
-    _rounds(study, rows, protocol, data, options)  # what can be refused without reading files
-    made = _rounds(study, rows, protocol, data, options, context)
+    recipe = changed(rows[0].recipe, {"protocol": protocol.model_dump(mode="json")})
+    split = options.split or study.split
+    source = DataSource(data, options.layout, split, recipe.data.whole_files)
+    protocol = choose_protocol(recipe, source.load(split))[0].protocol
+    validation = any(planned.recipe.training.needs_validation for planned in rows)
+    read = partial(trainable_rounds, source, protocol, recipe.training.seed, validation=validation)
+    read()  # what can be refused without reading files
+    made = read(context=context)
+    made = quick_rounds(made, study.quick) if options.quick else made
     cells = make_cells(rows, made, made[0].dataset.layout)
     return StudyPlan(study, rows, protocol, cells, options, str(data), overrides)
-
-
-def _decided(
-    protocol: Protocol, rows: Sequence[PlannedRow], data: str | Path, options: StudyOptions, study: Study
-) -> Protocol:
-    """The protocol with `auto` decided by the data, as for a training."""
-    recipe = changed(rows[0].recipe, {"protocol": protocol.model_dump(mode="json")})
-    whole_files = recipe.data.whole_files
-    dataset = load_dataset(
-        data, layout=options.layout, split=options.split or study.split, whole_files=whole_files
-    )
-    return choose_protocol(recipe, dataset)[0].protocol
-
-
-def _rounds(
-    study: Study,
-    rows: Sequence[PlannedRow],
-    protocol: Protocol,
-    data: str | Path,
-    options: StudyOptions,
-    context: Context | None = None,
-) -> list[Round]:
-    """The rounds of the protocol; the files' content is known where `context` reads it."""
-    whole_files = rows[0].recipe.data.whole_files
-
-    def load(split: int | None) -> Dataset:
-        dataset = load_dataset(data, layout=options.layout, split=split, whole_files=whole_files)
-        return context.identified(dataset) if context else dataset
-
-    validation = any(planned.recipe.training.needs_validation for planned in rows)
-    seed = rows[0].recipe.training.seed
-    made = rounds(load, protocol, seed, split=options.split or study.split, validation=validation)
-    for one in made:
-        try:
-            check_trainable(one.dataset)
-        except UsageError as error:
-            raise UsageError(f"round '{one.part}': {error}") from None
-    return quick_rounds(made, study.quick) if options.quick else made
-
-
-def _tell(result: CellResult, events: Events) -> None:
-    if result.state == "failed":
-        events.warn(f"{result.cell.name}: failed: {result.reason}")
-    elif result.state == "waiting":
-        events.warn(f"{result.cell.name}: its files cannot be read back; start the study again")
-    else:
-        accuracy = f"{result.metrics['accuracy']:.1%}"
-        events.note(f"{result.cell.name}: {accuracy} of {result.metrics['n_test']} test videos")

@@ -1,14 +1,12 @@
-"""The cells of a study, one after the other: each is a run of one recipe on one split."""
+"""The tasks of a study as a process does them: features; cells, each a run of a recipe on one split."""
 
 from __future__ import annotations
 
 import shutil
-import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from ..atomic import write_text
@@ -19,64 +17,73 @@ from ..extraction.loaded import NO_WEIGHTS, LoadedStream, load_streams
 from ..model.build import count_parameters
 from ..recipe import Recipe, changed
 from ..studies.cells import Cell
-from ..studies.results import CellResult
 from .context import Context, TrainOptions, TrainResult
-from .events import duration
+from .events import SILENT
 from .extract import extract_streams
 from .memory import peak_memory
 from .round_runs import read_history, round_recipe
 from .study import StudyPlan
+from .study_agenda import Task, measures, shares_features
 from .study_folder import RECORD, extraction_seconds, note_costs, read_cell, write_cell
 from .study_measure import measure
 from .study_svm import train_svm_on
 from .train_folds import FoldEvents
 from .train_once import train_once
 
-MEASURED = {"seconds", "frames_per_second"}
-
 
 @dataclass(slots=True)
 class CellRunner:
-    """Trains cells that are not finished; features and loaded streams are shared among them."""
+    """Does the tasks of a study; streams that one cell has loaded serve the next one too."""
 
     folder: Path
     plan: StudyPlan
     context: Context
+    jobs: int
     _streams: dict[str, LoadedStream] = field(default_factory=dict)
-    _seconds: list[float] = field(default_factory=list)  # of each cell, without features that others share
-    _extracting: float = 0.0
 
-    def run(self, waiting: Sequence[Cell]) -> Iterator[CellResult]:
-        """Each of these cells as it ends. One that fails stops no other."""
-        for number, cell in enumerate(waiting):
-            left = len(waiting) - number
-            to_go = f", about {duration(fmean(self._seconds) * left)} to go" if self._seconds else ""
-            self.context.events.step(f"cell {number + 1} of {len(waiting)}: {cell.name}{to_go}")
-            started, self._extracting = time.monotonic(), 0.0
-            self._finish(cell)
-            self._seconds.append(time.monotonic() - started - self._extracting)
-            yield read_cell(self.folder, cell)
+    def do(self, task: Task) -> str | None:
+        """Do one task. A cell's end is in its `cell.json`; for features, why they cannot be had."""
+        cells = [self.plan.cells[number] for number in task.cells]
+        if task.extracts:
+            return self._extracted(cells)
+        self._finish(cells[0], 1 if task.alone else self.jobs)
+        return None
 
-    def _finish(self, cell: Cell) -> None:
+    def _extracted(self, cells: Sequence[Cell]) -> str | None:
+        """Fill the store for cells of the same streams, in all rounds of their rows at once."""
+        streams = cells[0].recipe.streams
+        rows = {cell.planned.name for cell in cells}
+        rounds = [c.one for c in self.plan.cells if c.planned.name in rows and c.recipe.streams == streams]
+        try:
+            extracted = extract_streams(union(rounds), self._loaded(cells[0].recipe), self.context)
+        except Exception as error:
+            return self._reason(error, cells[0])
+        note_costs(self.folder, extracted)
+        return None
+
+    def _finish(self, cell: Cell, side_by_side: int) -> None:
         """Train one cell and note what it cost, or why it failed."""
         try:
             record = self._trained(cell)
-        except KinemaError as error:
-            record = {"state": "failed", "reason": str(error)}
-        except (RuntimeError, MemoryError, ValueError) as error:
-            # Of torch, such as a GPU that is too small: this recipe's own, and no reason to end the others.
-            write_text(self.folder / cell.folder / "error.txt", traceback.format_exc())
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
-            record = {"state": "failed", "reason": f"{reason}; see {cell.folder.as_posix()}/error.txt"}
+            record["cost"]["side_by_side"] = side_by_side
+        except Exception as error:
+            record = {"state": "failed", "reason": self._reason(error, cell)}
         write_cell(self.folder, cell, record)
+
+    def _reason(self, error: Exception, cell: Cell) -> str:
+        """One line. What is no error of ours, such as torch's of a full GPU, is kept whole in a file."""
+        if isinstance(error, KinemaError):
+            return str(error)
+        write_text(self.folder / cell.folder / "error.txt", traceback.format_exc())
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        return f"{said}; see {cell.folder.as_posix()}/error.txt"
 
     def _trained(self, cell: Cell) -> dict[str, Any]:
         recipe, place = round_recipe(cell.recipe, cell.one), self.folder / cell.folder
-        # A backbone that is trained starts from published values in every cell, and its features are its own.
-        shared = not any(stream.train_blocks for stream in recipe.streams.values())
-        streams = self._loaded(recipe) if shared else None
+        # A backbone that is trained starts from published values in every cell.
+        streams = self._loaded(recipe) if shares_features(cell) else None
         own = replace(self.context, events=FoldEvents(self.context.events))
-        extracted = self._extract(cell, streams) if streams else None
+        extracted = self._features(cell, streams) if streams else None
         if cell.planned.row.svm_on is not None:
             result = train_svm_on(self._base(cell), cell.one.dataset, place, own)
         elif (twin := self._twin(cell)) is not None:
@@ -99,18 +106,14 @@ class CellRunner:
         self._streams = {n: held.get(n) or fresh[n] for n in recipe.streams}
         return self._streams
 
-    def _extract(self, cell: Cell, streams: dict[str, LoadedStream]) -> Extracted:
-        """Features for all rounds of the cell's row at once, so that their cost is known as a whole."""
+    def _features(self, cell: Cell, streams: dict[str, LoadedStream]) -> Extracted:
+        """What the store has for all rounds of the cell's row, so that its cost is known as a whole."""
         rounds = [
             c.one
             for c in self.plan.cells
             if c.planned is cell.planned and c.recipe.streams == cell.recipe.streams
         ]
-        started = time.monotonic()
-        extracted = extract_streams(union(rounds), streams, self.context)
-        self._extracting = time.monotonic() - started
-        note_costs(self.folder, extracted)
-        return extracted
+        return extract_streams(union(rounds), streams, replace(self.context, events=SILENT))
 
     def _twin(self, cell: Cell) -> Cell | None:
         """A finished cell that is the same training: rows may differ in what is measured alone."""
@@ -145,7 +148,6 @@ class CellRunner:
             "seconds_in_all": None if features is None else features + trained,
             "peak_memory": peak_memory(),
         }
-        first = next(c for c in self.plan.cells if c.planned is cell.planned)
-        if cell is first and MEASURED & set(self.plan.study.columns):  # the same in every round
+        if measures(self.plan, cell):
             cost |= measure(place, cell.one.dataset.part("test"), cell.planned.row.workers, self.context)
         return cost

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -19,13 +19,15 @@ from ..atomic import write_text
 from ..errors import UsageError
 from ..evaluation.predictions import read_answers
 from ..evaluation.rounds import Round
-from ..extraction.extracted import Extracted
 from ..keys import fingerprint
 from ..recipe import Protocol
 from ..studies.cells import Cell, PlannedRow
 from ..studies.results import CellResult
 from ..studies.schema import Study
 from .round_runs import read_history
+
+if TYPE_CHECKING:
+    from ..extraction.extracted import Extracted
 
 IDENTITY, RECORD, COSTS = "study.json", "cell.json", "extraction.json"
 

@@ -150,6 +150,9 @@ def _warnings(plan: StudyPlan, cells: Sequence[CellResult]) -> list[str]:
     said = [text if n == done else f"{text} ({n} of {done} cells)" for text, n in ordered]
     if plan.options.quick:
         said.insert(0, "--quick: a few videos, epochs and rounds; the figures say that it runs, and no more")
+    beside = max((c.cost.get("side_by_side", 1) for c in cells), default=1)
+    if beside > 1 and {"train_minutes", "minutes"} & set(plan.study.columns):
+        said.append(f"{beside} cells were trained side by side; alone each takes less time than is said here")
     failed = sum(c.state == "failed" for c in cells)
     if failed:
         said.insert(
