@@ -157,9 +157,7 @@ def ensure_split(dataset: Dataset, seed: int = 0, test_fraction: float = 0.25) -
     """
     splits = {r.split for r in dataset.records} - {None}
     if splits == {"train", "val"}:
-        moved = [replace(r, split="test") if r.split == "val" else r for r in dataset.records]
-        warning = "there is a validation split and no test split: the validation videos are the test set"
-        return dataset.with_split(moved, f"{dataset.split_source}, validation as test", warning)
+        return validation_as_test(dataset)
     if splits or not dataset.records:
         return dataset
     share = f"{test_fraction:.0%} test, seed {seed}"
@@ -172,6 +170,13 @@ def ensure_split(dataset: Dataset, seed: int = 0, test_fraction: float = 0.25) -
     warning = f"{counted(lone, 'video')} of no known group: each is taken as a group of its own"
     source = f"made by group ({len(dataset.groups)} groups, {share})"
     return dataset.with_split(records, source, *([warning] if lone else []))
+
+
+def validation_as_test(dataset: Dataset) -> Dataset:
+    """The dataset whose validation videos are its test set, since it has none."""
+    moved = [replace(r, split="test") if r.split == "val" else r for r in dataset.records]
+    warning = "there is a validation split and no test split: the validation videos are the test set"
+    return dataset.with_split(moved, f"{dataset.split_source}, validation as test", warning)
 
 
 def _tested(records: Sequence[VideoRecord], chosen: Iterable[bool]) -> list[VideoRecord]:
