@@ -90,8 +90,8 @@ KINDS: list[TemporalSettings] = [
     Attentive(units=4, heads=2, queries=3, dropout=0.5),
     Attentive(units=4, heads=1, queries=1, mlp=False),
     Transformer(units=4, heads=2, dropout=0.5),
-    Tcn(units=8, layers=2, pool="none", dropout=0.5),
-    Tcn(units=8, layers=2, kernel=4, pool="mean", bidirectional=True),
+    Tcn(units=32, layers=2, pool="none", dropout=0.5),
+    Tcn(units=32, layers=2, kernel=4, pool="mean", bidirectional=True),
     Moments(),
     Moments(statistics=("mean", "cosine", "scenes"), lags=(1, 3)),
 ]
@@ -259,7 +259,7 @@ def test_chunks_with_carried_state_equal_the_whole_sequence_and_its_steps(
 def test_a_tcn_sees_as_far_as_it_says_and_one_way_nothing_to_come() -> None:
     torch.manual_seed(0)
     for both, seen in ((False, range(6, 21)), (True, range(13, 28))):
-        model = TemporalModel(Tcn(units=4, layers=3, pool="none", bidirectional=both), 6).eval()
+        model = TemporalModel(Tcn(units=32, layers=3, pool="none", bidirectional=both), 6).eval()
         x = torch.randn(1, 40, 6, requires_grad=True)
         model(x)[0, 20].sum().backward()
         assert x.grad is not None

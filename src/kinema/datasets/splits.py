@@ -172,7 +172,7 @@ def ensure_split(dataset: Dataset, seed: int = 0, test_fraction: float = 0.25) -
     return dataset.with_split(records, source, *([warning] if lone else []))
 
 
-def validation_as_test(dataset: Dataset) -> Dataset:
+def validation_as_test[Data: Dataset](dataset: Data) -> Data:
     """The dataset whose validation videos are its test set, since it has none."""
     moved = [replace(r, split="test") if r.split == "val" else r for r in dataset.records]
     warning = "there is a validation split and no test split: the validation videos are the test set"

@@ -146,14 +146,20 @@ class GRUAfter(Function):
 class LSTM(Function):
     """`apply(gates [T, B, 4U] (i, f, o, g), kernel [U, 4U], activation, reverse, first h, first c)`.
 
-    -> outputs [T, B, U] and the cell [B, U] after the last step, which passes no gradient on. The states before the
-    first step are [B, U], None for zeros; no gradient goes back to them.
+    -> outputs [T, B, U] and the cell [B, U] after the last step, which passes no gradient on. The states
+    before the first step are [B, U], None for zeros; no gradient goes back to them.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, gates: Tensor, kernel: Tensor, activation: str, reverse: bool, first: Tensor | None
-    ) -> Tensor:
+        ctx: Any,
+        gates: Tensor,
+        kernel: Tensor,
+        activation: str,
+        reverse: bool,
+        first: Tensor | None,
+        first_cell: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
         steps, batch, units = gates.shape[0], gates.shape[1], kernel.shape[0]
         ifog = torch.empty_like(gates, memory_format=torch.contiguous_format)
         cells, squashed, outputs = gates.new_empty(3, steps, batch, units).unbind(0)

@@ -28,7 +28,8 @@ class Shake:
 class Stage:
     """One actor before one camera: `seed` and `actor` decide the looks, `place` the scenery.
 
-    `still` says that the camera all but stands. `facing` is 1 or -1, drawn from `place`, `tempo` the actor's own.
+    `still` says that the camera all but stands. `facing` is 1 or -1, drawn from `place`, `tempo` the
+    actor's own.
     """
 
     def __init__(

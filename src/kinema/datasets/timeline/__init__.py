@@ -53,7 +53,7 @@ def load_timelines(data: str | Path, *, layout: str = "auto", split: int | None 
     name = next(detected, None) if layout == "auto" else layout
     if name is None:
         raise UsageError(
-            f"{root} has no segments; give a CSV with file_name,label,start,end, ActivityNet's JSON, ELAN's .eaf,"
-            " an export of BORIS, or a folder of THUMOS or KTH"
+            f"{root} has no segments; give a CSV with file_name,label,start,end, ActivityNet's JSON,"
+            " ELAN's .eaf, an export of BORIS, or a folder of THUMOS or KTH"
         )
     return assemble(FORMATS[name].read(root, split=split))

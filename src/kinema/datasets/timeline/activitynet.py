@@ -1,4 +1,4 @@
-"""ActivityNet's JSON: `{"database": {video: {"subset": ..., "annotations": [{"segment": [start, end], "label": ...}]}}}`."""
+"""ActivityNet's JSON: a `database` of videos, each with its `subset` and its `annotations`."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ def detect(root: Path) -> bool:
 
 
 def read(root: Path, *, split: int | None = None) -> Annotations:
-    """Videos are looked for below the file's folder by their key, with `v_` before it too, whatever their ending.
+    """Videos are looked for below the file's folder by their key, with `v_` before it too, of any ending.
 
     The subset `testing` of ActivityNet has no annotations: where no video of it has any, `validation` is what
     the figures are measured on. Raises `UsageError` for another form.
@@ -25,8 +25,8 @@ def read(root: Path, *, split: int | None = None) -> Annotations:
         marks = [mark for video, facts in database.items() for mark in _marks(root.name, video, facts)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
-            f"{root} is no annotation in ActivityNet's form ({type(error).__name__}: {error}); it has"
-            ' {"database": {NAME: {"subset": "training", "annotations": [{"segment": [1.5, 4], "label": "x"}]}}}'
+            f"{root} is no annotation in ActivityNet's form ({type(error).__name__}: {error});"
+            ' it has {"database": {NAME: {"subset": "training", "annotations": [{"segment": [1.5, 4], "label": "x"}]}}}'
         ) from None
     return Annotations("activitynet", root, root.parent, marks, [])
 

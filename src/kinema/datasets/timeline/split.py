@@ -18,7 +18,7 @@ def ensure_timeline_split(dataset: TimelineSet, seed: int = 0, test_fraction: fl
     """
     splits = {r.split for r in dataset.records} - {None}
     if splits == {"train", "val"}:
-        return validation_as_test(dataset)  # type: ignore[return-value]  # a dataset of the same kind
+        return validation_as_test(dataset)
     if splits or not dataset.records:
         return dataset
     grouped = bool(dataset.groups)
@@ -34,13 +34,8 @@ def ensure_timeline_split(dataset: TimelineSet, seed: int = 0, test_fraction: fl
         for segment in dataset.segments(record)
     ]
     marks += [(unit, "") for unit in units]  # files without segments count too
-    chosen = dict(
-        zip(
-            (unit for unit, _ in marks),
-            choose_units(*map(list, zip(*marks, strict=True)), test_fraction, seed),  # type: ignore[arg-type]
-            strict=True,
-        )
-    )
+    own, labels = [unit for unit, _ in marks], [label for _, label in marks]
+    chosen = dict(zip(own, choose_units(own, labels, test_fraction, seed), strict=True))
     records = [
         replace(r, split="test" if chosen[u] else "train")
         for r, u in zip(dataset.records, units, strict=True)
@@ -50,7 +45,7 @@ def ensure_timeline_split(dataset: TimelineSet, seed: int = 0, test_fraction: fl
         f"made by group ({len(dataset.groups)} groups, {share})" if grouped else f"made of files ({share})"
     )
     warning = [] if grouped else ["no groups are known, so whole files are split at random"]
-    return dataset.with_split(records, source, *warning)  # type: ignore[return-value]
+    return dataset.with_split(records, source, *warning)
 
 
 def check_timelines(dataset: TimelineSet) -> list[str]:
