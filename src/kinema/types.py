@@ -123,8 +123,8 @@ class FeatureSequence:
 class Segment:
     """A stretch of a video in which a class is on: half open, in seconds of the file's time.
 
-    Marked by an `annotator` (empty where there is one alone), or found by a model with a `score`. `end_seconds`
-    may be infinite, for the end of the file.
+    Marked by an `annotator` (empty where there is one alone), or found by a model with a `score`.
+    `end_seconds` may be infinite, for the end of the file.
     """
 
     label: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ def test_acts_follow_each_other_with_pauses_but_for_waves_of_a_walker() -> None:
     ]  # fmt: skip
     assert {act.label for act in acts} >= {"walking", "boxing", "waving", None}
     assert all(1.5 < act.end - act.start <= 9 for act in acts)
-    for before, act in zip(acts, acts[1:], strict=False):
+    for before, act in pairwise(acts):
         if act.arms:
             assert before.label == "walking"
             assert before.start < act.start < act.end < before.end

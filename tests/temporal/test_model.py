@@ -273,5 +273,5 @@ def test_a_tcn_sees_as_far_as_it_says_and_one_way_nothing_to_come() -> None:
 )
 def test_what_needs_whole_sequences_says_so(spec: TemporalSettings) -> None:
     model = TemporalModel(spec, 6)
-    with pytest.raises(ValueError, match="temporal.pool: none|whole sequences"):
+    with pytest.raises(ValueError, match=r"temporal\.pool: none|whole sequences"):
         model.advance(torch.zeros(1, 3, 6), model.initial_state(1))

@@ -102,7 +102,7 @@ def _refuse_unknown(dataset: Dataset, split: str) -> None:
 
 
 def find_unknown(asked: Collection[str], trained: Collection[str], split: str, what: str) -> None:
-    """Raises `UsageError` where a class of `split` is not among the `trained` ones: there is no `what` of it."""
+    """Raises `UsageError` where a class of `split` is not among the `trained` ones: no `what` is there."""
     unknown = sorted(set(asked).difference(trained), key=natural)
     if unknown:
         near = difflib.get_close_matches(unknown[0].lower(), [t.lower() for t in trained], n=1)

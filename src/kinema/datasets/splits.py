@@ -7,12 +7,14 @@ copies of one file, where records carry their content. NumPy is loaded by what c
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from ..errors import UsageError
 from ..types import VideoRecord
 from .dataset import Dataset, counted, natural, some
 from .units import file_units, group_units
 
+Data = TypeVar("Data", bound=Dataset)
 _GROUP = re.compile(r"(?:^|[_\W])(g\d{2,3}|person_?\d{1,3})(?=[_\W]|$)", re.IGNORECASE)
 
 # The people of the KTH actions dataset, as its 00sequences.txt gives them.
@@ -172,7 +174,7 @@ def ensure_split(dataset: Dataset, seed: int = 0, test_fraction: float = 0.25) -
     return dataset.with_split(records, source, *([warning] if lone else []))
 
 
-def validation_as_test[Data: Dataset](dataset: Data) -> Data:
+def validation_as_test(dataset: Data) -> Data:
     """The dataset whose validation videos are its test set, since it has none."""
     moved = [replace(r, split="test") if r.split == "val" else r for r in dataset.records]
     warning = "there is a validation split and no test split: the validation videos are the test set"

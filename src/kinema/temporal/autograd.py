@@ -18,7 +18,7 @@ def _order(steps: int, reverse: bool) -> range:
 
 
 def _previous(states: Tensor, reverse: bool, first: Tensor | None) -> Tensor:
-    """The state that each step started from: `states` [T, B, U] moved by one step, `first` (or zeros) first."""
+    """The state that each step started from: `states` [T, B, U] moved by one step; `first` before all."""
     shifted = torch.zeros_like(states)
     if reverse:
         shifted[:-1] = states[1:]

@@ -56,7 +56,7 @@ class RecurrentLayer(nn.Module):
     def run(
         self, gates: Tensor, state: tuple[Tensor | None, ...], *, reverse: bool = False
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """`scan` from a state (None: zeros): (outputs, the state after all steps, apart from the gradient)."""
+        """`scan` from a state (None: zeros): (outputs, state after all steps, without gradient)."""
         found = self.recurrence.apply(gates, self.recurrent_kernel, self.activation, reverse, *state)
         outputs, *others = found if isinstance(found, tuple) else (found,)
         return outputs, (outputs[0 if reverse else -1].detach(), *others)

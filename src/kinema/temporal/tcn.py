@@ -11,8 +11,8 @@ from .settings import Pooled
 class Tcn(Pooled):
     """`layers` residual convolutions of `units` channels and `kernel` steps, the n-th 2^n steps apart.
 
-    One-way, a step sees (kernel - 1) (2^layers - 1) steps before it; with `bidirectional` half of them lie behind
-    it (Farha and Gall 2019, arXiv:1903.01945). E is units.
+    One-way, a step sees (kernel - 1) (2^layers - 1) steps before it; with `bidirectional` half of them come
+    after it (Farha and Gall 2019, arXiv:1903.01945). E is units.
     """
 
     kind: Literal["tcn"] = "tcn"

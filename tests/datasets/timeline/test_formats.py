@@ -179,9 +179,9 @@ def test_what_is_written_for_elan_is_read_again(tmp_path: Path) -> None:
     assert spans(load_timelines(tmp_path), "a.mp4") == [("wave & <go>", 0.25, 1.5), ("walk", 1, 90.125)]
 
 
-AGGREGATED = """Observation id,Media duration (s),FPS,Subject,Behavior,Behavior type,Start (s),Stop (s),Media file name
-o1,60,25,fox,dig,STATE,1.5,4.25,films/a.mp4
-o1,60,25,fox,bark,POINT,5,5,films/a.mp4
+AGGREGATED = """Observation id,FPS,Subject,Behavior,Behavior type,Start (s),Stop (s),Media file name
+o1,25,fox,dig,STATE,1.5,4.25,films/a.mp4
+o1,25,fox,bark,POINT,5,5,films/a.mp4
 """
 TABULAR = """Observation id;Media file;Subject;Behavior;Status;Time
 o1;a.mp4;fox;dig;START;1.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def covered(spans: list[tuple[int, int]]) -> list[bool]:
 def test_joined_covers_the_same_moments_without_overlaps(spans: list[tuple[int, int]]) -> None:
     found = joined(spans)
     assert covered(found) == covered(spans)  # type: ignore[arg-type]
-    assert all(a[1] < b[0] for a, b in zip(found, found[1:], strict=False))
+    assert all(a[1] < b[0] for a, b in pairwise(found))
 
 
 @given(st.lists(span_lists, min_size=1, max_size=4))

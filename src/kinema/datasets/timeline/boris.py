@@ -55,7 +55,7 @@ def read(root: Path, *, split: int | None = None) -> Annotations:
 
 
 def _header(text: str) -> tuple[dict[str, int], str, int] | None:
-    """Our columns with their places, the delimiter, and the line of the header; None where it is not BORIS's."""
+    """Our columns with their places, the delimiter, the header's line; None where it is not BORIS's."""
     for delimiter in (",", "\t", ";"):
         for line, fields in _fields(text, delimiter):
             names = [field.strip().lower() for field in fields]

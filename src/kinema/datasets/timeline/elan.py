@@ -23,8 +23,8 @@ def detect(root: Path) -> bool:
 def read(root: Path, *, split: int | None = None) -> Annotations:
     """One file, or all of a folder. An annotation's class is its text or, where that is blank, its tier's name.
 
-    The video is the one that the file names, looked for beside it first. A tier's annotator is one, where the
-    tiers name several. Annotations without times of their own (of dependent tiers) are left out, and counted.
+    The video is the one that the file names, looked for beside it first. Tiers may name their annotators.
+    Annotations without times of their own (of dependent tiers) are left out, and counted.
     Raises `UsageError` for what is not ELAN's.
     """
     files = [root] if root.is_file() else sorted(root.glob(f"*{ENDING}"))
@@ -104,20 +104,19 @@ def write(path: Path, video: Path, segments: Iterable[Segment], labels: Sequence
         media["RELATIVE_MEDIA_URL"] = f"./{absolute.name}"
     ElementTree.SubElement(header, "MEDIA_DESCRIPTOR", media)
     order = ElementTree.SubElement(document, "TIME_ORDER")
-    slot = annotation = 0
+    slot = 0
     tiers = {
         label: ElementTree.SubElement(
             document, "TIER", LINGUISTIC_TYPE_REF="default-lt", TIER_ID=label, DEFAULT_LOCALE="en"
         )
         for label in labels
     }
-    for segment in segments:
+    for annotation, segment in enumerate(segments, start=1):
         for seconds in (segment.start_seconds, segment.end_seconds):
             slot += 1
             ElementTree.SubElement(
                 order, "TIME_SLOT", TIME_SLOT_ID=f"ts{slot}", TIME_VALUE=str(round(1000 * seconds))
             )
-        annotation += 1
         held = ElementTree.SubElement(
             ElementTree.SubElement(tiers[segment.label], "ANNOTATION"),
             "ALIGNABLE_ANNOTATION",

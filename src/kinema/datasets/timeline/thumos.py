@@ -23,7 +23,7 @@ def detect(root: Path) -> bool:
 def read(root: Path, *, split: int | None = None) -> Annotations:
     """All lists below `root`, whose videos lie anywhere below it. Raises `UsageError` that names the line.
 
-    Files `Ambiguous_*.txt` hold stretches that the annotators were not sure of: they are left out, and counted.
+    Files `Ambiguous_*.txt` hold what the annotators were not sure of: it is left out, and counted.
     """
     marks, unsure = [], 0
     for path in _texts(root):

@@ -15,8 +15,8 @@ Spans = list[tuple[float, float]]
 class TimelineSet(Dataset):
     """A dataset whose records are whole files without a label; time that nobody marked is background.
 
-    `marked` holds the segments of each file by the record's name, as they were given; a file without any is all
-    background. `annotators` names who looked at a file, where it is several.
+    `marked` holds the segments of each file by the record's name, as they were given; a file without any is
+    all background. `annotators` names who looked at a file, where it is several.
     """
 
     marked: Mapping[str, tuple[Segment, ...]] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class TimelineSet(Dataset):
         return {label: {s: found[label, s] for s in (*SPLITS, "unsplit")} for label in self.labels}
 
     def fitted(self, seconds: Mapping[str, float]) -> "TimelineSet":
-        """Segments cut to the lengths of their files, by name; those that lie outside are left out, and counted.
+        """Segments cut to the lengths of their files, by name; those outside are left out, and counted.
 
         A file whose length is not known keeps its segments.
         """
