@@ -157,7 +157,7 @@ class _Lookup:
         self._by_name: dict[str, list[Path]] | None = None
 
     def find(self, name: str) -> Path | None:
-        """The file that `name` means; None where there is none. Raises `UsageError` for two that it may be."""
+        """The file that `name` means; None where there is none. Raises `UsageError` where it may be two."""
         if name not in self._found:
             path = Path(os.path.normpath(self.folder / name))
             self._found[name] = path if path.is_file() else self._named(name)

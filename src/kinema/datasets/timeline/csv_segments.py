@@ -16,8 +16,8 @@ def detect(root: Path) -> bool:
 def read(root: Path, *, split: int | None = None) -> Annotations:
     """Seconds of the file's time; a blank start is 0, a blank end the end of the file.
 
-    A row with neither label nor times says that somebody looked at the file and found nothing. Rows of several
-    annotators differ in `annotator`. Raises `UsageError` that names the line.
+    A row with neither label nor times says that somebody looked at the file and found nothing. Rows of
+    several annotators differ in `annotator`. Raises `UsageError` that names the line.
     """
     warnings: list[str] = []
     marks = [
