@@ -38,7 +38,13 @@ def answer(
         for n, s, e, *rest in found
     ]
     return TimelineAnswer(
-        name, tuple(Segment(*t) for t in true), tuple(made), on, times, float(steps), **more  # type: ignore[arg-type]
+        name,
+        tuple(Segment(*t) for t in true),
+        tuple(made),
+        on,
+        times,
+        float(steps),
+        **more,  # type: ignore[arg-type]
     )
 
 
@@ -86,7 +92,9 @@ def spans_of(labels: list[str]) -> list[tuple[str, float, float]]:
 
 @settings(max_examples=60)
 @given(st.lists(st.tuples(frames, frames), min_size=1, max_size=3), st.sampled_from([0.1, 0.25, 0.5]))
-def test_segmental_f1_is_that_of_labels_per_frame(files: list[tuple[list[str], list[str]]], overlap: float) -> None:
+def test_segmental_f1_is_that_of_labels_per_frame(
+    files: list[tuple[list[str], list[str]]], overlap: float
+) -> None:
     answers = [answer(spans_of(true), spans_of(found), 30) for true, found in files]
     tp, fp, fn = np.sum([per_frame_f1(t, f, overlap) for t, f in files], axis=0)
     expected = 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else 1.0

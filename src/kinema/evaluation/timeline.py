@@ -1,9 +1,10 @@
 """The figures of timelines: steps, segments, order, detection, delay; with intervals over files.
 
-frame accuracy    steps whose set of classes is exactly right; with one class at a time the field's frame accuracy
-map_frame         mean over classes of the average precision of all steps
+frame accuracy    steps whose set of classes is exactly right; with one class at a time the field's frame
+accuracy map_frame         mean over classes of the average precision of all steps
 f1_10, 25, 50     segmental F1 at an overlap in time (Lea et al. 2017, arXiv:1611.05267)
-edit              1 - Levenshtein distance of the sequences of labels / the longer one's length, mean over files
+edit              1 - Levenshtein distance of the sequences of labels / the longer one's length, mean over
+files
 map_tiou          mean over overlaps 0.3 to 0.7 of the mean average precision of segments, by their scores
 delay             seconds from a true start to the report of a segment that overlaps it, of one-way models
 """
@@ -28,8 +29,8 @@ BACKGROUND = "background"
 class TimelineAnswer:
     """One file: what is true, what was found, and the scores [T, C] of its steps, of which each is on in `on` [T, C].
 
-    `unit` is its group or the file itself; `seconds` how long it lasts. `scores` is None for what gives segments
-    alone.
+    `unit` is its group or the file itself; `seconds` how long it lasts. `scores` is None for what gives
+    segments alone.
     """
 
     name: str
@@ -56,7 +57,9 @@ def timeline_metrics(answers: Sequence[TimelineAnswer], labels: Sequence[str]) -
     found["ci95_of"] = {
         "accuracy": interval(answers, lambda some: frame_accuracy(some, labels)),
         **{
-            f"f1_{round(100 * overlap)}": interval(answers, lambda some, o=overlap: segmental_f1(some, labels, o))  # type: ignore[misc]
+            f"f1_{round(100 * overlap)}": interval(
+                answers, lambda some, o=overlap: segmental_f1(some, labels, o)
+            )  # type: ignore[misc]
             for overlap in OVERLAPS
         },
         "edit": interval(answers, mean_edit),
@@ -197,7 +200,9 @@ def delays(answers: Sequence[TimelineAnswer], labels: Sequence[str]) -> dict[str
     hours = sum(a.seconds for a in answers) / 3600
     live = bool(starts) and all(a.one_way for a in answers)
     return {
-        "delay_seconds": {"mean": float(np.mean(starts)), "median": float(np.median(starts))} if live else None,
+        "delay_seconds": {"mean": float(np.mean(starts)), "median": float(np.median(starts))}
+        if live
+        else None,
         "end_delay_seconds": float(np.mean(ends)) if live else None,
         "missed": missed / true if true else 0.0,
         "false_alarms_per_hour": alarms / hours if hours else 0.0,

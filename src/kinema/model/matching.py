@@ -14,8 +14,8 @@ def overlap(a: tuple[float, float], b: tuple[float, float]) -> float:
 def match(found: Spans, true: Spans, least: float) -> list[int | None]:
     """For every found span the number of the true one that it counts for, None where it is a false alarm.
 
-    As the segmental F1 has it (Lea et al. 2017, arXiv:1611.05267): a span goes to the true one that it overlaps
-    most, if by `least` or more and if no span before it has. Both are of one class and one file.
+    As the segmental F1 has it (Lea et al. 2017, arXiv:1611.05267): a span goes to the true one that it
+    overlaps most, if by `least` or more and if no span before it has. Both are of one class and one file.
     """
     taken: set[int] = set()
     matched: list[int | None] = []

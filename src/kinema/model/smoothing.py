@@ -2,8 +2,8 @@
 
 Per class, all of it in the order of time, so that a camera's steps give the same segments as a file's:
 
-    m_t     the mean of the scores of the last `window` seconds (around t, where the model sees both directions)
-    opens   at the first step with m_t >= on; it goes on while m_t >= off
+    m_t     the mean of the scores of the last `window` seconds (around t, where the model sees both
+    directions) opens   at the first step with m_t >= on; it goes on while m_t >= off
     ends    where m_t < off for more than `gap` seconds, at the last step that was on
     counts  once it has lasted `hold` seconds: then it is reported, not before
 """

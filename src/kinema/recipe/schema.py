@@ -309,10 +309,14 @@ class Recipe(Settings):
         if any(s.train_blocks or s.copies or s.on_the_fly for s in self.streams.values()):
             raise ValueError("`timeline` learns from stored features: leave `train_blocks` and `augment` out")
         if training.keep != "last" or training.stop_after or training.val_fraction or training.watch_test:
-            raise ValueError("`timeline` trains for all its epochs: leave `keep`, `stop_after`, `val_fraction`"
-                             " and `watch_test` out")
+            raise ValueError(
+                "`timeline` trains for all its epochs: leave `keep`, `stop_after`, `val_fraction`"
+                " and `watch_test` out"
+            )
         if training.class_balance == "sampler":
-            raise ValueError("`timeline` walks along whole files: set `training.class_balance` weights or none")
+            raise ValueError(
+                "`timeline` walks along whole files: set `training.class_balance` weights or none"
+            )
         if self.protocol.kind not in ("auto", "split") or self.protocol.seeds > 1:
             raise ValueError("`timeline` is measured on one split: leave `protocol` out")
 

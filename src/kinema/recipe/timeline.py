@@ -10,7 +10,8 @@ from ..settings import Count, Settings
 class Timeline(Settings):
     """A score per step and class, learned from the segments of long videos.
 
-    `chunk`: steps that a gradient runs through at once; a one-way model carries its state on to the next chunk.
+    `chunk`: steps that a gradient runs through at once; a one-way model carries its state on to the next
+    chunk.
     `border_seconds`: how far from where it was marked a border may lie; the target rises over twice as long.
     `smoothing: folds` chooses by `folds` folds of whole groups inside the training files how scores become
     segments; `none` takes every step above one half.

@@ -18,8 +18,8 @@ from .samplers import EpochSampler
 class TimelineItem:
     """One file: its stored steps at `times` float64 [T] and what is true of them.
 
-    `targets` float32 [T, C] is how likely each class is on, `known` bool [T] whether anybody looked at the step.
-    `truth` are the segments behind the targets; `unit` is what no fold may cut.
+    `targets` float32 [T, C] is how likely each class is on, `known` bool [T] whether anybody looked at the
+    step. `truth` are the segments behind the targets; `unit` is what no fold may cut.
     """
 
     path: Path
@@ -35,7 +35,8 @@ class TimelineItem:
 class ChunkBatch:
     """One chunk of every lane that goes on: `data` float32 [B, T, D], `targets` [B, T, C], `known` bool [B, T].
 
-    `lengths` int64 [B] are those of the chunks. `known` is False past a chunk's end. `fresh` bool [B]: the lane begins another file here. Lanes that have
+    `lengths` int64 [B] are those of the chunks. `known` is False past a chunk's end. `fresh` bool [B]: the
+    lane begins another file here. Lanes that have
     ended are the last ones of the batch before, so that lane b stays lane b.
     """
 
@@ -59,8 +60,8 @@ class Chunk:
 class LaneSampler(EpochSampler):
     """For every batch the chunks of its lanes. An epoch goes through every step once.
 
-    Files longer than a lane's share are cut into pieces, which begin afresh, so that lanes are full. Which pieces
-    a lane has is fixed, and with it the number of batches; their order is drawn by (seed, epoch).
+    Files longer than a lane's share are cut into pieces, which begin afresh, so that lanes are full. Which
+    pieces a lane has is fixed, and with it the number of batches; their order is drawn by (seed, epoch).
     """
 
     def __init__(self, lengths: Sequence[int], *, lanes: int, chunk: int, seed: int):
@@ -122,7 +123,9 @@ class LaneDataset(Dataset[ChunkBatch]):
         return data, np.pad(item.targets[part], room), np.pad(item.known[part], room[0])
 
 
-def lane_loader(items: Sequence[TimelineItem], *, lanes: int, chunk: int, seed: int) -> DataLoader[ChunkBatch]:
+def lane_loader(
+    items: Sequence[TimelineItem], *, lanes: int, chunk: int, seed: int
+) -> DataLoader[ChunkBatch]:
     """Batches of chunks in the order of a `LaneSampler`."""
     sampler = LaneSampler([len(item.times) for item in items], lanes=lanes, chunk=chunk, seed=seed)
     return DataLoader(LaneDataset(items), batch_size=None, sampler=sampler, collate_fn=_as_it_is)

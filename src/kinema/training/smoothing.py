@@ -34,14 +34,17 @@ def choose_smoothing(
 ) -> Smoothing:
     """The smoothing of the best segmental F1 at 50 % overlap, over all classes and files together.
 
-    `scores` [T, C] are those of the items, by a model that did not see them. No gap is bridged that is longer than
-    half of the short gaps between segments, and nothing dropped that lasts half as long as the short segments: both
-    are taken from the files. The threshold of each class is then its own.
+    `scores` [T, C] are those of the items, by a model that did not see them. No gap is bridged that is
+    longer than
+    half of the short gaps between segments, and nothing dropped that lasts half as long as the short
+    segments: both are taken from the files. The threshold of each class is then its own.
     """
     files = [_file(own, item, labels, both=both) for own, item in zip(scores, items, strict=True)]
     classes = len(labels)
     tried = []
-    for window, on, off, gap, hold in product(WINDOWS, ON, OFF, _allowed(_gaps(files)), _allowed(_lengths(files))):
+    for window, on, off, gap, hold in product(
+        WINDOWS, ON, OFF, _allowed(_gaps(files)), _allowed(_lengths(files))
+    ):
         one = Smoothing(np.full(classes, on), np.full(classes, on * off), window, gap, hold)
         counts = np.sum([_counts(files, one, label) for label in range(classes)], axis=0)
         tried.append((f1(*counts.tolist()), one))

@@ -14,8 +14,8 @@ def step_targets(spans: Spans, middles: np.ndarray, border: float) -> np.ndarray
     """How likely each moment in `middles` (seconds) is inside a span, float32 [T].
 
     A border lies anywhere within `border` seconds of where it was marked, each place as likely as another: so
-    the target rises linearly over twice as long. A span that holds no step is given to the nearest one, so that
-    it is not lost.
+    the target rises linearly over twice as long. A span that holds no step is given to the nearest one, so
+    that it is not lost.
     """
     target = np.zeros(len(middles))
     for start, end in spans:

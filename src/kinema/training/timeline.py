@@ -28,8 +28,8 @@ def fit_timeline(
 ) -> list[Row]:
     """Train `model` in place on all items and choose its smoothing; the history, one row per epoch.
 
-    With `smoothing: folds` it is trained on folds of whole units first: their held-out scores decide the smoothing,
-    and nothing else. Folds are not resumed: what was stopped in them begins with them again.
+    With `smoothing: folds` it is trained on folds of whole units first: their held-out scores decide the
+    smoothing, and nothing else. Folds are not resumed: what was stopped in them begins with them again.
     """
     spec = model.recipe.timeline
     assert spec is not None
@@ -85,8 +85,8 @@ def _train(model: TimelineRecognizer, items: Sequence[TimelineItem], options: Fi
 class StepObjective:
     """Loss and hits of chunks; the state of a one-way model goes on from one batch to the next.
 
-    The loss is the binary cross-entropy of every known step and class, by its soft target. `weights` [C] count for
-    what is on.
+    The loss is the binary cross-entropy of every known step and class, by its soft target. `weights` [C]
+    count for what is on.
     """
 
     def __init__(self, model: TimelineRecognizer, weights: Tensor | None):

@@ -18,8 +18,8 @@ from ..types import VideoRecord
 def fitted_to_files(dataset: TimelineSet, extracted: Extracted) -> tuple[TimelineSet, list[str]]:
     """The dataset of the files that could be read, its segments cut to them; and what was met.
 
-    A file lasts until its last step has. Segments shorter than a step, and classes that are on all the time, are
-    told: the first are learned at the nearest step, of the second there is nothing to learn.
+    A file lasts until its last step has. Segments shorter than a step, and classes that are on all the time,
+    are told: the first are learned at the nearest step, of the second there is nothing to learn.
     """
     stream = next(iter(extracted.streams))
     usable = replace(dataset, records=tuple(extracted.records), warnings=())
@@ -40,7 +40,8 @@ def _always_on(dataset: TimelineSet, lengths: dict[str, float]) -> list[str]:
     names = [
         label
         for label in dataset.labels
-        if total and sum(s.seconds for r in dataset.records for s in dataset.segments(r) if s.label == label)
+        if total
+        and sum(s.seconds for r in dataset.records for s in dataset.segments(r) if s.label == label)
         > ALWAYS * total
     ]
     return remark(names, "class", "on nearly all the time, of which nothing can be learned")

@@ -34,8 +34,8 @@ def make_long(
 
     Files are `out/long_gNN_cMM.mp4` (NN the actor); the CSV has `file_name,label,start,end,split,group`,
     every third actor in the test split. `settings` are those of `LongSettings`. A set can grow in
-    place, as that of `make_synthetic`. Raises `UsageError` for impossible values and where `out` holds something else,
-    `WorkError` where it cannot be written.
+    place, as that of `make_synthetic`. Raises `UsageError` for impossible values and where `out` holds
+    something else, `WorkError` where it cannot be written.
     """
     shared = LongSettings(**settings)
     _check(shared, actors, clips_per_actor, classes)
