@@ -101,7 +101,8 @@ def command(
             results = predict_timeline(
                 loaded, found, min_score or 0.0, events, csv=csv, out=out, annotate=annotate, json=json
             )
-            return raise_unread(results)
+            raise_unread(results)
+            return
         least = min_score if risk is None else loaded.bound(risk)
         job = _Job(loaded, least or 0.0, timeline, window or 2.0, stride or 1.0)
 

@@ -25,8 +25,7 @@ def command(
     task: Annotated[
         str,
         typer.Option(
-            help="clips: what a video shows. timeline: when, from segments of long videos. auto: by the
-            recipe."
+            help="clips: what a video shows; timeline: when, from segments of long videos; auto: by recipe."
         ),
     ] = "auto",
     layout: options.LayoutOption = "auto",
@@ -74,7 +73,8 @@ def command(
 def show_metrics(metrics: dict) -> None:
     """The headline of a run on stdout."""
     if "f1_50" in metrics:
-        return show_timeline(metrics)
+        show_timeline(metrics)
+        return
     from ..report.headline import TOO_FEW_GROUPS
 
     interval = metrics["ci95"]
@@ -99,7 +99,8 @@ def show_timeline(metrics: dict) -> None:
     known = f" (95 % interval {interval[0]:.1%} to {interval[1]:.1%})" if interval else ""
     hours = metrics["hours"]
     typer.echo(
-        f"segmental F1 at 50 % overlap {metrics['f1_50']:.1%}{known}, {metrics['n_test']} files, {hours:.2f} h"
+        f"segmental F1 at 50 % overlap {metrics['f1_50']:.1%}{known}; {metrics['n_test']} files,"
+        f" {hours:.2f} h"
     )
     typer.echo(
         f"frame accuracy {metrics['accuracy']:.1%} (always background {metrics['majority_baseline']:.1%});"

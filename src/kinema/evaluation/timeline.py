@@ -27,7 +27,7 @@ BACKGROUND = "background"
 
 @dataclass(frozen=True, slots=True)
 class TimelineAnswer:
-    """One file: what is true, what was found, and the scores [T, C] of its steps, of which each is on in `on` [T, C].
+    """One file: what is true, what was found, scores [T, C] of its steps, and which are on, bool [T, C].
 
     `unit` is its group or the file itself; `seconds` how long it lasts. `scores` is None for what gives
     segments alone.
@@ -178,8 +178,8 @@ def _mean_map(answers: Sequence[TimelineAnswer], labels: Sequence[str]) -> float
 
 
 def delays(answers: Sequence[TimelineAnswer], labels: Sequence[str]) -> dict[str, Any]:
-    """`delay_seconds`, mean and median, of starts; `end_delay_seconds`, their mean of ends; `missed`, the share of
-    true segments that nothing reported; `false_alarms_per_hour`, reports that overlap no true segment.
+    """`delay_seconds`, mean and median, of starts; `end_delay_seconds`, the mean of ends; `missed`, the share
+    of true segments that nothing reported; `false_alarms_per_hour`, reports that overlap no true segment.
 
     Delays are None for models that need what comes.
     """

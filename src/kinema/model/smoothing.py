@@ -21,7 +21,7 @@ from ..types import Segment
 
 @dataclass(frozen=True, slots=True)
 class Smoothing:
-    """Thresholds `on` and `off` float64 [C]; `window`, `gap` and `hold` in seconds, the same for all classes."""
+    """Thresholds `on` and `off` float64 [C]; `window`, `gap` and `hold` in seconds, for all classes alike."""
 
     on: np.ndarray
     off: np.ndarray

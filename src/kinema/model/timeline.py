@@ -1,4 +1,4 @@
-"""A recogniser with a score per step and class, for one stream: whole sequences, chunks, or steps as they come."""
+"""A recogniser with a score per step and class: of whole sequences, chunks, or steps as they come."""
 
 from collections.abc import Mapping
 
@@ -59,7 +59,7 @@ class TimelineRecognizer(JointRecognizer):
 
     @torch.inference_mode()
     def step_scores(self, sequence: FeatureSequence) -> np.ndarray:
-        """Scores float32 [T, C] of all steps, piece by piece: memory beside the sequence does not grow with it."""
+        """Scores float32 [T, C] of all steps; memory beside the sequence does not grow with it."""
         data = torch.from_numpy(sequence.data)
         device = next(self.parameters()).device
         state = None if self.both else self.initial_state(1)

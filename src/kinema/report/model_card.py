@@ -150,7 +150,8 @@ def _training(data: ReportData) -> str:
 def _dataset(facts: DatasetFacts) -> list[str]:
     totals = [f"{facts.count(split)} {_inline(split)}" for split in facts.splits]
     lines = [
-        f"- {facts.noun.capitalize()}s: {_code(facts.root)} (layout {_inline(facts.layout)}), {', '.join(totals)}.",
+        f"- {facts.noun.capitalize()}s: {_code(facts.root)} (layout {_inline(facts.layout)}),"
+        f" {', '.join(totals)}.",
         f"- Split: {_inline(facts.split_source)}.",
     ]
     if facts.quarantined:
@@ -166,7 +167,7 @@ def _limits(data: ReportData) -> str:
         return "## Limits\n\n" + "\n".join(
             [
                 "- Whatever is none of its classes is background to it.",
-                "- The figures hold for videos like its test videos: other cameras, places or people may do worse.",
+                "- The figures hold for videos like its test videos: other cameras or people may do worse.",
                 "- It was not tested for decisions about people, and should not make them.",
                 *(f"- {_inline(note)}" for note in data.notes),
             ]

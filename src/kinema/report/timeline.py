@@ -1,4 +1,4 @@
-"""Timelines as a report shows them: the figures, and each test video as strips of truth and answer on one axis."""
+"""Timelines as a report shows them: figures, and test videos as strips of truth and answer on one axis."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,7 +18,8 @@ def timeline_headline(metrics: Mapping[str, Any]) -> str:
     """The segmental F1 in large, on how much it was measured, and how many actions were missed or made up."""
     interval = (metrics.get("ci95_of") or {}).get("f1_50")
     text = (
-        f"segmental F1 at 50\u202f% overlap, over <b>{markup.plural(int(metrics['n_test']), 'held-out video')}</b>"
+        "segmental F1 at 50\u202f% overlap,"
+        f" over <b>{markup.plural(int(metrics['n_test']), 'held-out video')}</b>"
         f" of {markup.duration(3600 * metrics['hours'])}"
     )
     if interval:

@@ -1,4 +1,4 @@
-"""Long files as training walks them: in lanes side by side, chunk by chunk, each from its start to its end."""
+"""Long files as training walks them: in lanes side by side, chunk by chunk, from their starts."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class TimelineItem:
 # Not frozen: Lightning moves batches to a device field by field.
 @dataclass(slots=True)
 class ChunkBatch:
-    """One chunk of every lane that goes on: `data` float32 [B, T, D], `targets` [B, T, C], `known` bool [B, T].
+    """One chunk of every lane that goes on: `data` float32 [B, T, D], `targets` [B, T, C], `known` [B, T].
 
     `lengths` int64 [B] are those of the chunks. `known` is False past a chunk's end. `fresh` bool [B]: the
     lane begins another file here. Lanes that have

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 
@@ -92,12 +92,7 @@ def _lengths(files: Sequence[_File]) -> list[float]:
 
 
 def _gaps(files: Sequence[_File]) -> list[float]:
-    return [
-        later[0] - earlier[1]
-        for file in files
-        for own in file.true
-        for earlier, later in zip(own, own[1:], strict=False)
-    ]
+    return [later[0] - earlier[1] for file in files for own in file.true for earlier, later in pairwise(own)]
 
 
 def _allowed(seconds: Sequence[float]) -> list[float]:

@@ -1,4 +1,4 @@
-"""The temporal stage of timelines: chunks with carried state, then the smoothing that held-out files choose."""
+"""The temporal stage of timelines: chunks with carried state, and smoothing chosen by held-out files."""
 
 import copy
 from collections.abc import Sequence

@@ -49,7 +49,7 @@ def timeline_answers(
                 scores,
                 record.group or record.name,
                 one_way=not model.both,
-            )  # fmt: skip
+            )
         )
     return answers
 
@@ -66,7 +66,7 @@ def _on(truth: Sequence[Any], times: np.ndarray, labels: Sequence[str]) -> np.nd
 def evaluate_timeline(
     model: TimelineRecognizer, dataset: TimelineSet, extracted: Extracted
 ) -> tuple[list[TimelineAnswer], dict[str, Any]]:
-    """Answers for the test files and metrics.json's content, with the baselines' figures under `baselines`."""
+    """Answers for the test files, and metrics.json's content, the baselines under `baselines`."""
     records = [r for r in dataset.part("test") if len(_times(extracted, r))]
     answers = timeline_answers(model, dataset, records, extracted)
     metrics = timeline_metrics(answers, dataset.labels) | {"split": dataset.split_source}

@@ -179,8 +179,8 @@ def _several_parts(dataset: Dataset) -> list[str]:
     if not several:
         return []
     return [
-        f"{counted(len(several), 'file')} with several parts ({some(several)}): train --task timeline reads them"
-        " as segments of long videos"
+        f"{counted(len(several), 'file')} with several parts ({some(several)}):"
+        " train --task timeline reads them as segments of long videos"
     ]
 
 

@@ -91,24 +91,22 @@ def _misses(answer: TimelineAnswer, label: str) -> list[_Miss]:
 
 
 def _strip(answer: TimelineAnswer, misses: Misses) -> VideoTimeline:
-    tracks = {"truth": list(answer.true), "answer": [f.segment for f in answer.found]}
-    return VideoTimeline(
-        answer.name,
-        answer.seconds,
-        tuple(
-            (
-                name,
-                tuple(
-                    Span(
-                        s.label, s.start_seconds, s.end_seconds, "" if s.score is None else f"score
-                        {s.score:.2f}", m.anchor if (m := misses.get((answer.name, name, s))) else "",
-                    )
-                    for s in sorted(own, key=lambda s: s.start_seconds)
-                ),
-            )
-            for name, own in tracks.items()
-        ),
-    )  # fmt: skip
+    sides = {"truth": list(answer.true), "answer": [f.segment for f in answer.found]}
+    tracks = tuple(
+        (side, tuple(_span(s, misses.get((answer.name, side, s))) for s in sorted(own, key=_start)))
+        for side, own in sides.items()
+    )
+    return VideoTimeline(answer.name, answer.seconds, tracks)
+
+
+def _start(segment: Segment) -> float:
+    return segment.start_seconds
+
+
+def _span(segment: Segment, miss: "_Miss | None") -> Span:
+    note = "" if segment.score is None else f"score {segment.score:.2f}"
+    anchor = miss.anchor if miss else ""
+    return Span(segment.label, segment.start_seconds, segment.end_seconds, note, anchor)
 
 
 def _sample(facts: RunFacts, miss: _Miss) -> Sample:

@@ -26,8 +26,7 @@ def read(root: Path, *, split: int | None = None) -> Annotations:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
             f"{root} is no annotation in ActivityNet's form ({type(error).__name__}: {error});"
-            ' it has {"database": {NAME: {"subset": ..., "annotations": [{"segment": [1.5, 4], "label":
-            "x"}]}}}'
+            ' it has {"database": {NAME: {"annotations": [{"segment": [1.5, 4], "label": "x"}]}}}'
         ) from None
     return Annotations("activitynet", root, root.parent, marks, [])
 

@@ -21,7 +21,7 @@ def detect(root: Path) -> bool:
 
 
 def read(root: Path, *, split: int | None = None) -> Annotations:
-    """One file, or all of a folder. An annotation's class is its text or, where that is blank, its tier's name.
+    """One file, or all of a folder. An annotation's class is its text or, where that is blank, its tier.
 
     The video is the one that the file names, looked for beside it first. Tiers may name their annotators.
     Annotations without times of their own (of dependent tiers) are left out, and counted.
