@@ -83,7 +83,8 @@ def find_segments(
     found = []
     for label, name in enumerate(labels):
         spans = class_spans(smooth[:, label], edges, smoothing, label)
-        found += [_found(first, stop, scores[:, label], edges, smoothing, name) for first, stop in spans]
+        on = smooth[:, label] >= smoothing.off[label]
+        found += [_found(span, scores[:, label], on, edges, smoothing, name) for span in spans]
     return sorted(found, key=lambda one: (one.segment.start_seconds, one.segment.label))
 
 
@@ -110,12 +111,18 @@ def _runs(on: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _found(
-    first: int, stop: int, scores: np.ndarray, edges: np.ndarray, smoothing: Smoothing, name: str
+    span: tuple[int, int],
+    scores: np.ndarray,
+    on: np.ndarray,
+    edges: np.ndarray,
+    smoothing: Smoothing,
+    name: str,
 ) -> Found:
-    score = float(scores[first:stop].mean())
-    segment = Segment(name, float(edges[first]), float(edges[stop]), score)
-    sure = first + int(np.searchsorted(edges[first:stop], edges[first] + smoothing.hold - 1e-9))
-    return Found(segment, float(edges[min(sure, stop - 1)]), float(edges[stop]) + smoothing.gap)
+    first, stop = span
+    segment = Segment(name, float(edges[first]), float(edges[stop]), float(scores[first:stop].mean()))
+    # The first step that is on once it has lasted long enough: a bridged gap says nothing.
+    sure = on[first:stop] & (edges[first:stop] >= edges[first] + smoothing.hold - 1e-9)
+    return Found(segment, float(edges[first + int(sure.argmax())]), float(edges[stop]) + smoothing.gap)
 
 
 def step_seconds(times: np.ndarray) -> float:
