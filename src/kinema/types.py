@@ -120,6 +120,37 @@ class FeatureSequence:
 
 
 @dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of a video in which a class is on: half open, in seconds of the file's time.
+
+    Marked by an `annotator` (empty where there is one alone), or found by a model with a `score`.
+    `end_seconds` may be infinite, for the end of the file.
+    """
+
+    label: str
+    start_seconds: float
+    end_seconds: float
+    score: float | None = None
+    annotator: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start_seconds < self.end_seconds:
+            raise ValueError(
+                f"seconds must be 0 <= start < end, got {self.start_seconds}, {self.end_seconds}"
+            )
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        return self.end_seconds - self.start_seconds
+
+    def overlap(self, other: Segment) -> float:
+        """Intersection over union of both in time, whatever their labels."""
+        shared = min(self.end_seconds, other.end_seconds) - max(self.start_seconds, other.start_seconds)
+        return max(shared, 0.0) / (self.seconds + other.seconds - max(shared, 0.0))
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """Class scores of one video or of one stretch of it. `scores` float32 [C], in label order."""
 

@@ -110,9 +110,11 @@ def test_place_and_camera_do_not_depend_on_the_class() -> None:
 
 
 def test_actors_differ_in_looks_and_keep_them() -> None:
-    looks = {SyntheticClip("walking", actor, 1, SMALL)._look for actor in range(1, 13)}
+    looks = {SyntheticClip("walking", actor, 1, SMALL)._stage.look for actor in range(1, 13)}
     assert len(looks) == 12
-    assert SyntheticClip("walking", 3, 1, SMALL)._look == SyntheticClip("kicking", 3, 2, SMALL)._look
+    assert (
+        SyntheticClip("walking", 3, 1, SMALL)._stage.look == SyntheticClip("kicking", 3, 2, SMALL)._stage.look
+    )
 
 
 @pytest.mark.parametrize("label", sorted(name for name, c in CLASSES.items() if c.can_be_brief))

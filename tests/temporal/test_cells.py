@@ -74,6 +74,16 @@ class TestBackwardPass:
 
         assert torch.autograd.gradcheck(scan, (gates, kernel))
 
+    def test_gradcheck_from_a_state(self, kind: str, activation: str, reverse: bool) -> None:
+        layer = make(kind, activation).double()
+        gates = layer.project(torch.randn(4, 2, 4, dtype=torch.float64)).detach().requires_grad_()
+        state = tuple(torch.randn(2, 3, dtype=torch.float64) for _ in range(layer.states))
+
+        def scan(gates: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
+            return layer.run(gates, state, reverse=reverse)[0]
+
+        assert torch.autograd.gradcheck(scan, (gates, layer.recurrent_kernel))
+
     def test_equals_autograd_with_held_steps(self, kind: str, activation: str, reverse: bool) -> None:
         layer = make(kind, activation).double()
         x = torch.randn(5, 3, 4, dtype=torch.float64)

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from torch import nn
 
 from kinema.fusion.average_net import WeightedAverageNet
-from kinema.temporal import Attentive, Encoder, Gru, Lstm, Mean, Moments, Temporal, Transformer
+from kinema.temporal import Attentive, Encoder, Gru, Lstm, Mean, Moments, Tcn, Temporal, Transformer
 from kinema.temporal.model import TemporalModel
 from kinema.temporal.pooled_net import TemporalAttention
 from kinema.temporal.settings import TemporalSettings
@@ -90,6 +90,8 @@ KINDS: list[TemporalSettings] = [
     Attentive(units=4, heads=2, queries=3, dropout=0.5),
     Attentive(units=4, heads=1, queries=1, mlp=False),
     Transformer(units=4, heads=2, dropout=0.5),
+    Tcn(units=32, layers=2, pool="none", dropout=0.5),
+    Tcn(units=32, layers=2, kernel=4, pool="mean", bidirectional=True),
     Moments(),
     Moments(statistics=("mean", "cosine", "scenes"), lags=(1, 3)),
 ]
@@ -223,3 +225,53 @@ def test_a_small_model_learns_order() -> None:
     # Each sequence and its reverse have one mean, hence one answer: half are right, but for one pair that
     # rounding may part.
     assert accuracy(Mean()) == pytest.approx(0.5, abs=1 / 64)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        Gru(units=4, layers=2, pool="none"),
+        Gru(units=4, reset="before", pool="none"),
+        Lstm(units=4, layers=2, pool="none"),
+        Tcn(units=4, layers=3, pool="none"),
+    ],
+    ids=["gru", "reset before", "lstm", "tcn"],
+)
+@pytest.mark.parametrize("chunk", [1, 3, 20])
+def test_chunks_with_carried_state_equal_the_whole_sequence_and_its_steps(
+    spec: TemporalSettings, chunk: int
+) -> None:
+    torch.manual_seed(0)
+    model = TemporalModel(spec, 6, Encoder(layers=(5,))).eval()
+    x = torch.randn(2, 20, 6)
+    state, parts = model.initial_state(2), []
+    for start in range(0, 20, chunk):
+        out, state = model.advance(x[:, start : start + chunk], state)
+        parts.append(out)
+    torch.testing.assert_close(torch.cat(parts, dim=1), model(x), atol=1e-6, rtol=0)
+    state, steps = model.initial_state(2), []
+    for t in range(20):
+        out, state = model.step(x[:, t], state)
+        steps.append(out)
+    torch.testing.assert_close(torch.stack(steps, dim=1), model(x), atol=1e-6, rtol=0)
+
+
+def test_a_tcn_sees_as_far_as_it_says_and_one_way_nothing_to_come() -> None:
+    torch.manual_seed(0)
+    for both, seen in ((False, range(6, 21)), (True, range(13, 28))):
+        model = TemporalModel(Tcn(units=32, layers=3, pool="none", bidirectional=both), 6).eval()
+        x = torch.randn(1, 40, 6, requires_grad=True)
+        model(x)[0, 20].sum().backward()
+        assert x.grad is not None
+        assert x.grad[0].abs().sum(1).nonzero().flatten().tolist() == list(seen)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [Gru(units=4, pool="last"), Gru(units=4, pool="none", bidirectional=True), Transformer(units=4, heads=2)],
+    ids=["pooled", "both directions", "transformer"],
+)
+def test_what_needs_whole_sequences_says_so(spec: TemporalSettings) -> None:
+    model = TemporalModel(spec, 6)
+    with pytest.raises(ValueError, match=r"temporal\.pool: none|whole sequences"):
+        model.advance(torch.zeros(1, 3, 6), model.initial_state(1))

@@ -13,6 +13,7 @@ from ..types import Prediction
 from .checks import check_output, check_run, refuse_idle
 from .console import ConsoleEvents
 from .options import COMPUTING, JsonOption, RunArgument, with_resources
+from .predict_timeline import predict_timeline
 from .videos import each_video, find_videos, raise_unread, write_csv
 
 if TYPE_CHECKING:
@@ -63,6 +64,12 @@ def command(
     csv: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a row per video or segment.")
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write the segments of the one video: .json, .csv, .srt, or .eaf for ELAN."
+        ),
+    ] = None,
     annotate: Annotated[
         Path | None, typer.Option(metavar="FILE.mp4", help="Write the one video with its answer on it.")
     ] = None,
@@ -70,23 +77,32 @@ def command(
 ) -> None:
     """Name the action in videos, or, with --timeline, say when which action happens.
 
-    Neighbouring windows of one label are one segment, with the mean of their scores.
+    A run of `train --task timeline` gives the segments that it was taught, which may overlap. Of any other
+    run neighbouring windows of one label are one segment, with the mean of their scores.
 
     Example: kinema predict run clip.mp4 --top 3
     """
     if not timeline:
-        refuse_idle("--timeline", windows=windows, window=window, stride=stride)
+        refuse_idle("--timeline", windows=windows, window=window, stride=stride, out=out)
     if risk is not None and min_score is not None:
         raise UsageError("--risk and --min-score both say when to answer unknown; give one of them")
     if timeline and tags:
         raise UsageError("--tags are of whole videos; leave --timeline or --tags out")
     found = find_videos(videos or [], files)
-    _check_outputs(found, csv, annotate)
+    _check_outputs(found, csv, annotate, out)
     check_run(run)
     with ConsoleEvents() as events:
         from ..inference.load import load
 
         loaded = load(run, resources)
+        if timeline and loaded.config.recipe.timeline is not None:
+            asked = {"windows": windows, "window": window, "stride": stride, "risk": risk, "top": top}
+            _refuse_windows({name: value for name, value in asked.items() if value})
+            results = predict_timeline(
+                loaded, found, min_score or 0.0, events, csv=csv, out=out, annotate=annotate, json=json
+            )
+            raise_unread(results)
+            return
         least = min_score if risk is None else loaded.bound(risk)
         job = _Job(loaded, least or 0.0, timeline, window or 2.0, stride or 1.0)
 
@@ -102,6 +118,8 @@ def command(
             raw, merged = job.answers(video, events)
             if annotate is not None:
                 job.annotate(video, annotate, merged, events)
+            if out is not None:
+                job.write(video, out, merged, events)
             if not timeline:
                 return facts(merged[0])
             shown = raw if windows else merged
@@ -141,8 +159,30 @@ class _Job:
         write_annotated(video, out, found, min_score=self.min_score, progress=events.progress)
         events.note(f"annotated video: {out}")
 
+    def write(self, video: Path, out: Path, found: list[Prediction], events: ConsoleEvents) -> None:
+        from ..inference.segment_files import write_segments
+        from ..inference.timeline import segments_of
 
-def _check_outputs(videos: list[Path], csv: Path | None, annotate: Path | None) -> None:
+        write_segments(out, video, segments_of(found, self.min_score), self.run.labels)
+        events.note(f"segments: {out}")
+
+
+def _refuse_windows(asked: dict[str, Any]) -> None:
+    if asked:
+        option = next(iter(asked))
+        raise UsageError(f"--{option} is for runs of clips; this run was taught segments, leave it out")
+
+
+def _check_outputs(
+    videos: list[Path], csv: Path | None, annotate: Path | None, out: Path | None = None
+) -> None:
+    if out is not None:
+        if len(videos) > 1:
+            raise UsageError(f"--out writes the segments of one video and {len(videos)} are given; use --csv")
+        from ..inference.segment_files import check_segment_ending
+
+        check_segment_ending(out)
+        check_output(out, "--out", *videos)
     if csv is not None:
         check_output(csv, "--csv", *videos)
     if annotate is not None:

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from ..errors import UsageError
@@ -97,14 +97,19 @@ def check_trainable(dataset: Dataset) -> list[str]:
 
 
 def _refuse_unknown(dataset: Dataset, split: str) -> None:
-    trained = {r.label or "" for r in dataset.part("train")}
-    unknown = sorted({r.label or "" for r in dataset.part(split)} - trained, key=natural)
+    trained, asked = ({r.label or "" for r in dataset.part(part)} for part in ("train", split))
+    find_unknown(asked, trained, split, "training videos")
+
+
+def find_unknown(asked: Collection[str], trained: Collection[str], split: str, what: str) -> None:
+    """Raises `UsageError` where a class of `split` is not among the `trained` ones: no `what` is there."""
+    unknown = sorted(set(asked).difference(trained), key=natural)
     if unknown:
         near = difflib.get_close_matches(unknown[0].lower(), [t.lower() for t in trained], n=1)
         hint = [t for t in sorted(trained) if t.lower() in near]
         guess = f" (is it '{hint[0]}'?)" if hint else ""
         raise UsageError(
-            f"class {some(map(repr, unknown))} of the {split} split has no training videos{guess};"
+            f"class {some(map(repr, unknown))} of the {split} split has no {what}{guess};"
             f" add some to train, or take the class out of {split}"
         )
 

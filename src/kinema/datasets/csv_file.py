@@ -4,12 +4,12 @@ import csv
 import io
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import UsageError
 from ..types import VideoRecord
-from .csv_header import REQUIRED, read_header
+from .csv_header import COLUMNS, REQUIRED, read_header
 from .dataset import Dataset, class_name, counted, present_labels, remark, shown_name
 from .folder import SPLIT_FOLDERS
 from .splits import infer_group
@@ -27,7 +27,7 @@ def scan(root: Path, *, split: int | None = None) -> Dataset:
     absent: list[str] = []
     warnings: list[str] = []
     repeated = 0
-    for line, row in _rows(root, warnings):
+    for line, row in csv_rows(root, warnings):
         record = _record(root, folder, line, row)
         if not os.path.lexists(record.path):
             absent.append(record.name)
@@ -60,11 +60,13 @@ def scan(root: Path, *, split: int | None = None) -> Dataset:
     )
 
 
-def _rows(path: Path, warnings: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
+def csv_rows(
+    path: Path, warnings: list[str], columns: Sequence[str] = COLUMNS
+) -> Iterator[tuple[int, dict[str, str]]]:
     """(1-based number of the row's first line, {column: text}) for every row that is not blank."""
-    reader = csv.reader(io.StringIO(_read(path), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
-        header = read_header(path.name, next(reader, []), warnings)
+        header = read_header(path.name, next(reader, []), warnings, columns)
         line = reader.line_num + 1
         for fields in reader:
             if any(field.strip() for field in fields):
@@ -79,7 +81,8 @@ def _rows(path: Path, warnings: list[str]) -> Iterator[tuple[int, dict[str, str]
         raise UsageError(f"{path.name} line {reader.line_num}: {error}; check its quotes") from None
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a CSV file. Raises `UsageError` where it is not UTF-8 or cannot be read."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             return file.read()
@@ -96,7 +99,7 @@ def _record(path: Path, folder: Path, line: int, row: dict[str, str]) -> VideoRe
             raise UsageError(f"{where}: {column} is blank; fill it in or delete the row")
     video = Path(os.path.normpath(folder / row["file_name"]))
     name = shown_name(video, folder)
-    start, end = (_seconds(where, column, row.get(column, "")) for column in ("start", "end"))
+    start, end = (read_seconds(where, column, row.get(column, "")) for column in ("start", "end"))
     if end is not None and end <= (start or 0.0):
         raise UsageError(
             f"{where}: end {end:g} is not after start {start or 0:g}; give seconds, start before end"
@@ -115,7 +118,8 @@ def _record(path: Path, folder: Path, line: int, row: dict[str, str]) -> VideoRe
     )
 
 
-def _seconds(where: str, column: str, text: str) -> float | None:
+def read_seconds(where: str, column: str, text: str) -> float | None:
+    """A number of seconds, None where it is blank. Raises `UsageError` for what is none."""
     if not text.strip():
         return None
     try:

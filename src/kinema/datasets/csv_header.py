@@ -16,13 +16,18 @@ _OTHER_NAMES = {
     "split": "partition subset",
     "group": "actor person scene subject",
     "start": "begin start_seconds start_time",
+    "annotator": "coder labeller observer rater",
     "end": "end_seconds end_time stop",
 }
 ALIASES = {alias: column for column, names in _OTHER_NAMES.items() for alias in names.split()}
 
 
-def read_header(name: str, fields: Sequence[str], warnings: list[str]) -> list[str]:
+def read_header(
+    name: str, fields: Sequence[str], warnings: list[str], columns: Sequence[str] = COLUMNS
+) -> list[str]:
     """The columns of the file `name` by our names, in order; those that mean nothing here as they are.
+
+    `columns` are those that have a meaning to the caller.
 
     What was read under another name, and what is ignored, is added to `warnings`. Raises `UsageError` where a
     required column is absent, or where two could be the same one.
@@ -38,7 +43,7 @@ def read_header(name: str, fields: Sequence[str], warnings: list[str]) -> list[s
     taken = [f"{old} as {new}" for old, new in zip(header, renamed, strict=True) if old != new]
     if taken:
         warnings.append(f"columns of {name} read by other names: {', '.join(taken)}")
-    unknown = [c for c in renamed if c not in COLUMNS]
+    unknown = [c for c in renamed if c not in columns]
     if unknown:
         cure = "; rename fold to split if it holds train, val and test" if "fold" in unknown else ""
         warnings.append(f"unknown columns of {name} ignored: {some(unknown)}{cure}")

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from ..types import SPLITS, VideoRecord
 
@@ -54,11 +55,11 @@ class Dataset:
         labels = dict.fromkeys((*self.labels, *(label for label, _ in found)))
         return {label: {s: found[label, s] for s in (*SPLITS, "unsplit")} for label in labels}
 
-    def with_contents(self, digests: Mapping[Path, str]) -> "Dataset":
+    def with_contents(self, digests: Mapping[Path, str]) -> Self:
         """The same dataset whose records carry the content of their files, where it is known."""
         return replace(self, records=tuple(replace(r, content=digests.get(r.path)) for r in self.records))
 
-    def with_split(self, records: Iterable[VideoRecord], source: str, *warnings: str) -> "Dataset":
+    def with_split(self, records: Iterable[VideoRecord], source: str, *warnings: str) -> Self:
         """The same dataset with its records split anew; `warnings` are added to those it has."""
         added = (*self.warnings, *warnings)
         return replace(self, records=tuple(records), split_source=source, warnings=added)

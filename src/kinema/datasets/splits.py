@@ -7,12 +7,14 @@ copies of one file, where records carry their content. NumPy is loaded by what c
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from ..errors import UsageError
 from ..types import VideoRecord
 from .dataset import Dataset, counted, natural, some
 from .units import file_units, group_units
 
+Data = TypeVar("Data", bound=Dataset)
 _GROUP = re.compile(r"(?:^|[_\W])(g\d{2,3}|person_?\d{1,3})(?=[_\W]|$)", re.IGNORECASE)
 
 # The people of the KTH actions dataset, as its 00sequences.txt gives them.
@@ -157,9 +159,7 @@ def ensure_split(dataset: Dataset, seed: int = 0, test_fraction: float = 0.25) -
     """
     splits = {r.split for r in dataset.records} - {None}
     if splits == {"train", "val"}:
-        moved = [replace(r, split="test") if r.split == "val" else r for r in dataset.records]
-        warning = "there is a validation split and no test split: the validation videos are the test set"
-        return dataset.with_split(moved, f"{dataset.split_source}, validation as test", warning)
+        return validation_as_test(dataset)
     if splits or not dataset.records:
         return dataset
     share = f"{test_fraction:.0%} test, seed {seed}"
@@ -172,6 +172,13 @@ def ensure_split(dataset: Dataset, seed: int = 0, test_fraction: float = 0.25) -
     warning = f"{counted(lone, 'video')} of no known group: each is taken as a group of its own"
     source = f"made by group ({len(dataset.groups)} groups, {share})"
     return dataset.with_split(records, source, *([warning] if lone else []))
+
+
+def validation_as_test(dataset: Data) -> Data:
+    """The dataset whose validation videos are its test set, since it has none."""
+    moved = [replace(r, split="test") if r.split == "val" else r for r in dataset.records]
+    warning = "there is a validation split and no test split: the validation videos are the test set"
+    return dataset.with_split(moved, f"{dataset.split_source}, validation as test", warning)
 
 
 def _tested(records: Sequence[VideoRecord], chosen: Iterable[bool]) -> list[VideoRecord]:

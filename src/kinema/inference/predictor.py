@@ -23,7 +23,7 @@ from ..keys import fingerprint
 from ..model.batch import SequenceBatch, pad
 from ..model.recognizer import Recognizer
 from ..run import RunConfig
-from ..types import FeatureSequence, Prediction
+from ..types import FeatureSequence, Prediction, Segment
 from ..weights.read import state_digest
 from .source import Source, path_of, video_of
 from .windows import Window, window_messages, windows_of
@@ -176,6 +176,15 @@ class LoadedRun:
         for number, (window, *found) in enumerate(zip(windows, *of_streams, strict=True), start=1):
             yield window, dict(zip(self.streams, found, strict=True))
             progress(number, len(windows))
+
+    def segments(self, video: Source) -> list[Segment]:
+        """What happens when, by a run of `--task timeline`: segments in order, which may overlap.
+
+        Raises `MediaError` where the video cannot be read, `UsageError` for a run that scores whole videos.
+        """
+        from .timeline import found_segments
+
+        return [one.segment for one in found_segments(self, video)]
 
     def timeline(
         self,

@@ -9,10 +9,13 @@ from ..backbones.table import feature_dim
 from ..recipe import Recipe
 from .recognizer import JointRecognizer, Recognizer
 from .separate import SeparateRecognizer
+from .timeline import TimelineRecognizer
 
 
 def build_recognizer(recipe: Recipe, dims: Mapping[str, int], classes: int) -> Recognizer:
     """The recogniser of a recipe; `dims` gives the feature dimension of each stream, in recipe order."""
+    if recipe.timeline is not None:
+        return TimelineRecognizer(recipe, dims, classes)
     separate = recipe.training.stages == "separate"
     return (SeparateRecognizer if separate else JointRecognizer)(recipe, dims, classes)
 

@@ -64,6 +64,9 @@ def scores(output: Output, classifier: Classifier) -> Tensor:
     found = activated(output.logits, classifier)
     if output.lengths is None:
         return found
+    if classifier.vote == "max":
+        absent = absent_steps(output.lengths.to(found.device), found.shape[1]).unsqueeze(2)
+        return found.masked_fill(absent, 0.0).amax(1)
     if classifier.vote == "mean":
         return mean_steps(found, output.lengths)
     return vote(found, output.lengths)

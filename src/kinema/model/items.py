@@ -17,12 +17,14 @@ from .batch import Batch, pad
 class FeatureItem:
     """One training or test item: its feature file per stream and its class index (-1: unknown).
 
-    `unit` is what no fold may cut: its group or, without one, its file; empty for an item by itself.
+    `unit` is what no fold may cut: its group or, without one, its file; empty for an item by itself. `steps`
+    is the part of the files' sequences that the item is, half open; None for all of them.
     """
 
     files: Mapping[str, Path]
     label: int
     unit: str = ""
+    steps: tuple[int, int] | None = None
 
 
 class FeatureDataset(Dataset[tuple[int, dict[str, FeatureSequence], int]]):
@@ -40,10 +42,17 @@ class FeatureDataset(Dataset[tuple[int, dict[str, FeatureSequence], int]]):
     def __getitem__(self, index: int) -> tuple[int, dict[str, FeatureSequence], int]:
         item = self.items[index]
         sequences = {name: SEQUENCES.read(path) for name, path in item.files.items()}
+        if item.steps is not None:
+            sequences = {name: _part(sequence, *item.steps) for name, sequence in sequences.items()}
         if self.shuffle_steps is not None:
             random = np.random.default_rng([self.shuffle_steps, index])
             sequences = {n: replace(s, data=s.data[random.permutation(len(s))]) for n, s in sequences.items()}
         return index, sequences, item.label
+
+
+def _part(sequence: FeatureSequence, start: int, stop: int) -> FeatureSequence:
+    data, times = sequence.data[start:stop], sequence.pts_seconds[start:stop]
+    return FeatureSequence(data, times, present=len(data) > 0)
 
 
 def with_stream(items: Sequence[FeatureItem], stream: str) -> list[FeatureItem]:

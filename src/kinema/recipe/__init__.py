@@ -14,6 +14,7 @@ from .schema import (
     StageTraining,
     Training,
 )
+from .timeline import Timeline
 
 __all__ = [
     "BackboneTraining",
@@ -23,6 +24,7 @@ __all__ = [
     "Recipe",
     "Schedule",
     "StageTraining",
+    "Timeline",
     "Training",
     "bibtex",
     "changed",

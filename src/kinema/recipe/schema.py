@@ -10,15 +10,19 @@ from ..settings import APART, Count, Fraction, Settings
 from ..shipped import paper_shown
 from ..streams import Stream
 from ..temporal import Encoder, Gru, Temporal
+from .timeline import Timeline
 
 
 class Classifier(Settings):
-    """Embedding -> class scores. `per_step` scores every step; `vote` joins them into the video's tag."""
+    """Embedding -> class scores. `per_step` scores every step; `vote` joins them into the video's scores.
+
+    `majority` and `mean` over the steps are for videos of one class, `max` for those that may hold several.
+    """
 
     activation: Literal["softmax", "sigmoid"] = "softmax"
     hidden: Count | None = None
     per_step: bool = False
-    vote: Literal["majority", "mean"] | None = None
+    vote: Literal["majority", "mean", "max"] | None = None
 
 
 class Schedule(Settings):
@@ -233,6 +237,7 @@ class Recipe(Settings):
     temporal: Temporal = Gru()
     fusion: Fusion | None = None
     classifier: Classifier = Classifier()
+    timeline: Timeline | None = None
     training: Training = Training()
     protocol: Protocol = Protocol()
 
@@ -257,7 +262,7 @@ class Recipe(Settings):
         if self.classifier.per_step != self.temporal.per_step:
             raise ValueError("`classifier.per_step: true` and `temporal.pool: none` go together")
         if self.classifier.per_step != (self.classifier.vote is not None):
-            raise ValueError("`classifier.vote` (majority or mean) is for `classifier.per_step: true`")
+            raise ValueError("`classifier.vote` (majority, mean or max) is for `classifier.per_step: true`")
         if len(self.streams) > 1 and any(s.on_the_fly for s in self.streams.values()):
             raise ValueError("`augment.on_the_fly` works with one stream")
         if self.classifier.per_step and len(self.streams) > 1:
@@ -266,6 +271,8 @@ class Recipe(Settings):
             self._check_chunk()
         if self.temporal.closed_form:
             self._check_closed_form()
+        if self.timeline is not None:
+            self._check_timeline()
         if self.training.keep == "folds":
             self._check_folds()
         if self.training.watch_test and (self.temporal.closed_form or self.training.keep == "folds"):
@@ -290,6 +297,28 @@ class Recipe(Settings):
             raise ValueError(f"{key} needs `stages: joint` and softmax scores of whole videos")
         if any(s.on_the_fly for s in self.streams.values()):
             raise ValueError(f"{key} trains several times; use `augment.copies` in place of `on_the_fly`")
+
+    def _check_timeline(self) -> None:
+        """What scores of steps that are learned from segments cannot be joined with."""
+        classifier, training = self.classifier, self.training
+        if not classifier.per_step or classifier.activation != "sigmoid" or classifier.vote != "max":
+            raise ValueError(
+                "`timeline` needs `classifier: {activation: sigmoid, per_step: true, vote: max}`"
+                " and `temporal.pool: none`"
+            )
+        if any(s.train_blocks or s.copies or s.on_the_fly for s in self.streams.values()):
+            raise ValueError("`timeline` learns from stored features: leave `train_blocks` and `augment` out")
+        if training.keep != "last" or training.stop_after or training.val_fraction or training.watch_test:
+            raise ValueError(
+                "`timeline` trains for all its epochs: leave `keep`, `stop_after`, `val_fraction`"
+                " and `watch_test` out"
+            )
+        if training.class_balance == "sampler":
+            raise ValueError(
+                "`timeline` walks along whole files: set `training.class_balance` weights or none"
+            )
+        if self.protocol.kind not in ("auto", "split") or self.protocol.seeds > 1:
+            raise ValueError("`timeline` is measured on one split: leave `protocol` out")
 
     def _check_closed_form(self) -> None:
         """What a classifier that is solved for cannot be joined with."""

@@ -43,10 +43,14 @@ def _card(sample: Sample, index: Mapping[str, int]) -> str:
     kind = "hit" if sample.correct else "miss"
     note = f" · {markup.escape(sample.note)}" if sample.note else ""
     return (
-        f'<li class="clip {kind}"{where}>{_film(sample)}'
+        f'<li class="clip {kind}"{where}{_id(sample)}>{_film(sample)}'
         f'<div class="said">{_verdict(sample)}{_scores(sample)}</div>'
         f'<p class="file">{markup.name(sample.video)}{note}</p></li>'
     )
+
+
+def _id(sample: Sample) -> str:
+    return f' id="{markup.escape(sample.anchor)}"' if sample.anchor else ""
 
 
 def _film(sample: Sample) -> str:

@@ -23,7 +23,7 @@ class Sample:
     """One test video: its truth and its best (label, score) pairs, best first.
 
     `tags` are optional words under the frames of `strip`, one per frame. A sample without a strip is
-    listed by name and scores.
+    listed by name and scores. `anchor` is what a link to it is called.
     """
 
     video: str
@@ -32,6 +32,7 @@ class Sample:
     strip: FilmStrip | None = None
     tags: tuple[str, ...] = ()
     note: str = ""
+    anchor: str = ""
 
     @property
     def predicted(self) -> str:
@@ -71,7 +72,7 @@ class WeightsSource:
 class DatasetFacts:
     """The data as `scan` and extraction saw it. `root` is the folder's name, not a machine's path.
 
-    `counts` is label -> split -> videos.
+    `counts` is label -> split -> how many of what `noun` says.
     """
 
     root: str
@@ -82,9 +83,10 @@ class DatasetFacts:
     quarantined: Sequence[tuple[str, str]] = ()
     duplicates: Sequence[str] = ()
     leaks: Sequence[str] = ()
+    noun: str = "video"
 
     def count(self, split: str) -> int:
-        """Number of videos of one split."""
+        """Number of videos (or segments) of one split."""
         return sum(row.get(split, 0) for row in self.counts.values())
 
     @property
@@ -167,7 +169,35 @@ class Strips:
     note: str = ""
 
 
-Figure = Lines | Table | Strips
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a video in seconds; `anchor` is the element of the page that shows it closely."""
+
+    label: str
+    start: float
+    end: float
+    note: str = ""
+    anchor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoTimeline:
+    """One video of `seconds`, with named tracks of spans in the order of their starts."""
+
+    video: str
+    seconds: float
+    tracks: tuple[tuple[str, tuple[Span, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Timelines:
+    """Videos as strips over time, a colour a label."""
+
+    labels: tuple[str, ...]
+    videos: Sequence[VideoTimeline]
+
+
+Figure = Lines | Table | Strips | Timelines
 
 
 @dataclass(frozen=True, slots=True)

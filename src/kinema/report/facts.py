@@ -83,7 +83,7 @@ def dataset_section(facts: DatasetFacts | None) -> str:
     videos = markup.count(sum(map(facts.count, facts.splits)))
     pairs = [
         ("folder", markup.name(facts.root)), ("layout", markup.escape(facts.layout)),
-        ("videos", f"{videos} in {markup.plural(len(facts.counts), 'class', 'classes')}"),
+        (f"{facts.noun}s", f"{videos} in {markup.plural(len(facts.counts), 'class', 'classes')}"),
         ("split", markup.escape(facts.split_source)),
     ]  # fmt: skip
     listings = (
@@ -110,9 +110,10 @@ def _counts(facts: DatasetFacts) -> str:
     keys = [(split, markup.count(facts.count(split))) for split in splits]
     rows = "".join(_count_row(label, row, splits, most) for label, row in facts.counts.items())
     bars = f'{legend(keys, "s", _PART_COLOURS)}<ol class="stacks">{rows}</ol>'
+    title = f"{'Clip' if facts.noun == 'video' else facts.noun.capitalize()}s per class"
     if len(facts.counts) <= 24:
-        return f"<h3>Clips per class</h3>{bars}"
-    return f"<details><summary>Clips per class</summary>{bars}</details>"
+        return f"<h3>{title}</h3>{bars}"
+    return f"<details><summary>{title}</summary>{bars}</details>"
 
 
 def _count_row(label: str, row: Mapping[str, int], splits: Sequence[str], most: int) -> str:

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from . import markup
 from .clips import clip_cards
-from .data import Figure, Lines, Series, Table
+from .data import Figure, Lines, Series, Table, Timelines
+from .timeline import timelines_figure
 
 _COLOURS = 6
 
@@ -19,6 +20,8 @@ def figure(item: Figure) -> str:
         return line_chart(item)
     if isinstance(item, Table):
         return table(item)
+    if isinstance(item, Timelines):
+        return timelines_figure(item)
     title = f"<h3>{markup.escape(item.title)}</h3>" if item.title else ""
     return f"{title}{_note(item.note)}{clip_cards(item.samples)}"
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from . import markup
 from .data import Comparison, ReportData
+from .timeline import timeline_headline
 
 TOO_FEW_GROUPS = "too few groups for an interval: test videos of five groups or more would give one"
 _SPLIT_WORDS = {"test": "held-out", "val": "validation", "train": "training"}
@@ -13,6 +14,8 @@ _SPLIT_WORDS = {"test": "held-out", "val": "validation", "train": "training"}
 def result_section(data: ReportData) -> str:
     """Accuracy in large, its interval on a ruler beside the baselines, and the further scores."""
     metrics = data.metrics
+    if "f1_50" in metrics:
+        return timeline_headline(metrics)
     accuracy = markup.finite(metrics.get("accuracy"))
     if accuracy is None:
         return ""

@@ -1,6 +1,7 @@
 """`ReportData` -> README.md of a run: a model card with front matter, as model hubs read it."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -58,6 +59,8 @@ def _index_entry(data: ReportData) -> dict[str, Any]:
 
 def _result(data: ReportData) -> str:
     metrics = data.metrics
+    if "f1_50" in metrics:
+        return _timeline_result(metrics)
     if markup.finite(metrics.get("accuracy")) is None:
         return "This run has not been evaluated yet."
     rows = [
@@ -80,6 +83,22 @@ def _result(data: ReportData) -> str:
     return f"## Result\n\n{said}\n\n| | |\n|---|---:|\n" + "\n".join(lines)
 
 
+def _timeline_result(metrics: Mapping[str, Any]) -> str:
+    rows = {
+        "segmental F1 at 50 % overlap": "f1_50", "edit score": "edit", "frame accuracy": "accuracy",
+        "always background": "majority_baseline", "mean average precision of frames": "map_frame",
+        "mAP at temporal overlaps 0.3 to 0.7": "map_tiou", "true segments missed": "missed",
+    }  # fmt: skip
+    lines = [f"| {name} | {_percent(metrics.get(key))} |" for name, key in rows.items()]
+    lines.append(f"| false alarms an hour | {metrics['false_alarms_per_hour']:.1f} |")
+    if metrics.get("delay_seconds"):
+        lines.append(f"| mean delay of a report | {metrics['delay_seconds']['mean']:.2f} s |")
+    said = f"On {metrics['n_test']} held-out videos of {60 * metrics['hours']:.0f} minutes."
+    return f"## Result\n\n{said} Split: {_inline(metrics['split'])}.\n\n| | |\n|---|---:|\n" + "\n".join(
+        lines
+    )
+
+
 def _percent(value: Any) -> str:
     return markup.percent(value).replace("\u202f", " ")
 
@@ -96,12 +115,14 @@ def _warnings(data: ReportData) -> str:
 def _usage(data: ReportData) -> str:
     run = markup.clean(data.run)
     quoted = "'" + run.replace("'", "'\\''") + "'" if re.search(r"[^\w./-]", run) else run
+    timeline = "f1_50" in data.metrics
+    call = 'model.segments("video.mp4")' if timeline else 'model.predict("video.mp4").top(3)'
     return (
         "## Use\n\n```\n"
-        f"kinema predict {quoted} video.mp4\n"
+        f"kinema predict {quoted} video.mp4{' --timeline' if timeline else ''}\n"
         "```\n\n```python\nimport kinema\n\n"
         f"model = kinema.load({run!r})\n"
-        'print(model.predict("video.mp4").top(3))\n```'
+        f"print({call})\n```"
     )
 
 
@@ -129,7 +150,8 @@ def _training(data: ReportData) -> str:
 def _dataset(facts: DatasetFacts) -> list[str]:
     totals = [f"{facts.count(split)} {_inline(split)}" for split in facts.splits]
     lines = [
-        f"- Videos: {_code(facts.root)} (layout {_inline(facts.layout)}), {', '.join(totals)}.",
+        f"- {facts.noun.capitalize()}s: {_code(facts.root)} (layout {_inline(facts.layout)}),"
+        f" {', '.join(totals)}.",
         f"- Split: {_inline(facts.split_source)}.",
     ]
     if facts.quarantined:
@@ -141,6 +163,15 @@ def _dataset(facts: DatasetFacts) -> list[str]:
 
 def _limits(data: ReportData) -> str:
     count = len(data.labels)
+    if "f1_50" in data.metrics:
+        return "## Limits\n\n" + "\n".join(
+            [
+                "- Whatever is none of its classes is background to it.",
+                "- The figures hold for videos like its test videos: other cameras or people may do worse.",
+                "- It was not tested for decisions about people, and should not make them.",
+                *(f"- {_inline(note)}" for note in data.notes),
+            ]
+        )
     known = f"one of its {count} classes" if count else "one of its classes"
     lines = [
         f"- It answers with {known}, whatever it is shown; a low score is its only sign of not knowing.",

@@ -15,10 +15,11 @@ from .encoder import Encoder
 from .mean import Mean
 from .moments import Moments
 from .recurrent import Gru, Lstm
+from .tcn import Tcn
 from .transformer import Transformer
 
-Temporal = Annotated[Attentive | Gru | Lstm | Mean | Moments | Transformer, Field(discriminator="kind")]
+Temporal = Annotated[Attentive | Gru | Lstm | Mean | Moments | Tcn | Transformer, Field(discriminator="kind")]
 if not TYPE_CHECKING and (_plugins := load_plugins("temporal")):
     Temporal = Annotated[reduce(or_, _plugins.values(), Temporal.__origin__), Field(discriminator="kind")]
 
-__all__ = ["Attentive", "Encoder", "Gru", "Lstm", "Mean", "Moments", "Temporal", "Transformer"]
+__all__ = ["Attentive", "Encoder", "Gru", "Lstm", "Mean", "Moments", "Tcn", "Temporal", "Transformer"]

@@ -17,13 +17,15 @@ def _order(steps: int, reverse: bool) -> range:
     return range(steps - 1, -1, -1) if reverse else range(steps)
 
 
-def _previous(states: Tensor, reverse: bool) -> Tensor:
-    """The state that each step started from: `states` [T, B, U] moved by one step, zeros first."""
+def _previous(states: Tensor, reverse: bool, first: Tensor | None) -> Tensor:
+    """The state that each step started from: `states` [T, B, U] moved by one step; `first` before all."""
     shifted = torch.zeros_like(states)
     if reverse:
         shifted[:-1] = states[1:]
     else:
         shifted[1:] = states[:-1]
+    if first is not None:
+        shifted[-1 if reverse else 0] = first
     return shifted
 
 
@@ -42,31 +44,36 @@ def _weight_gradient(inputs: Tensor, gradients: Tensor) -> Tensor:
 
 
 class GRUBefore(Function):
-    """`apply(gates [T, B, 3U] (z, r, n), kernel [U, 3U], activation, reverse)` -> states [T, B, U]."""
+    """`apply(gates [T, B, 3U] (z, r, n), kernel [U, 3U], activation, reverse, first)` -> states [T, B, U].
+
+    `first` [B, U] is the state before the first step, None for zeros; no gradient goes back to it.
+    """
 
     @staticmethod
-    def forward(ctx: Any, gates: Tensor, kernel: Tensor, activation: str, reverse: bool) -> Tensor:
+    def forward(
+        ctx: Any, gates: Tensor, kernel: Tensor, activation: str, reverse: bool, first: Tensor | None
+    ) -> Tensor:
         steps, batch, units = gates.shape[0], gates.shape[1], kernel.shape[0]
         zr = gates.new_empty(steps, batch, 2 * units)
         n, states = gates.new_empty(2, steps, batch, units).unbind(0)
         kernel_zr, kernel_n = kernel[:, : 2 * units], kernel[:, 2 * units :]
-        h = gates.new_zeros(batch, units)
+        h = gates.new_zeros(batch, units) if first is None else first
         for t in _order(steps, reverse):
             torch.addmm(gates[t, :, : 2 * units], h, kernel_zr, out=zr[t]).sigmoid_()
             z, r = zr[t].chunk(2, 1)
             _activate_(torch.addmm(gates[t, :, 2 * units :], r * h, kernel_n, out=n[t]), activation)
             h = torch.lerp(n[t], h, z, out=states[t])
-        ctx.save_for_backward(kernel, zr, n, states)
+        ctx.save_for_backward(kernel, zr, n, states, first)
         ctx.activation, ctx.reverse = activation, reverse
         return states
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        kernel, zr, n, states = ctx.saved_tensors
+        kernel, zr, n, states, first = ctx.saved_tensors
         units = kernel.shape[0]
         z, r = zr.chunk(2, 2)
-        previous = _previous(states, ctx.reverse)
+        previous = _previous(states, ctx.reverse, first)
         by_z = (previous - n) * z * (1 - z)  # d pre-activation z / d h
         by_n = (1 - z) * _slope(n, ctx.activation)
         by_r = previous * r * (1 - r)
@@ -87,18 +94,20 @@ class GRUBefore(Function):
             ],
             dim=1,
         )
-        return d_gates, d_kernel, None, None
+        return d_gates, d_kernel, None, None, None
 
 
 class GRUAfter(Function):
     """As `GRUBefore`, with the reset gate after the product."""
 
     @staticmethod
-    def forward(ctx: Any, gates: Tensor, kernel: Tensor, activation: str, reverse: bool) -> Tensor:
+    def forward(
+        ctx: Any, gates: Tensor, kernel: Tensor, activation: str, reverse: bool, first: Tensor | None
+    ) -> Tensor:
         steps, batch, units = gates.shape[0], gates.shape[1], kernel.shape[0]
         zr = gates.new_empty(steps, batch, 2 * units)
         recurrent_n, n, states = gates.new_empty(3, steps, batch, units).unbind(0)
-        h = gates.new_zeros(batch, units)
+        h = gates.new_zeros(batch, units) if first is None else first
         for t in _order(steps, reverse):
             recurrent = h @ kernel
             torch.add(gates[t, :, : 2 * units], recurrent[:, : 2 * units], out=zr[t]).sigmoid_()
@@ -106,16 +115,16 @@ class GRUAfter(Function):
             z, r = zr[t].chunk(2, 1)
             _activate_(torch.addcmul(gates[t, :, 2 * units :], r, recurrent_n[t], out=n[t]), activation)
             h = torch.lerp(n[t], h, z, out=states[t])
-        ctx.save_for_backward(kernel, zr, recurrent_n, n, states)
+        ctx.save_for_backward(kernel, zr, recurrent_n, n, states, first)
         ctx.activation, ctx.reverse = activation, reverse
         return states
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        kernel, zr, recurrent_n, n, states = ctx.saved_tensors
+        kernel, zr, recurrent_n, n, states, first = ctx.saved_tensors
         z, r = zr.chunk(2, 2)
-        previous = _previous(states, ctx.reverse)
+        previous = _previous(states, ctx.reverse, first)
         by_n = (1 - z) * _slope(n, ctx.activation)
         # d (z, r, U_n h) / d h: the three things that the recurrent product feeds
         local = torch.cat([(previous - n) * z * (1 - z), by_n * recurrent_n * r * (1 - r), by_n * r], dim=2)
@@ -131,37 +140,52 @@ class GRUAfter(Function):
         units = kernel.shape[0]
         d_gates = d_recurrent
         d_gates[..., 2 * units :] = d_states * by_n
-        return d_gates, d_kernel, None, None
+        return d_gates, d_kernel, None, None, None
 
 
 class LSTM(Function):
-    """`apply(gates [T, B, 4U] (i, f, o, g), kernel [U, 4U], activation, reverse)` -> outputs [T, B, U]."""
+    """`apply(gates [T, B, 4U] (i, f, o, g), kernel [U, 4U], activation, reverse, first h, first c)`.
+
+    -> outputs [T, B, U] and the cell [B, U] after the last step, which passes no gradient on. The states
+    before the first step are [B, U], None for zeros; no gradient goes back to them.
+    """
 
     @staticmethod
-    def forward(ctx: Any, gates: Tensor, kernel: Tensor, activation: str, reverse: bool) -> Tensor:
+    def forward(
+        ctx: Any,
+        gates: Tensor,
+        kernel: Tensor,
+        activation: str,
+        reverse: bool,
+        first: Tensor | None,
+        first_cell: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
         steps, batch, units = gates.shape[0], gates.shape[1], kernel.shape[0]
         ifog = torch.empty_like(gates, memory_format=torch.contiguous_format)
         cells, squashed, outputs = gates.new_empty(3, steps, batch, units).unbind(0)
-        h = c = gates.new_zeros(batch, units)
+        h = gates.new_zeros(batch, units) if first is None else first
+        c = gates.new_zeros(batch, units) if first_cell is None else first_cell
         for t in _order(steps, reverse):
             torch.addmm(gates[t], h, kernel, out=ifog[t])
             i, f, o = ifog[t, :, : 3 * units].sigmoid_().chunk(3, 1)
             g = _activate_(ifog[t, :, 3 * units :], activation)
             c = torch.mul(f, c, out=cells[t]).addcmul_(i, g)
             h = torch.mul(o, _activate_(squashed[t].copy_(c), activation), out=outputs[t])
-        ctx.save_for_backward(kernel, ifog, cells, squashed, outputs)
+        ctx.save_for_backward(kernel, ifog, cells, squashed, outputs, first, first_cell)
         ctx.activation, ctx.reverse = activation, reverse
-        return outputs
+        last = c.clone()
+        ctx.mark_non_differentiable(last)
+        return outputs, last
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        kernel, ifog, cells, squashed, outputs = ctx.saved_tensors
+    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+        kernel, ifog, cells, squashed, outputs, first, first_cell = ctx.saved_tensors
         units = kernel.shape[0]
         i, f, o, g = ifog.chunk(4, 2)
         by_o = squashed * o * (1 - o)
         c_by_h = o * _slope(squashed, ctx.activation)
-        by_f = _previous(cells, ctx.reverse) * f * (1 - f)
+        by_f = _previous(cells, ctx.reverse, first_cell) * f * (1 - f)
         # d pre-activations of i, f and g / d c
         by_c = torch.stack([g * i * (1 - i), by_f, i * _slope(g, ctx.activation)], dim=2)
         d_gates = torch.empty_like(ifog)
@@ -177,4 +201,5 @@ class LSTM(Function):
             torch.mul(dc, by_c[t, :, 2], out=by_gate[t, :, 3])
             carry_c = dc * f[t]
             carry_h = d_gates[t] @ back
-        return d_gates, _weight_gradient(_previous(outputs, ctx.reverse), d_gates), None, None
+        d_kernel = _weight_gradient(_previous(outputs, ctx.reverse, first), d_gates)
+        return d_gates, d_kernel, None, None, None, None

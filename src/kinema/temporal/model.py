@@ -29,6 +29,14 @@ class SequenceModel(nn.Module):
         """
         raise NotImplementedError
 
+    def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Many steps x [B, T, D] of a model that keeps every step: (embeddings [B, T, E], next state).
+
+        Equal to `step` on one after the other. The state carries no gradient, so that a long sequence can be
+        learned from in chunks. Raises ValueError for models that need whole sequences.
+        """
+        raise NotImplementedError
+
 
 class TemporalModel(SequenceModel):
     """standardize -> encoder -> the temporal model of a recipe."""
@@ -55,6 +63,9 @@ class TemporalModel(SequenceModel):
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         return self.temporal.step(self.encoded(x), state)
+
+    def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        return self.temporal.advance(self.encoded(x), state)
 
     def encoded(self, x: Tensor) -> Tensor:
         """Steps [..., D] as the temporal model gets them."""

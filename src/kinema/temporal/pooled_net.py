@@ -74,3 +74,9 @@ class PooledModel(SequenceModel):
         out, below = self.stack.step(x, state[:-1])
         mean, pooled = self.running_mean.step(out, state[-1:])
         return self.dropout(mean), (*below, *pooled)
+
+    def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        if self.pool != "none":
+            raise ValueError("only a model that keeps every step goes on in chunks; set temporal.pool: none")
+        out, state = self.stack.advance(self.dropout(x), state)
+        return self.dropout(out), state

@@ -51,7 +51,15 @@ class RecurrentLayer(nn.Module):
 
     def scan(self, gates: Tensor, *, reverse: bool = False) -> Tensor:
         """All steps, from projected gates [T, B, G U] to outputs [T, B, U]; `reverse` starts at the last."""
-        return self.recurrence.apply(gates, self.recurrent_kernel, self.activation, reverse)
+        return self.run(gates, (None,) * self.states, reverse=reverse)[0]
+
+    def run(
+        self, gates: Tensor, state: tuple[Tensor | None, ...], *, reverse: bool = False
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """`scan` from a state (None: zeros): (outputs, state after all steps, without gradient)."""
+        found = self.recurrence.apply(gates, self.recurrent_kernel, self.activation, reverse, *state)
+        outputs, *others = found if isinstance(found, tuple) else (found,)
+        return outputs, (outputs[0 if reverse else -1].detach(), *others)
 
     def initial_state(self, batch: int) -> tuple[Tensor, ...]:
         """Zeros [B, U], `states` of them."""

@@ -51,6 +51,10 @@ class StepLayers(nn.Module):
         """One step x [B, D]: (output [B, U], next state); the same numbers as `forward` on all steps."""
         raise NotImplementedError
 
+    def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Many steps x [B, T, D] from a state: (outputs [B, T, U], next state, apart from the gradient)."""
+        raise NotImplementedError
+
     def _check(self, x: Tensor, lengths: Tensor | None) -> None:
         if x.ndim != 3 or x.shape[2] != self.input_size:
             raise ValueError(f"x must be [B, T, {self.input_size}], got {list(x.shape)}")
@@ -118,6 +122,16 @@ class RecurrentStack(StepLayers):
             gates = layer.project(drop(x, self.dropout, self.training) if depth else x)
             with torch.autocast(x.device.type, enabled=False):
                 x, new = layer.step(gates, past)
+            states.append(new)
+        return x, tuple(states)
+
+    def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        states = []
+        for depth, (layer, past) in enumerate(zip(self._forward_layers(), state, strict=True)):
+            gates = layer.project(drop(x, self.dropout, self.training) if depth else x)
+            with torch.autocast(x.device.type, enabled=False):
+                outputs, new = layer.run(gates.transpose(0, 1), past)
+            x = outputs.transpose(0, 1)
             states.append(new)
         return x, tuple(states)
 

@@ -15,7 +15,7 @@ from ..model.recognizer import JointRecognizer
 from ..temporal.model import TemporalModel
 from ..temporal.moments import Moments
 from ..temporal.moments_net import MomentsNet
-from .fit import standardize
+from .fit import only, standardize
 from .folds import unit_folds
 from .samplers import class_weights
 from .stage import Row
@@ -101,7 +101,7 @@ def _sequences(
     """Padded batches of one stream as its statistics see them: [B, T, D] and lengths [B]."""
     temporal = model.streams[stream]
     assert isinstance(temporal, TemporalModel)
-    dataset = FeatureDataset([FeatureItem({stream: i.files[stream]}, i.label) for i in items])
+    dataset = FeatureDataset(only(items, [stream]))
     for batch in feature_loader(dataset, 32):
         part = batch.streams[stream]
         with torch.no_grad():

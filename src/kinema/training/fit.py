@@ -1,6 +1,7 @@
 """The temporal stage: train a recogniser on feature sequences, stored or computed anew in every epoch."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,7 @@ def standardize(model: Recognizer, stream: str, items: Sequence[FeatureItem]) ->
 
 def only(items: Sequence[FeatureItem], streams: Sequence[str]) -> list[FeatureItem]:
     """The items with the files of these streams alone."""
-    return [FeatureItem({s: item.files[s] for s in streams}, item.label) for item in items]
+    return [replace(item, files={s: item.files[s] for s in streams}) for item in items]
 
 
 class FreshSequences(FeatureDataset):

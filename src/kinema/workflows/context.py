@@ -16,6 +16,7 @@ from ..types import VideoRecord
 from .events import SILENT, Events
 from .memory import PeakMemory
 
+TASKS = ("auto", "clips", "timeline")
 # Also the names of the packages that they need.
 LOGGERS = ("tensorboard", "mlflow", "wandb")
 # Groups of classes whose accuracy is given by itself, by name.
@@ -56,6 +57,7 @@ class Context:
 class TrainOptions:
     """How the data is read, whether a run that is there is replaced, and which classes are scored apart.
 
+    task: clips, timeline, or auto: the one that the recipe is for.
     logger: tensorboard, mlflow or wandb, told of every epoch as well. Raises `UsageError` for another name
     and where its package is not there.
     """
@@ -65,8 +67,11 @@ class TrainOptions:
     overwrite: bool = False
     subsets: Subsets | None = None
     logger: str | None = None
+    task: str = "auto"
 
     def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise UsageError(f"unknown task '{self.task}'; use {', '.join(TASKS)}")
         if self.logger is None:
             return
         if self.logger not in LOGGERS:

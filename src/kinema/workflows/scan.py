@@ -86,6 +86,7 @@ def scan(
     leaks = find_leaks(usable)
     beyond = [r.id for r in usable if _ends_beyond(r, facts[r.name])]
     warnings = [*dataset.warnings, *_warnings(broken, beyond), *remarks(leaks, duplicates)]
+    warnings += _several_parts(dataset)
     return ScanReport(
         layout=dataset.layout,
         root=str(dataset.root),
@@ -169,6 +170,18 @@ def _warnings(broken: dict[str, str], beyond: list[str]) -> list[str]:
         "parts ending after the end of their file": beyond,
     }
     return [f"{kind} ({len(names)}): {some(names)}" for kind, names in kinds.items() if names]
+
+
+def _several_parts(dataset: Dataset) -> list[str]:
+    """What else the parts of files may be: an annotation of long videos."""
+    parts = Counter(r.path for r in dataset.records if r.part)
+    several = [path.name for path, count in parts.items() if count > 1]
+    if not several:
+        return []
+    return [
+        f"{counted(len(several), 'file')} with several parts ({some(several)}):"
+        " train --task timeline reads them as segments of long videos"
+    ]
 
 
 def _refusal(dataset: Dataset, usable: list[VideoRecord]) -> str:

@@ -1,8 +1,10 @@
 """`kinema train`: a folder of videos becomes a run. Everything that can be refused is, before torch loads."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..datasets import Dataset, check_trainable, ensure_split, load_dataset
 from ..errors import UsageError
@@ -14,18 +16,24 @@ from .events import SILENT, Events
 from .finished import refuse_other_recipe
 from .folders import writable
 
+if TYPE_CHECKING:
+    from ..datasets.timeline import TimelineSet
+
+# The recipe of a task where none is given.
+DEFAULTS = {"auto": "lite", "clips": "lite", "timeline": "timeline"}
+
 
 def train(
     data: str | Path,
     *,
-    recipe: str | Path | Mapping[str, Any] | Recipe = "lite",
+    recipe: str | Path | Mapping[str, Any] | Recipe | None = None,
     out: str | Path,
     overrides: Iterable[str] = (),
     options: TrainOptions | None = None,
     resources: Resources | None = None,
     events: Events = SILENT,
 ) -> TrainResult:
-    """Train `recipe` on `data` and write a run to `out`.
+    """Train `recipe` (`lite`, or `timeline` for that task) on `data` and write a run to `out`.
 
     A run that was interrupted goes on where it stopped when it is started again with the same settings, and
     a finished one is returned as it is. One of other settings is refused, unless `options.overwrite`.
@@ -35,7 +43,9 @@ def train(
     context = Context(resources or Resources(), events)
     overrides = list(overrides)
     _refuse_facts(overrides)
-    resolved = resolve(recipe, overrides, context.resources)
+    resolved = resolve(recipe or DEFAULTS[options.task], overrides, context.resources)
+    if resolved.timeline is not None or options.task == "timeline":
+        return _train_timeline(data, resolved, Path(out), options, context)
     dataset = load_dataset(
         data, layout=options.layout, split=options.split, whole_files=resolved.data.whole_files
     )
@@ -58,6 +68,35 @@ def train(
     from .train_once import train_once  # torch
 
     return train_once(dataset, resolved, folder, options, context)
+
+
+def _train_timeline(
+    data: str | Path, recipe: Recipe, out: Path, options: TrainOptions, context: Context
+) -> TrainResult:
+    """As `train`, of whole files with segments."""
+    if recipe.timeline is None:
+        raise UsageError(
+            f"recipe {recipe.name} scores whole videos; for timelines take timeline, timeline-both,"
+            " or a recipe with a section `timeline`"
+        )
+    if options.task == "clips":
+        raise UsageError(f"recipe {recipe.name} is for timelines; leave --task out, or take another recipe")
+    from ..datasets.timeline import check_timelines, ensure_timeline_split, load_timelines
+
+    def split(dataset: TimelineSet) -> TimelineSet:
+        dataset = ensure_timeline_split(dataset, recipe.training.seed, recipe.protocol.test_fraction)
+        check_timelines(dataset)
+        return dataset
+
+    if not options.overwrite:
+        refuse_other_recipe(out, recipe)
+    dataset = load_timelines(data, layout=options.layout, split=options.split)
+    split(dataset)  # what can be refused without reading files
+    folder = writable(out)
+    dataset = split(context.identified(dataset))
+    from .train_timeline import train_timeline  # torch
+
+    return train_timeline(dataset, recipe, folder, options, context)
 
 
 def _refuse_facts(overrides: Iterable[str]) -> None:

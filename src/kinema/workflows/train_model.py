@@ -59,7 +59,7 @@ def train_model(
     spent = Spent()
     warnings = [*dataset.warnings, *(check_trainable(dataset) if tested else [])]
     recipe = changed(recipe, {"data.classes": len(dataset.labels)})
-    resume = _resumable(folder, digest, options.overwrite)
+    resume = resumable(folder, digest, options.overwrite)
     kept = kept_in(folder)
     logger = make_logger(options.logger, folder) if options.logger else None
     fit_options = FitOptions(
@@ -100,7 +100,7 @@ def train_model(
         "runtime": how.runtime,
         STAGES: kept.made,
     }
-    config = RunConfig(recipe, dataset.labels, _backbone_facts(extracted.streams), facts)
+    config = RunConfig(recipe, dataset.labels, backbone_facts(extracted.streams), facts)
     return RunFacts(folder, config, dataset, extracted, model, history, spent, warnings)
 
 
@@ -186,7 +186,7 @@ def _trained_modules(streams: Mapping[str, LoadedStream]) -> dict[str, torch.nn.
     }
 
 
-def _resumable(folder: Path, digest: str, anew: bool) -> bool:
+def resumable(folder: Path, digest: str, anew: bool) -> bool:
     """Whether the checkpoints here belong to exactly this training; others are removed.
 
     From here on the folder holds no finished training until this one is.
@@ -205,7 +205,7 @@ def _resumable(folder: Path, digest: str, anew: bool) -> bool:
     return False
 
 
-def _backbone_facts(streams: Mapping[str, LoadedStream]) -> dict[str, list[dict[str, str]]]:
+def backbone_facts(streams: Mapping[str, LoadedStream]) -> dict[str, list[dict[str, str]]]:
     return {
         name: [
             {"name": b.spec.name, "features": b.features, "digest": b.digest, "source": b.source}

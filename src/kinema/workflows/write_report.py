@@ -94,7 +94,7 @@ def report_data(facts: RunFacts, evaluation: Evaluation) -> ReportData:
         history=facts.history,
         comparisons=comparisons(evaluation.metrics),
         samples=tuple(_samples(facts, evaluation)),
-        cost=_cost(facts),
+        cost=cost_of(facts),
         sections=tuple(further_sections(evaluation.metrics, facts.model, facts.dataset, facts.extracted)),
     )
 
@@ -183,7 +183,8 @@ def _sample(facts: RunFacts, evaluation: Evaluation, index: int, *, strip: bool)
     return Sample(record.name, record.label, top, film, tags)
 
 
-def _cost(facts: RunFacts) -> Cost:
+def cost_of(facts: RunFacts) -> Cost:
+    """What a training took, as the report shows it."""
     spent, streams = facts.spent, list(facts.extracted.streams.values())
     computed = facts.extracted.computed()
     backbones = [b for stream in streams for b in stream.backbones]

@@ -3,5 +3,6 @@
 from .actions import CLASSES, SyntheticClass
 from .clip import ClipSettings, SyntheticClip
 from .generate import make_synthetic
+from .generate_long import make_long
 
-__all__ = ["CLASSES", "ClipSettings", "SyntheticClass", "SyntheticClip", "make_synthetic"]
+__all__ = ["CLASSES", "ClipSettings", "SyntheticClass", "SyntheticClip", "make_long", "make_synthetic"]

@@ -1,7 +1,6 @@
 """A synthetic set on disk: video files in class folders, and a CSV file that gives split and group."""
 
 import csv
-import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -9,18 +8,17 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from ...atomic import atomic_open, write_text
+from ...atomic import atomic_open
 from ...errors import UsageError, WorkError
 from ...media.writer import VideoWriter
 from ...resources import cores
 from .actions import CLASSES
 from .clip import ClipSettings, SyntheticClip
+from .marker import VERSION, check_fits, read_marker, write_marker
 from .sound import SAMPLE_RATE
 
 Job = tuple[str, int, int]  # label, actor, clip
-MARKER = "synthetic.json"
 ANNOTATIONS = "annotations.csv"
-VERSION = 1
 TEST_EVERY = 3  # actors 3, 6, 9, ... are the test split: more actors never move one to another split
 
 
@@ -49,17 +47,17 @@ def make_synthetic(
     _check_values(shared, actors, clips_per_actor)
     size = {"actors": actors, "clips_per_actor": clips_per_actor, "classes": labels}
     wanted = {"version": VERSION, "settings": asdict(shared), **size}
-    found = _read_marker(out)
-    _check_fits(out, found, wanted)
+    found = read_marker(out)
+    check_fits(out, found, wanted)
     if found == {**wanted, "complete": True} and (out / ANNOTATIONS).is_file():
         return out / ANNOTATIONS
     jobs = list(product(labels, range(1, actors + 1), range(1, clips_per_actor + 1)))
     try:
         out.mkdir(parents=True, exist_ok=True)
-        _write_marker(out, {**wanted, "complete": False})
+        write_marker(out, {**wanted, "complete": False})
         _write_clips(out, jobs, shared, workers, progress)
         _write_annotations(out, jobs, actors)
-        _write_marker(out, {**wanted, "complete": True})
+        write_marker(out, {**wanted, "complete": True})
     except OSError as error:
         raise WorkError(
             f"cannot write the synthetic set to {out}: {error.strerror or error};"
@@ -106,38 +104,6 @@ def _check_values(settings: ClipSettings, actors: int, clips_per_actor: int) -> 
             raise UsageError(f"synthetic set: {message}")
 
 
-def _read_marker(out: Path) -> dict[str, Any] | None:
-    """What an earlier call wrote about itself; None for a folder that is new or empty."""
-    try:
-        found = json.loads((out / MARKER).read_text(encoding="utf-8"))
-        if isinstance(found, dict) and found.get("version") == VERSION:
-            return found
-        raise UsageError(f"{out / MARKER} is from another version of Kinema; choose another folder")
-    except FileNotFoundError:
-        if out.is_dir() and any(out.iterdir()):
-            raise UsageError(f"{out} is not empty and not a synthetic set; choose another folder") from None
-        return None
-    except NotADirectoryError:
-        raise UsageError(
-            f"{out} cannot be a folder: there is a file on its path; choose another folder"
-        ) from None
-    except ValueError:
-        raise UsageError(f"{out / MARKER} is damaged; delete {out} or choose another folder") from None
-
-
-def _check_fits(out: Path, found: dict[str, Any] | None, wanted: dict[str, Any]) -> None:
-    """A set may grow in place; files of another set must not mix with it."""
-    if found is None:
-        return
-    other = {k: v for k, v in found["settings"].items() if wanted["settings"].get(k) != v}
-    if other:
-        text = ", ".join(f"{k}={v}" for k, v in other.items())
-        raise UsageError(f"{out} holds a synthetic set with {text}; choose another folder")
-    smaller = [k for k in ("actors", "clips_per_actor") if wanted[k] < found[k]]
-    if smaller or set(found["classes"]) - set(wanted["classes"]):
-        raise UsageError(f"{out} holds a larger synthetic set; use it as it is or choose another folder")
-
-
 def _write_clips(
     out: Path, jobs: list[Job], settings: ClipSettings, workers: int | None, progress: Callable
 ) -> None:
@@ -174,7 +140,3 @@ def _write_annotations(out: Path, jobs: list[Job], actors: int) -> None:
         rows.writerow(("file_name", "label", "split", "group"))
         for label, actor, clip in jobs:
             rows.writerow((clip_name(label, actor, clip), label, split_of(actor, actors), f"g{actor:02d}"))
-
-
-def _write_marker(out: Path, value: dict[str, Any]) -> None:
-    write_text(out / MARKER, json.dumps(value, indent=2) + "\n")

@@ -1,0 +1,53 @@
+"""`kinema predict --timeline` with a run that was taught segments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .console import ConsoleEvents
+from .videos import each_video, write_csv
+
+if TYPE_CHECKING:
+    from ..inference.predictor import LoadedRun
+
+
+def predict_timeline(
+    run: LoadedRun,
+    videos: list[Path],
+    min_score: float,
+    events: ConsoleEvents,
+    *,
+    csv: Path | None,
+    out: Path | None,
+    annotate: Path | None,
+    json: bool,
+) -> list[dict[str, Any]]:
+    """Show the segments of each video, without those of a lower score, and write what was asked for."""
+    from ..inference.annotate import write_annotated
+    from ..inference.segment_files import write_segments
+    from ..inference.timeline import found_segments, stretches
+
+    def work(video: Path) -> dict[str, Any]:
+        found = [f for f in found_segments(run, video) if (f.segment.score or 0.0) >= min_score]
+        segments = [f.segment for f in found]
+        if annotate is not None:
+            write_annotated(video, annotate, stretches(video, segments), progress=events.progress)
+            events.note(f"annotated video: {annotate}")
+        if out is not None:
+            write_segments(out, video, segments, run.labels)
+            events.note(f"segments: {out}")
+        return {
+            "timeline": [
+                {"start": s.start_seconds, "end": s.end_seconds, "label": s.label, "score": s.score}
+                for s in segments
+            ]
+        }
+
+    def line(row: dict[str, Any]) -> str:
+        return f"{row['label']} {row['score']:.3f}"
+
+    results = each_video(videos, work, line, events, json=json)
+    if csv is not None:
+        write_csv(csv, results)
+    return results

@@ -1,0 +1,109 @@
+"""`kinema train --task timeline`: long videos with labelled segments become a run that answers when."""
+
+import json
+import shutil
+from pathlib import Path
+
+import torch
+
+from ..atomic import atomic_open, write_text
+from ..datasets.timeline import TimelineSet, check_timelines
+from ..extraction.loaded import NO_WEIGHTS, load_streams
+from ..keys import fingerprint
+from ..model.build import build_recognizer
+from ..model.timeline import TimelineRecognizer
+from ..recipe import Recipe, changed
+from ..run import RunConfig
+from ..training.loggers import make_logger
+from ..training.reuse import Kept
+from ..training.stage import FitOptions
+from ..training.timeline import fit_timeline
+from .context import Context, TrainOptions, TrainResult
+from .evaluate_timeline import evaluate_timeline
+from .extract import extract_streams
+from .finished import finished, mark_finished, training_digest
+from .seen import write_seen
+from .spent import Spent
+from .timeline_items import fitted_to_files, timeline_items
+from .timeline_report import write_timeline_report
+from .train_model import CHECKPOINTS, backbone_facts, resumable, save_model
+from .write_report import RunFacts
+
+
+def train_timeline(
+    dataset: TimelineSet, recipe: Recipe, folder: Path, options: TrainOptions, context: Context
+) -> TrainResult:
+    """Train on a dataset that has its split and write the run to `folder`; see `kinema.workflows.train`."""
+    events, spent = context.events, Spent()
+    recipe = changed(recipe, {"data.classes": max(2, len(dataset.labels))})
+    streams = load_streams(recipe.streams, context.resources, advice=NO_WEIGHTS)
+    digest = _digest(dataset, training_digest(recipe, streams, dataset.records))
+    done = finished(folder, digest, overwrite=options.overwrite)
+    if done is not None and not options.overwrite:
+        events.note(f"{folder.name} is finished: segmental F1 at 50 % {done.metrics['f1_50']:.1%}")
+        return done
+    resume = resumable(folder, digest, options.overwrite)
+    torch.manual_seed(recipe.training.seed)
+    model = build_recognizer(recipe, {n: s.dim for n, s in streams.items()}, len(dataset.labels))
+    assert isinstance(model, TimelineRecognizer)
+    extracted = extract_streams(dataset.records, streams, context)
+    spent.extraction(extracted.reports)
+    dataset, told = fitted_to_files(dataset, extracted)
+    warnings = list(dict.fromkeys([*dataset.warnings, *check_timelines(dataset), *told]))
+    if extracted.quarantined:
+        warnings.append(
+            f"{len(extracted.quarantined)} files could not be read and were left out; see quarantine.csv"
+        )
+    for text in warnings:
+        events.warn(text)
+    spent.memory, spent.learned = context.memory.bytes, len(dataset.records)
+    logger = make_logger(options.logger, folder) if options.logger else None
+    fit_options = FitOptions(
+        folder / CHECKPOINTS, resume, context.resources.device, events.epoch, events.note, Kept(), logger
+    )
+    assert recipe.timeline is not None
+    with spent.timed("train temporal"):
+        train = dataset.part("train")
+        items = timeline_items(dataset, train, extracted, recipe.timeline.border_seconds)
+        events.step(f"training on {len(train)} files, {recipe.training.epochs} epochs")
+        history = fit_timeline(model, items, dataset.labels, fit_options)
+    with spent.timed("evaluate"):
+        events.step(f"evaluating on {len(dataset.part('test'))} test files")
+        answers, metrics = evaluate_timeline(model, dataset, extracted)
+    metrics |= {"quarantined": len(extracted.quarantined), "absent": len(dataset.absent)}
+    how = next(iter(streams.values())).choice
+    config = RunConfig(
+        recipe,
+        dataset.labels,
+        backbone_facts(extracted.streams),
+        {
+            "task": "timeline",
+            "layout": dataset.layout,
+            "split": dataset.split_source,
+            "train_counts": [row["train"] for row in dataset.counts().values()],
+            "precision": how.precision,
+            "runtime": how.runtime,
+        },
+    )
+    facts = RunFacts(folder, config, dataset, extracted, model, history, spent, warnings)
+    save_model(facts)
+    with atomic_open(folder / "history.jsonl") as file:
+        file.writelines(json.dumps(row) + "\n" for row in history)
+    write_seen(folder, dataset.records)
+    metrics |= spent.metrics() | {"computed_with": extracted.computed()}
+    write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    events.step("writing the report")
+    write_timeline_report(facts, answers, metrics)
+    result = TrainResult(folder, metrics, warnings)
+    mark_finished(result, digest, recipe)
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    return result
+
+
+def _digest(dataset: TimelineSet, training: str) -> str:
+    """Which training it is: that of the files, and what is marked in them."""
+    marked = {
+        name: [[s.label, s.start_seconds, str(s.end_seconds), s.annotator] for s in own]
+        for name, own in dataset.marked.items()
+    }
+    return fingerprint({"training": training, "marked": marked, "labels": list(dataset.labels)})
