@@ -44,7 +44,11 @@ class _Streams:
 
     def __init__(self, run: LoadedRun):
         self.run = run
-        self.computes = {name: Compute(stream, batch_size=1) for name, stream in run.streams.items()}
+        # A step is not to wait for others. Calibrated networks belong to one batch size.
+        self.computes = {
+            name: Compute(stream, batch_size=None if stream.calibrated else 1)
+            for name, stream in run.streams.items()
+        }
 
     def open(self, *, endless: bool) -> tuple[dict[str, FrameSteps], dict[str, SoundSteps]]:
         """The streams of frames, and those of sound."""
