@@ -1,5 +1,6 @@
 """A camera of this machine, through OpenCV."""
 
+import os
 import re
 import sys
 import threading
@@ -69,13 +70,12 @@ def _rgb(frame: np.ndarray) -> np.ndarray:
 
 def opencv(what: str) -> Any:
     """The package, silent. Raises `UsageError` where it is not installed."""
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")  # it tells stderr of every camera that is not there
     try:
         import cv2
     except ImportError:
         raise UsageError(f"{what} needs OpenCV, which is not installed; {INSTALL}") from None
-    package: Any = cv2
-    package.setLogLevel(0)
-    return package
+    return cv2
 
 
 def _choices(there: str) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from ..audio.logmel import FRONT_ENDS
 from ..errors import UsageError
 from ..inference.predictor import LoadedRun
 from ..recipe import Recipe
@@ -66,8 +67,10 @@ def plan_for(run: LoadedRun, rule: Rule = "auto", seconds: float | None = None) 
     Raises `UsageError` where the model cannot, and for a horizon that is shorter than two steps.
     """
     recipe, horizon = run.config.recipe, HORIZON if seconds is None else seconds
-    step = max(_step_seconds(stream.spec) for stream in run.streams.values())
-    if not all(goes_on(stream.spec) for stream in run.streams.values()):
+    specs = [stream.spec for stream in run.streams.values()]
+    # Sound is taken as it comes, where there are frames.
+    step = max(_step_seconds(s) for s in [s for s in specs if not isinstance(s, AudioStream)] or specs)
+    if not all(goes_on(spec) for spec in specs):
         if rule not in ("auto", "window"):
             raise UsageError(
                 f"recipe {recipe.name} samples whole videos, so no state can be carried; leave --forget out"
@@ -105,6 +108,9 @@ def _clip_frames(spec: StreamSettings) -> int:
 
 def _step_seconds(spec: StreamSettings) -> float:
     """Seconds from one step to the next, at the usual frame rate where steps are counted in frames."""
+    if isinstance(spec, AudioStream):
+        front_end = FRONT_ENDS[spec.front_end]
+        return front_end.example_hop / front_end.sample_rate
     match getattr(spec, "sampling", None):
         case Rate(fps=fps):
             return 1 / fps
@@ -114,7 +120,7 @@ def _step_seconds(spec: StreamSettings) -> float:
             return length / USUAL_FPS
         case Windows(stride=stride):
             return stride / USUAL_FPS
-    return 1.0 if isinstance(spec, AudioStream) else 0.0
+    return 0.0
 
 
 def _sampling(recipe: Recipe) -> str:
