@@ -1,9 +1,9 @@
-"""`kinema live` on a looped file for minutes, on one core: what is dropped, how late decisions are, its memory.
+"""`kinema live` on a looped file for minutes, on one core: what is dropped, how late decisions are, memory.
 
     python bench/live_soak.py RUN CLIP [--seconds 600] [--core 0] [--nice 0] [--json FILE]
 
-The program runs as a process of its own that is bound to one core; every ten seconds its memory is noted. It is
-ended as Ctrl-C does, and its own summary is printed with the memory after one minute and at the end.
+The program runs as a process of its own that is bound to one core; every ten seconds its memory is noted. It
+is ended as Ctrl-C does, and its own summary is printed with the memory after one minute and at the end.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -25,19 +26,20 @@ SETTLED_SECONDS = 60.0
 
 
 def soak(args: argparse.Namespace) -> dict[str, Any]:
-    """One run of the program: its memory in MB by seconds, its processor time, and what it said at its end."""
+    """One run of the program: its memory in MB by seconds, its processor time, and what it said."""
 
     def bind() -> None:
         os.sched_setaffinity(0, {args.core})
         os.nice(args.nice)
 
     command = [sys.executable, "-m", "kinema.cli.app", "live", args.run, args.clip, "--loop", "--json"]
-    with (args.out or Path(os.devnull)).open("w", encoding="utf-8") as out:
+    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "lines").open("w") as out:
         process = subprocess.Popen(
             [str(c) for c in command], preexec_fn=bind, stdout=out, stderr=subprocess.PIPE, text=True
         )
         assert process.stderr is not None
-        said = [process.stderr.readline() for _ in range(3)]
+        while not Path(out.name).stat().st_size and process.poll() is None:
+            time.sleep(0.1)
         watched, began, memory = psutil.Process(process.pid), time.monotonic(), {}
         before = watched.cpu_times()
         while (elapsed := time.monotonic() - began) < args.seconds:
@@ -45,9 +47,9 @@ def soak(args: argparse.Namespace) -> dict[str, Any]:
             time.sleep(min(EVERY_SECONDS, args.seconds - elapsed))
         after = watched.cpu_times()
         process.send_signal(signal.SIGINT)
-        said += process.communicate(timeout=60)[1].splitlines(keepends=True)
+        said = process.communicate(timeout=60)[1]
     busy = after.user + after.system - before.user - before.system
-    return {"said": "".join(said), "memory_mb": memory, "processor_share": busy / args.seconds}
+    return {"said": said, "memory_mb": memory, "processor_share": busy / args.seconds}
 
 
 def main() -> None:
@@ -60,7 +62,6 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--core", type=int, default=0)
     parser.add_argument("--nice", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="keep the lines of JSON")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     found = soak(args)

@@ -86,12 +86,14 @@ def test_decisions_are_the_offline_ones(case: str, moving: Path) -> None:
         assert decision.start_seconds <= decision.seconds
     stops = [max(stop for _, stop in d.spans.values()) for d in found]
     assert stops == sorted(stops)
-    assert {name: span[1] for name, span in found[-1].spans.items()} == {n: len(s) for n, s in offline.items()}
+    assert {name: span[1] for name, span in found[-1].spans.items()} == {
+        n: len(s) for n, s in offline.items()
+    }
 
 
 @pytest.mark.parametrize("case", ["rate, moments", "windows, gru", "rgb and flow"])
 def test_no_later_frame_plays_a_part(case: str, moving: Path) -> None:
-    streams, temporal, more, rule, horizon = CASES[case]
+    streams, temporal, more, _, horizon = CASES[case]
     run = untrained(streams, temporal, **more)
     whole = heard_and_seen(LiveRecogniser(run, horizon_seconds=horizon), moving)
     start = heard_and_seen(LiveRecogniser(run, horizon_seconds=horizon), moving, until=1.5)

@@ -1,6 +1,6 @@
-"""A small RTSP server (RFC 2326): one H.264 file at its own speed, as RTP (RFC 6184) inside the TCP connection.
+"""A small RTSP server (RFC 2326): an H.264 file at its own speed, as RTP (RFC 6184) inside the TCP connection.
 
-python rtsp_server.py PORT FILE [--live]    --live announces no length and plays the file again and again
+python rtsp_server.py PORT FILE
 
 It is killed to cut a stream off. Written from the two RFCs, with nothing of the code that it tests.
 """
@@ -29,7 +29,11 @@ class Served:
             packets = [p for p in container.demux(stream) if p.size]
             first = min(p.pts for p in packets)
             self.pictures = [
-                (float((p.dts - packets[0].dts) * p.time_base), float((p.pts - first) * p.time_base), _units(bytes(p)))
+                (
+                    float((p.dts - packets[0].dts) * p.time_base),
+                    float((p.pts - first) * p.time_base),
+                    _units(bytes(p)),
+                )
                 for p in packets
             ]
             self.seconds = float(stream.duration * stream.time_base)
@@ -81,7 +85,7 @@ class Handler(socketserver.StreamRequestHandler):
         if not line:
             return None
         headers = {}
-        while (field := self.rfile.readline().strip()):
+        while field := self.rfile.readline().strip():
             name, _, value = field.decode().partition(":")
             headers[name.lower()] = value.strip()
         return line.split()[0].decode(), headers
@@ -100,9 +104,12 @@ class Handler(socketserver.StreamRequestHandler):
         served = self.server.served
         sets = ",".join(base64.b64encode(unit).decode() for unit in served.parameters)
         lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=test", "t=0 0"]
-        if not self.server.live:
-            lines.append(f"a=range:npt=0-{served.seconds:.3f}")
-        lines += ["m=video 0 RTP/AVP 96", "c=IN IP4 0.0.0.0", "a=rtpmap:96 H264/90000"]
+        lines += [
+            f"a=range:npt=0-{served.seconds:.3f}",
+            "m=video 0 RTP/AVP 96",
+            "c=IN IP4 0.0.0.0",
+            "a=rtpmap:96 H264/90000",
+        ]
         lines += [f"a=fmtp:96 packetization-mode=1;sprop-parameter-sets={sets}", "a=control:track0", ""]
         return "Content-Type: application/sdp\r\n", "\r\n".join(lines).encode()
 
@@ -122,7 +129,9 @@ class Handler(socketserver.StreamRequestHandler):
                     for i, unit in enumerate(units):
                         last = i == len(units) - 1
                         stamp = round((offset + seconds) * 90000) & 0xFFFFFFFF
-                        self._send(struct.pack(">BBHII", 0x80, 96 | last << 7, number & 0xFFFF, stamp, 1) + unit)
+                        self._send(
+                            struct.pack(">BBHII", 0x80, 96 | last << 7, number & 0xFFFF, stamp, 1) + unit
+                        )
                         number += 1
                 offset += served.seconds
                 if not self.server.live:
@@ -142,12 +151,12 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, port: int, path: str, live: bool):
-        self.served, self.live = Served(path), live
+    def __init__(self, port: int, path: str):
+        self.served = Served(path)
         super().__init__(("127.0.0.1", port), Handler)
 
 
 if __name__ == "__main__":
-    with Server(int(sys.argv[1]), sys.argv[2], "--live" in sys.argv) as server:
+    with Server(int(sys.argv[1]), sys.argv[2]) as server:
         print("ready", flush=True)
         server.serve_forever()

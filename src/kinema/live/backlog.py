@@ -65,4 +65,4 @@ class Backlog:
 
     def _leave_gap(self) -> None:
         self._behind = False
-        self._items.append(Gap())
+        self._items.appendleft(Gap())
