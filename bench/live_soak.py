@@ -1,6 +1,6 @@
 """`kinema live` on a looped file for minutes, on one core: what is dropped, how late decisions are, memory.
 
-    python bench/live_soak.py RUN CLIP [--seconds 600] [--core 0] [--nice 0] [--json FILE]
+    python bench/live_soak.py RUN CLIP [--seconds 600] [--core 0] [--nice 0 | --realtime]
 
 The program runs as a process of its own that is bound to one core; every ten seconds its memory is noted. It
 is ended as Ctrl-C does, and its own summary is printed with the memory after one minute and at the end.
@@ -31,9 +31,11 @@ def soak(args: argparse.Namespace) -> dict[str, Any]:
     def bind() -> None:
         os.sched_setaffinity(0, {args.core})
         os.nice(args.nice)
+        if args.realtime:
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(10))
 
     command = [sys.executable, "-m", "kinema.cli.app", "live", args.run, args.clip, "--loop", "--json"]
-    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "lines").open("w") as out:
+    with tempfile.TemporaryDirectory() as folder, (args.lines or Path(folder) / "lines").open("w") as out:
         process = subprocess.Popen(
             [str(c) for c in command], preexec_fn=bind, stdout=out, stderr=subprocess.PIPE, text=True
         )
@@ -62,6 +64,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--core", type=int, default=0)
     parser.add_argument("--nice", type=int, default=0)
+    parser.add_argument("--realtime", action="store_true", help="the core is its own, whatever else runs")
+    parser.add_argument("--lines", type=Path, help="keep what the program prints")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     found = soak(args)

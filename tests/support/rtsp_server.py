@@ -1,4 +1,4 @@
-"""A small RTSP server (RFC 2326): an H.264 file at its own speed, as RTP (RFC 6184) inside the TCP connection.
+"""A small RTSP server (RFC 2326): an H.264 file at its own speed, as RTP (RFC 6184) inside the connection.
 
 python rtsp_server.py PORT FILE
 
@@ -120,25 +120,15 @@ class Handler(socketserver.StreamRequestHandler):
         return "Range: npt=0-\r\n", b""
 
     def _stream(self) -> None:
-        began, number, offset = time.monotonic(), 0, 0.0
-        served = self.server.served
-        try:
-            while True:
-                for due, seconds, units in served.pictures:
-                    time.sleep(max(0.0, began + offset + due - time.monotonic()))
-                    for i, unit in enumerate(units):
-                        last = i == len(units) - 1
-                        stamp = round((offset + seconds) * 90000) & 0xFFFFFFFF
-                        self._send(
-                            struct.pack(">BBHII", 0x80, 96 | last << 7, number & 0xFFFF, stamp, 1) + unit
-                        )
-                        number += 1
-                offset += served.seconds
-                if not self.server.live:
-                    break
+        began, number = time.monotonic(), 0
+        with suppress(OSError):  # the client has gone
+            for due, seconds, units in self.server.served.pictures:
+                time.sleep(max(0.0, began + due - time.monotonic()))
+                for unit in units:
+                    last, stamp = unit is units[-1], round(seconds * 90000)
+                    self._send(struct.pack(">BBHII", 0x80, 96 | last << 7, number, stamp, 1) + unit)
+                    number += 1
             self.connection.shutdown(2)
-        except OSError:
-            return
 
     def _send(self, packet: bytes) -> None:
         with self.lock:

@@ -16,7 +16,7 @@ from ..errors import MediaError, UsageError
 from .items import Item, Shot
 from .reconnect import Connection, reconnecting
 
-INSTALL = "pip install 'kinema[camera]'"
+INSTALL = "pip install opencv-python"
 
 
 class Camera:
