@@ -23,6 +23,7 @@ LAYERS = [
     {"portable"},
     {"evaluation", "training", "report"},
     {"inference", "studies"},
+    {"live"},
     {"workflows"},
     {"cli"},
     {"__main__"},

@@ -18,6 +18,7 @@ from . import (
     export,
     extract,
     flow,
+    live,
     predict,
     recipes,
     scan,
@@ -44,7 +45,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 VERBS = (
-    demo, scan, recipes, backbones, extract, train, evaluate, study, predict, flow, embed, search,
+    demo, scan, recipes, backbones, extract, train, evaluate, study, predict, live, flow, embed, search,
     export, doctor
 )  # fmt: skip
 for verb in VERBS:

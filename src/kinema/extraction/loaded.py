@@ -113,9 +113,13 @@ class LoadedStream:
 
 
 class Compute:
-    """Steps in, features out; the features of several backbones side by side."""
+    """Steps in, features out; the features of several backbones side by side.
 
-    def __init__(self, stream: LoadedStream):
+    batch_size: steps computed at once; None for the size that extraction has, in which features are the same
+    bytes whoever computes them. Other sizes differ by rounding.
+    """
+
+    def __init__(self, stream: LoadedStream, batch_size: int | None = None):
         self.dim = stream.dim
         choice = stream.choice
         if choice.precision == "int8" and not stream.calibrated:
@@ -124,7 +128,8 @@ class Compute:
                 "train with --precision int8, or leave --precision out"
             )
         gpu = choice.device.startswith("cuda")
-        self.batch_size = (GPU_BATCH_SIZES if gpu else BATCH_SIZES)[stream.spec.views[0].kind]
+        sizes = GPU_BATCH_SIZES if gpu else BATCH_SIZES
+        self.batch_size = batch_size or sizes[stream.spec.views[0].kind]
         # A GPU computes one batch while another is put together.
         self.at_once = 2 if gpu else 1
         self._runners = [

@@ -19,7 +19,13 @@ from ..weights.files import WeightFile
 from ..weights.find import find_weights
 
 CORE = ("torch", "torchvision", "timm", "av", "numba", "scikit-learn", "lightning", "safetensors", "pyarrow")
-EXTRAS = {"export": "onnx", "int8": "nncf", "flownet2": "ptlflow", "transformers": "transformers"}
+EXTRAS = {
+    "camera": "cv2",
+    "export": "onnx",
+    "int8": "nncf",
+    "flownet2": "ptlflow",
+    "transformers": "transformers",
+}
 
 
 class Check(NamedTuple):
@@ -60,8 +66,17 @@ def _packages() -> Iterator[Check]:
     yield Check("openvino", "ok" if has_openvino() else "optional", detail)
     for extra, module in EXTRAS.items():
         found = importlib.util.find_spec(module) is not None
-        detail = metadata.version(module) if found else f"optional; pip install {_required_by(extra)}"
+        detail = (
+            metadata.version(_distribution(module))
+            if found
+            else f"optional; pip install {_required_by(extra)}"
+        )
         yield Check(f"extra {extra}", "ok" if found else "optional", detail)
+
+
+def _distribution(module: str) -> str:
+    """The package that a module is of; OpenCV's has several."""
+    return metadata.packages_distributions()[module][0]
 
 
 def _required_by(extra: str) -> str:
