@@ -78,14 +78,13 @@ def sequences(
     `messages` are (number of the video, clip or end): clips in order, and one end for each. Raises `OSError`
     for an end that is fatal. A sink whose video failed, or that is open when this is left, is discarded.
     """
-    run = _Run(compute, open_sink)
+    engine = Engine(compute, open_sink)
     try:
         for number, message in messages:
-            yield from run.take(number, message)
-        yield from run.flush()
+            yield from engine.take(number, message)
+        yield from engine.flush()
     finally:
-        for video in run.open.values():
-            video.sink.discard()
+        engine.discard()
 
 
 @dataclass(slots=True, eq=False)
@@ -97,13 +96,27 @@ class _Open(Generic[S]):
     end: Finished | None = None
 
 
-class _Run(Generic[S]):
+class Engine(Generic[S]):
+    """Messages in, one at a time, ended videos out: for who decides by himself when a batch is not waited for."""
+
     def __init__(self, compute: Compute, open_sink: Callable[[int], S]):
         self.compute, self.open_sink = compute, open_sink
         self.open: dict[int, _Open[S]] = {}
         self.batch: list[tuple[_Open[S], Clip]] = []
 
+    @property
+    def owes(self) -> bool:
+        """Whether a video has ended whose last steps wait for a full batch."""
+        return any(video.end is not None for video in self.open.values())
+
+    def discard(self) -> None:
+        """Drop the videos that have not ended."""
+        for video in self.open.values():
+            video.sink.discard()
+        self.open, self.batch = {}, []
+
     def take(self, number: int, message: Message) -> Iterator[Done[S]]:
+        """Take the next message of a video; the videos that have ended by it."""
         if isinstance(message, Clip):
             taken = self._opened(number)
             taken.waiting += 1
