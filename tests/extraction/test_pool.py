@@ -187,7 +187,9 @@ def _popen(pipe, code: str) -> subprocess.Popen[bytes]:
 def test_a_worker_that_cannot_start_is_no_fault_of_the_files(
     clips: list[Path], every_frame: RgbStream, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(process_module, "_start", lambda module, pipe, memory: _popen(pipe, "raise SystemExit(3)"))
+    monkeypatch.setattr(
+        process_module, "_start", lambda module, pipe, memory: _popen(pipe, "raise SystemExit(3)")
+    )
     with pytest.raises(WorkError, match=r"could not start \(exit code 3\); run `kinema doctor`"):
         list(results_of(every_frame, jobs_of(clips), workers=2))
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from ..inference.answers import verdict_facts
 from ..resources import Resources
 from . import options
 from .checks import refuse_idle
 from .console import ConsoleEvents, print_json
 from .options import COMPUTING, STORING, with_resources, with_volume
 from .videos import each_video, find_videos, raise_unread
-
-if TYPE_CHECKING:
-    from ..anomaly.detector import Verdict
 
 app = typer.Typer(
     name="anomaly",
@@ -113,20 +110,18 @@ def score(
 
     def work(video: Path) -> dict[str, Any]:
         if not timeline:
-            return _facts(loaded.score(video))
+            return verdict_facts(loaded.score(video))
         parts = loaded.timeline(video, window_seconds=window, stride_seconds=stride)
         return {
-            "timeline": [{"start": start, "end": end, **_facts(verdict)} for start, end, verdict in parts]
+            "timeline": [
+                {"start": start, "end": end, **verdict_facts(verdict)} for start, end, verdict in parts
+            ]
         }
 
     with ConsoleEvents() as events:
         loaded = load_anomaly(detector, run=run, resources=resources)
         results = each_video(found, work, _line, events, json=json, failed="error_reading")
     raise_unread(results, "error_reading")
-
-
-def _facts(verdict: Verdict) -> dict[str, Any]:
-    return asdict(verdict) | {"anomalous": verdict.anomalous}
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -97,7 +97,7 @@ class _Open(Generic[S]):
 
 
 class Engine(Generic[S]):
-    """Messages in, one at a time, ended videos out: for who decides by himself when a batch is not waited for."""
+    """Messages in, one at a time, ended videos out; `flush` computes a batch that is not full."""
 
     def __init__(self, compute: Compute, open_sink: Callable[[int], S]):
         self.compute, self.open_sink = compute, open_sink

@@ -65,7 +65,7 @@ class DecodingProcess:
             raise kind(f"a decoding process could not start ({cause}); run `kinema doctor`")
 
     def run(self, job: Any) -> Iterator[Any]:
-        """Yield the clips of one job, and what else it sends, and its `Finished`, also where it dies or hangs."""
+        """Yield the clips of one job and what else is sent, then `Finished`, also where it dies or hangs."""
         try:
             self.connection.send(job)
             while not isinstance(message := self._receive(), Finished | None):
