@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..inference.answers import verdict_facts
+from ..inference.answers import verdict_facts, verdicts_facts
 from ..resources import Resources
 from . import options
 from .checks import refuse_idle
@@ -112,11 +112,7 @@ def score(
         if not timeline:
             return verdict_facts(loaded.score(video))
         parts = loaded.timeline(video, window_seconds=window, stride_seconds=stride)
-        return {
-            "timeline": [
-                {"start": start, "end": end, **verdict_facts(verdict)} for start, end, verdict in parts
-            ]
-        }
+        return {"timeline": verdicts_facts(parts)}
 
     with ConsoleEvents() as events:
         loaded = load_anomaly(detector, run=run, resources=resources)

@@ -22,6 +22,7 @@ from . import (
     recipes,
     scan,
     search,
+    serve,
     signals,
     study,
     train,
@@ -45,7 +46,7 @@ app = typer.Typer(
 )
 VERBS = (
     demo, scan, recipes, backbones, extract, train, evaluate, study, predict, flow, embed, search,
-    export, doctor
+    serve, export, doctor
 )  # fmt: skip
 for verb in VERBS:
     app.command(name=verb.__name__.rpartition(".")[2])(with_volume(verb.command))

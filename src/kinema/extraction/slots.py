@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..types import Clip
-from .messages import Finished, Placed, Taken
+from .messages import Placed, Taken
 
 # Clips that may lie in the file: one is written while another is read.
 SLOTS = 4
@@ -42,8 +42,8 @@ class ClipSender:
         self._connection, self._file = connection, file
         self._slot_bytes = self._sent = self._untaken = 0
 
-    def send(self, message: Clip | Finished) -> None:
-        """Send one message. Raises `OSError` where there is no memory for a clip."""
+    def send(self, message: Any) -> None:
+        """Send one message, a clip through the file. Raises `OSError` where there is no memory for a clip."""
         self._connection.send(self._placed(message) if isinstance(message, Clip) else message)
 
     def receive(self) -> Any:

@@ -20,7 +20,7 @@ from .messages import Finished, Job, Ready, Setting
 from .slots import ClipSender
 
 PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
-_PIPE_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
+PIPE_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
 
 
 def serve(connection: Connection, memory: int) -> None:
@@ -40,7 +40,7 @@ def serve(connection: Connection, memory: int) -> None:
         try:
             for message in messages_of(setting.stream, VideoFile.of(asked.record), asked.task, tools):
                 sender.send(message)
-        except _PIPE_GONE:
+        except PIPE_GONE:
             raise
         except KinemaError as error:
             sender.send(Finished(error=str(error)))
@@ -75,7 +75,7 @@ def main() -> None:
     os.nice(1)
     try:
         serve(Connection(int(sys.argv[1])), int(sys.argv[2]))
-    except _PIPE_GONE:
+    except PIPE_GONE:
         return
 
 

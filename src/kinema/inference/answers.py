@@ -38,3 +38,8 @@ def timeline_facts(
 def verdict_facts(verdict: Verdict) -> dict[str, Any]:
     """An anomaly detector's verdict."""
     return asdict(verdict) | {"anomalous": verdict.anomalous}
+
+
+def verdicts_facts(parts: Iterable[tuple[float, float, Verdict]]) -> list[dict[str, Any]]:
+    """Verdicts on windows, with their start and end in seconds."""
+    return [{"start": start, "end": end, **verdict_facts(verdict)} for start, end, verdict in parts]
