@@ -56,7 +56,7 @@ def confusions(matrix: list[list[int]], labels: tuple[str, ...]) -> list[dict[st
     >>> confusions([[3, 1], [0, 4]], ("bow", "wave"))
     [{'label': 'bow', 'called': 'wave', 'count': 1, 'total': 4}]
     """
-    pairs = [
+    pairs: list[dict[str, Any]] = [
         {"label": labels[row], "called": labels[column], "count": count, "total": sum(counts)}
         for row, counts in enumerate(matrix)
         for column, count in enumerate(counts)

@@ -1,7 +1,7 @@
 """Who may talk to the server: in front of everything else, for HTTP and WebSockets.
 
 Without a token this machine alone is trusted, and a page of some other site, open in a browser here, is not
-this machine: it must not send (`Origin`), nor read by giving its own name our address (`Host`: DNS rebinding).
+this machine: it must not send (`Origin`), nor read by giving its own name our address (`Host`, rebinding).
 """
 
 import hmac

@@ -117,16 +117,20 @@ def video_routes(reception: Reception) -> APIRouter:
         window: SecondsQuery = 2.0,
         stride: SecondsQuery = 1.0,
         windows: Annotated[bool, Query(description="The sliding windows behind the segments.")] = False,
+        whole: Annotated[
+            bool, Query(description="The whole video's answer first; in a streamed answer alone.")
+        ] = False,
         moments: Annotated[
             bool, Query(description="Film strips of the moments that decided; in a streamed answer alone.")
         ] = False,
     ) -> Response:
         """When does it happen? As `kinema predict --timeline --json`.
 
-        With `Accept: application/x-ndjson` the answer is a stream of lines: `{"video", "windows"}`, how many;
-        `{"window"}`, each as soon as it is known; `{"timeline"}`, the segments; or `{"error"}` at any place.
+        With `Accept: application/x-ndjson` the answer is a stream of lines: with `whole`, `{"answer"}` of the
+        video; `{"video", "windows"}`, how many windows; `{"window"}`, each as soon as it is known; `{"timeline"}`,
+        the segments; with `moments`, `{"moments", "strip"}`; or `{"error"}` at any place.
         """
-        asked = _Along(window, stride, top, reception.least(min_score, risk), moments)
+        asked = _Along(window, stride, top, reception.least(min_score, risk), whole, moments)
         if LINES in request.headers.get("accept", ""):
             return await _streamed(reception, request, path, asked)
         given, found = await reception.answer(
@@ -198,10 +202,14 @@ class _Along:
     stride: float
     top: int
     min_score: float | None
+    whole: bool
     moments: bool
 
     def events(self, service: Service, given: Given, lease: Lease) -> Iterator[dict[str, Any]]:
         """The lines of a streamed answer."""
+        if self.whole:
+            answer = service.predict(given.path, lease)
+            yield {"answer": prediction_facts(answer, self.top, self.min_score)}
         parts: list[Prediction] = []
         for found in service.timeline(given.path, self.window, self.stride, lease):
             if isinstance(found, int):
