@@ -23,6 +23,8 @@ LAYERS = [
     {"portable"},
     {"evaluation", "training", "report"},
     {"inference", "studies"},
+    {"live"},
+    {"serve"},
     {"workflows"},
     {"cli"},
     {"__main__"},

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
@@ -52,8 +53,16 @@ class Detector:
 
     def verdict(self, embedding: Tensor) -> Verdict:
         """The verdict on one embedding [E]."""
-        error = reconstruction_error(self.autoencoder, embedding[None])
-        return Verdict(float(error), self.threshold.value, float(percentile(self.held_out, error)))
+        return self.judged(self.error(embedding))
+
+    def error(self, embedding: Tensor) -> float:
+        """The reconstruction error of one embedding [E]."""
+        return float(reconstruction_error(self.autoencoder, embedding[None]))
+
+    def judged(self, error: float) -> Verdict:
+        """The verdict on an error."""
+        reached = percentile(self.held_out, torch.tensor([error]))
+        return Verdict(error, self.threshold.value, float(reached))
 
 
 def save_detector(folder: Path, detector: Detector) -> None:

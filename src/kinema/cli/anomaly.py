@@ -1,4 +1,4 @@
-"""`kinema anomaly fit` and `kinema anomaly score`: videos that are not like the normal ones."""
+"""`kinema anomaly fit`, `score` and `watch`: videos that are not like the normal ones."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
+from ..errors import UsageError
 from ..inference.answers import verdict_facts, verdicts_facts
 from ..resources import Resources
-from . import options
-from .checks import refuse_idle
-from .console import ConsoleEvents, print_json
+from . import options, signals
+from .checks import check_detector, refuse_idle
+from .console import ConsoleEvents, print_json, print_line
+from .live import ForgetOption, LoopOption, MaxDelayOption, SmoothOption, SourceArgument, check_source
 from .options import COMPUTING, STORING, with_resources, with_volume
 from .videos import each_video, find_videos, raise_unread
 
@@ -118,6 +120,67 @@ def score(
         loaded = load_anomaly(detector, run=run, resources=resources)
         results = each_video(found, work, _line, events, json=json, failed="error_reading")
     raise_unread(results, "error_reading")
+
+
+@app.command()
+@with_volume
+@with_resources(*COMPUTING)
+def watch(
+    resources: Resources,
+    detector: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of `kinema anomaly fit`.")],
+    source: SourceArgument,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the film strips and alarms.jsonl.")],
+    run: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="The run that DIR was fitted on.", show_default="where it was"),
+    ] = None,
+    forget: ForgetOption = "auto",
+    horizon: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="How far back a verdict looks.",
+            min=0.1,
+            show_default="as long as the normal videos",
+        ),
+    ] = None,
+    smooth: SmoothOption = 0.5,
+    max_delay: MaxDelayOption = 1.0,
+    loop: LoopOption = False,
+) -> None:
+    """Watch a camera, a stream or a file: a line of JSON for every alarm, and a film strip of what raised it.
+
+    It ends with the source, or with Ctrl-C; a summary follows. A stream that is lost is tried again.
+
+    Example: kinema anomaly watch detector rtsp://camera.local/stream --out alarms
+    """
+    check_detector(detector)
+    given = check_source(source, loop, forget)
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out {out} is a file; name a folder for the film strips")
+    from ..live.smoothing import Smoothing
+    from ..workflows.live import LiveOptions
+    from ..workflows.live import watch as watch_source
+
+    options = LiveOptions(
+        rule=forget,  # type: ignore[arg-type]  # checked above
+        horizon_seconds=horizon,
+        max_delay=max_delay,
+        smoothing=Smoothing(smooth),
+    )
+    with ConsoleEvents() as events, signals.asked_to_stop() as stop:
+        summary = watch_source(
+            detector,
+            given,
+            out,
+            print_line,
+            run=run,
+            options=options,
+            resources=resources,
+            events=events,
+            stop=stop,
+        )
+        events.note(f"{summary['alarms']} alarms in {out}")
 
 
 def _line(row: dict[str, Any]) -> str:

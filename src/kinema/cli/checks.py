@@ -21,6 +21,15 @@ def check_run(folder: Path) -> None:
         )
 
 
+def check_detector(folder: Path) -> None:
+    """Raise `UsageError` where a folder is no anomaly detector at first sight."""
+    if not (folder / "anomaly.yaml").is_file():
+        raise UsageError(
+            f"{folder} is not an anomaly detector (no readable anomaly.yaml); "
+            "make one with `kinema anomaly fit`"
+        )
+
+
 def check_output(path: Path, option: str, *inputs: Path) -> None:
     """Raise `UsageError` where a file cannot be written to `path`, or is one of the inputs."""
     if path.is_dir() or not path.absolute().parent.is_dir():

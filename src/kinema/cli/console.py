@@ -44,9 +44,17 @@ def escape(text: str) -> str:
     return escape_markup(printable(text))
 
 
-def echo(text: str) -> None:
-    """A line of a result on stdout, without what a terminal would obey."""
+def echo(text: str, *, flush: bool = False) -> None:
+    """A line of a result on stdout, without what a terminal would obey; `flush` where one waits for it."""
     sys.stdout.write(printable(text) + "\n")
+    if flush:
+        sys.stdout.flush()
+
+
+def print_line(value: Any) -> None:
+    """One line of JSON on stdout, at once, for results that do not end. ASCII, and strictly valid."""
+    sys.stdout.write(json.dumps(value, allow_nan=False) + "\n")
+    sys.stdout.flush()
 
 
 def print_json(value: Any) -> None:

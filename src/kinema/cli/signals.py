@@ -4,6 +4,8 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 INTERRUPTED = 130  # Typer's exit code after Ctrl-C
@@ -24,6 +26,27 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     global _received
     _received = number
     raise KeyboardInterrupt
+
+
+@contextmanager
+def asked_to_stop() -> Iterator[Callable[[], bool]]:
+    """Meanwhile the first signal raises nothing: the work asks whether one came, and ends in its own way.
+
+    A second one ends it as ever.
+    """
+    asked = False
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
+        watch()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def check() -> None:

@@ -106,9 +106,13 @@ class LoadedStream:
 
 
 class Compute:
-    """Steps in, features out; the features of several backbones side by side."""
+    """Steps in, features out; the features of several backbones side by side.
 
-    def __init__(self, stream: LoadedStream):
+    batch_size: steps computed at once; None for the size that extraction has, in which features are the same
+    bytes whoever computes them. Other sizes differ by rounding.
+    """
+
+    def __init__(self, stream: LoadedStream, batch_size: int | None = None):
         self.dim = stream.dim
         choice = stream.choice
         if choice.precision == "int8" and not stream.calibrated:
@@ -117,7 +121,7 @@ class Compute:
                 "train with --precision int8, or leave --precision out"
             )
         sizes = GPU_BATCH_SIZES if choice.device.startswith("cuda") else BATCH_SIZES
-        self.batch_size = sizes[stream.spec.views[0].kind]
+        self.batch_size = batch_size or sizes[stream.spec.views[0].kind]
         self._runners = [
             BackboneRunner(
                 backbone,

@@ -40,7 +40,8 @@ def write_annotated(
         with VideoWriter(out, fps=fps, width=info.width, height=info.height) as writer:
             count = 0
             for seconds, picture in steady(reader.read(), fps):
-                writer.write(_with(picture, next((s for s in strips if s.shows(seconds)), None)))
+                strip = next((s for s in strips if s.shows(seconds)), None)
+                writer.write(picture if strip is None else laid_over(picture, strip.pixels))
                 count += 1
                 progress(count, max(count, info.num_frames or 0))
     return count
@@ -77,13 +78,14 @@ class _Strip:
         self.start = prediction.start_seconds or 0.0
         self.end = prediction.end_seconds
         name = prediction.label if prediction.score >= min_score else "unknown"
-        self.pixels = _drawn(name, prediction.score, height, width)
+        self.pixels = drawn(name, prediction.score, height, width)
 
     def shows(self, seconds: float) -> bool:
         return self.start <= seconds and (self.end is None or seconds < self.end)
 
 
-def _drawn(name: str, score: float, height: int, width: int) -> np.ndarray:
+def drawn(name: str, score: float, height: int, width: int) -> np.ndarray:
+    """A strip uint8 [S, W, 3] with a name and a bar of its score, for frames of this size in pixels."""
     size = max(10, height // 16)
     tall = min(2 * size, height)
     image = Image.new("RGB", (width, tall), _BACKGROUND)
@@ -106,10 +108,9 @@ def _font(size: int) -> Any:
         return ImageFont.load_default(size)
 
 
-def _with(picture: np.ndarray, strip: _Strip | None) -> np.ndarray:
-    if strip is None:
-        return picture
-    done, tall = picture.copy(), len(strip.pixels)
+def laid_over(picture: np.ndarray, strip: np.ndarray) -> np.ndarray:
+    """A copy of the picture uint8 [H, W, 3] with the strip on its lower edge."""
+    done, tall = picture.copy(), len(strip)
     under = done[-tall:].astype(np.float32)
-    done[-tall:] = (_OPACITY * strip.pixels + (1 - _OPACITY) * under).round().astype(np.uint8)
+    done[-tall:] = (_OPACITY * strip + (1 - _OPACITY) * under).round().astype(np.uint8)
     return done

@@ -119,7 +119,7 @@ class AudioReader:
         for packet in self._packets(self._stream):
             self.packets += packet is not None and not packet.is_discard
             try:
-                decoded = [(frame, _mono(frame)) for frame in self._stream.decode(packet)]
+                decoded = [(frame, mono(frame)) for frame in self._stream.decode(packet)]
             except Exception:  # PyAV lets more than FFmpegError through
                 self.skipped_packets += 1
                 continue
@@ -151,18 +151,36 @@ class AudioReader:
 
 def resampled(pieces: Iterable[tuple[np.ndarray, int]], sample_rate: int) -> Iterator[np.ndarray]:
     """Mono samples float32 [n] with their rates, brought to `sample_rate`; the rate may change on the way."""
-    resampler, rate = None, 0
+    resampler = Resampler(sample_rate)
     for samples, own_rate in pieces:
-        if resampler is not None and own_rate != rate:
-            yield from _samples(resampler.resample(None))
-            resampler = None
-        if resampler is None:
-            resampler, rate = AudioResampler(format="flt", layout="mono", rate=sample_rate), own_rate
+        yield from resampler.push(samples, own_rate)
+    yield from resampler.finish()
+
+
+class Resampler:
+    """Mono samples float32 [n] at any rate, pushed in; those at `sample_rate` come out, a little later."""
+
+    def __init__(self, sample_rate: int):
+        self.sample_rate = sample_rate
+        self._resampler: AudioResampler | None = None
+        self._rate = 0
+
+    def push(self, samples: np.ndarray, rate: int) -> list[np.ndarray]:
+        """Take samples at `rate` Hz, which may differ from the rate before."""
+        rest = self.finish() if rate != self._rate else []
+        if self._resampler is None:
+            self._resampler = AudioResampler(format="flt", layout="mono", rate=self.sample_rate)
+            self._rate = rate
         frame = AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
         frame.sample_rate = rate
-        yield from _samples(resampler.resample(frame))
-    if resampler is not None:
-        yield from _samples(resampler.resample(None))
+        return rest + _samples(self._resampler.resample(frame))
+
+    def finish(self) -> list[np.ndarray]:
+        """What is still held back."""
+        if self._resampler is None:
+            return []
+        resampler, self._resampler = self._resampler, None
+        return _samples(resampler.resample(None))
 
 
 def _part(pieces: Iterable[np.ndarray], first: int, stop: int | None) -> Iterator[np.ndarray]:
@@ -178,7 +196,7 @@ def _part(pieces: Iterable[np.ndarray], first: int, stop: int | None) -> Iterato
             return
 
 
-def _mono(frame: AudioFrame) -> np.ndarray:
+def mono(frame: AudioFrame) -> np.ndarray:
     """The mean of a frame's channels: float32 [n], full scale 1."""
     if frame.format.is_planar and frame.layout.nb_channels >= _PLANES:
         # PyAV reads past the pointers to eight planes, which ends the process.
@@ -201,8 +219,8 @@ def finite(samples: np.ndarray) -> np.ndarray:
     return np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float32)
 
 
-def _samples(frames: list[AudioFrame]) -> Iterator[np.ndarray]:
-    return (frame.to_ndarray().reshape(-1) for frame in frames)
+def _samples(frames: list[AudioFrame]) -> list[np.ndarray]:
+    return [frame.to_ndarray().reshape(-1) for frame in frames]
 
 
 def _silence(count: int) -> Iterator[np.ndarray]:

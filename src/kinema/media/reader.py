@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Self
@@ -126,6 +127,15 @@ class VideoReader:
         convert = FrameConverter(*self._stored_size, self._quarter_turns, pixel_format)
         return self._convert_wanted(convert, wanted)
 
+    def pictures(self) -> Iterator[tuple[float, Callable[[], np.ndarray]]]:
+        """The time of every frame of the part, and what converts it to `rgb24`, now or later or never.
+
+        Decodes as `read` does; what converts raises as it does.
+        """
+        convert = FrameConverter(*self._stored_size, self._quarter_turns, "rgb24")
+        for index, seconds, picture in self._part():
+            yield seconds, partial(self._converted, convert, index, picture)
+
     def timestamps(self) -> np.ndarray:
         """Times of all frames of the part by decoding it without conversion: float64 [N], seconds.
 
@@ -140,12 +150,14 @@ class VideoReader:
         for index, seconds, picture in self._part():
             if wanted is not None and not wanted(index, seconds):
                 continue
-            try:
-                data = convert(picture)
-            except Exception as error:  # PyAV lets more than FFmpegError through
-                what = f"{shown(self.path)}: frame {index} cannot be converted ({reason(error)})"
-                raise MediaError(f"{what}; convert the file to H.264") from error
-            yield Frame(index, seconds, data)
+            yield Frame(index, seconds, self._converted(convert, index, picture))
+
+    def _converted(self, convert: FrameConverter, index: int, picture: VideoFrame) -> np.ndarray:
+        try:
+            return convert(picture)
+        except Exception as error:  # PyAV lets more than FFmpegError through
+            what = f"{shown(self.path)}: frame {index} cannot be converted ({reason(error)})"
+            raise MediaError(f"{what}; convert the file to H.264") from error
 
     def _part(self) -> Iterator[tuple[int, float, VideoFrame]]:
         """Index, time and picture of each frame of the part; closes its pass over the file."""

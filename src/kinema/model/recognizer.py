@@ -43,10 +43,18 @@ class Recognizer(nn.Module):
 
     def embed(self, batch: Mapping[str, SequenceBatch]) -> Tensor:
         """The video embedding, float32 [B, E]."""
-        raise NotImplementedError
+        return self.embedding_of(self.embeddings(batch), lengths_of(batch))
 
     def class_scores(self, batch: Mapping[str, SequenceBatch]) -> Tensor:
         """Class scores of the videos, float32 [B, C]; the largest is the class."""
+        return self.scores_of(self.embeddings(batch), lengths_of(batch))
+
+    def embedding_of(self, parts: Mapping[str, Tensor], lengths: Mapping[str, Tensor]) -> Tensor:
+        """What `embed` makes of the streams' embeddings and their lengths, int64 [B] each (0: absent)."""
+        raise NotImplementedError
+
+    def scores_of(self, parts: Mapping[str, Tensor], lengths: Mapping[str, Tensor]) -> Tensor:
+        """What `class_scores` makes of the streams' embeddings, as `embedding_of` takes them."""
         raise NotImplementedError
 
     def tensors(self) -> dict[str, Tensor]:
@@ -76,22 +84,21 @@ class JointRecognizer(Recognizer):
 
     def forward(self, batch: Mapping[str, SequenceBatch]) -> Output:
         """Logits of a batch."""
-        lengths = self._lengths(batch) if self.recipe.classifier.per_step else None
-        return Output(self.head(self._joined(batch)), lengths)
+        return self._output(self.embeddings(batch), lengths_of(batch))
 
-    def class_scores(self, batch: Mapping[str, SequenceBatch]) -> Tensor:
+    def scores_of(self, parts: Mapping[str, Tensor], lengths: Mapping[str, Tensor]) -> Tensor:
         """Softmax or sigmoid of the logits, and the vote over steps where steps are scored."""
-        output = self(batch)
+        output = self._output(parts, lengths)
         return scores(Output(self.calibrated(output.logits), output.lengths), self.recipe.classifier).float()
 
     def calibrated(self, logits: Tensor) -> Tensor:
         """The logits [..., C] divided by the temperature, where the recogniser is calibrated."""
         return logits if self.calibration is None else logits / self.calibration.temperature
 
-    def embed(self, batch: Mapping[str, SequenceBatch]) -> Tensor:
+    def embedding_of(self, parts: Mapping[str, Tensor], lengths: Mapping[str, Tensor]) -> Tensor:
         """The fused embedding; the mean over the steps where every step is kept."""
-        joined = self._joined(batch)
-        return mean_steps(joined, self._lengths(batch)) if self.recipe.classifier.per_step else joined
+        joined = self._joined(parts, lengths)
+        return mean_steps(joined, self._first(lengths)) if self.recipe.classifier.per_step else joined
 
     def tensors(self) -> dict[str, Tensor]:
         """The whole trained state, the calibration's under `calibration.`."""
@@ -103,16 +110,24 @@ class JointRecognizer(Recognizer):
         super().load_tensors({k: v for k, v in tensors.items() if not k.startswith(CALIBRATION)})
         self.calibration = Calibration.from_tensors(held) if held else None
 
-    def _joined(self, batch: Mapping[str, SequenceBatch]) -> Tensor:
-        parts = self.embeddings(batch)
+    def _output(self, parts: Mapping[str, Tensor], lengths: Mapping[str, Tensor]) -> Output:
+        per_step = self.recipe.classifier.per_step
+        return Output(self.head(self._joined(parts, lengths)), self._first(lengths) if per_step else None)
+
+    def _joined(self, parts: Mapping[str, Tensor], lengths: Mapping[str, Tensor]) -> Tensor:
         if self.fusion is None:
             return next(iter(parts.values()))
-        return self.fusion(list(parts.values()), present_streams(batch, parts))
+        return self.fusion(list(parts.values()), present_streams(parts, lengths))
 
-    def _lengths(self, batch: Mapping[str, SequenceBatch]) -> Tensor:
-        return batch[next(iter(self.streams))].lengths
+    def _first(self, lengths: Mapping[str, Tensor]) -> Tensor:
+        return lengths[next(iter(self.streams))]
 
 
-def present_streams(batch: Mapping[str, SequenceBatch], names: Iterable[str]) -> Tensor:
+def lengths_of(batch: Mapping[str, SequenceBatch]) -> dict[str, Tensor]:
+    """The number of steps of each stream, int64 [B]."""
+    return {name: one.lengths for name, one in batch.items()}
+
+
+def present_streams(names: Iterable[str], lengths: Mapping[str, Tensor]) -> Tensor:
     """Which streams each video has at all, bool [B, S]."""
-    return torch.stack([batch[name].lengths > 0 for name in names], dim=1)
+    return torch.stack([lengths[name] > 0 for name in names], dim=1)

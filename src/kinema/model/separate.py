@@ -11,7 +11,7 @@ from ..recipe import Recipe
 from ..temporal.model import TemporalModel
 from .batch import SequenceBatch
 from .head import Head, Output
-from .recognizer import Recognizer, present_streams
+from .recognizer import Recognizer, lengths_of, present_streams
 from .svm import LinearSVM
 
 SVM = "svm."
@@ -43,19 +43,18 @@ class SeparateRecognizer(Recognizer):
 
     def svm_input(self, batch: Mapping[str, SequenceBatch]) -> Tensor:
         """What the SVM sees: the embeddings side by side, and a presence flag a stream."""
-        parts = self.embeddings(batch)
-        return self.fusion(list(parts.values()), present_streams(batch, parts))
+        return self._joined(self.embeddings(batch), lengths_of(batch))
 
-    def class_scores(self, batch: Mapping[str, SequenceBatch]) -> Tensor:
+    def scores_of(self, parts: Mapping[str, Tensor], lengths: Mapping[str, Tensor]) -> Tensor:
         """The SVM's probabilities, or its margins until held-out videos have calibrated it; on its device."""
         if self.svm is None:
             raise WorkError("the SVM that joins the streams is not fitted; train the run again")
-        joined = self.svm_input(batch)
+        joined = self._joined(parts, lengths)
         return self.svm.decision(joined) if self.svm.scale is None else self.svm.probabilities(joined)
 
-    def embed(self, batch: Mapping[str, SequenceBatch]) -> Tensor:
+    def embedding_of(self, parts: Mapping[str, Tensor], lengths: Mapping[str, Tensor]) -> Tensor:
         """The streams' embeddings side by side."""
-        return torch.cat(list(self.embeddings(batch).values()), dim=1)
+        return torch.cat(list(parts.values()), dim=1)
 
     def tensors(self) -> dict[str, Tensor]:
         """The whole trained state, the SVM's under `svm.`."""
@@ -71,3 +70,6 @@ class SeparateRecognizer(Recognizer):
     def _head(self, stream: str) -> Head:
         model = cast(TemporalModel, self.streams[stream])
         return Head(self.recipe.classifier, model.embedding_size, self.classes)
+
+    def _joined(self, parts: Mapping[str, Tensor], lengths: Mapping[str, Tensor]) -> Tensor:
+        return self.fusion(list(parts.values()), present_streams(parts, lengths))

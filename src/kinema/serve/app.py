@@ -13,6 +13,7 @@ from .metrics import Counting, Metrics
 from .scratch import Scratch
 from .service import Service
 from .videos import Reception, video_routes
+from .webcam import webcam_routes
 
 DESCRIPTION = "Names the actions in a video, with a trained run of Kinema."
 
@@ -32,4 +33,5 @@ def create_app(service: Service, scratch: Scratch, access: Access) -> FastAPI:
     app.add_middleware(Counting, metrics=metrics)
     app.include_router(about_routes(service, desk, metrics))
     app.include_router(video_routes(Reception(service, desk, scratch)))
+    app.include_router(webcam_routes(service, access))
     return app

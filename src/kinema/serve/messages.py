@@ -53,7 +53,14 @@ class Preview:
     out: Path
 
 
-Job = Whole | Along | Strip | Preview
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A job: a JPEG as a clip of one array, uint8 [H, W, 3] RGB."""
+
+    data: bytes
+
+
+Job = Whole | Along | Strip | Preview | Picture
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ Every method blocks and belongs into a thread of the request's own; all may be c
 Each raises `MediaError`, or one of its kinds `TooLarge` and `Overdue`, for a file that cannot be answered.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from ..types import Clip, FeatureSequence, Prediction
 from .compute import ComputeThread, Key
 from .decoders import Decoders, Lease
 from .limits import Limits
-from .messages import Along, Drawn, Ended, Found, Of, Opening, Preview, Strip, Whole
+from .messages import Along, Drawn, Ended, Found, Of, Opening, Picture, Preview, Strip, Whole
 from .scratch import Scratch
 
 Features = Mapping[str, FeatureSequence]
@@ -120,6 +120,17 @@ class Service:
         with self.decoders.process(lease) as ask:
             (drawn,) = (m for m in ask(Strip(file, tuple(times))) if isinstance(m, Drawn))
         return drawn.strip
+
+    @contextmanager
+    def pictures(self, lease: Lease) -> Generator[Callable[[bytes], np.ndarray], None, None]:
+        """A function that makes a JPEG uint8 [H, W, 3] RGB, in a process of its own."""
+        with self.decoders.process(lease) as ask:
+
+            def decoded(data: bytes) -> np.ndarray:
+                (clip,) = (m for m in ask(Picture(data)) if isinstance(m, Clip))
+                return clip.inputs[0]
+
+            yield decoded
 
     def preview(self, file: Path, out: Path, lease: Lease) -> None:
         """Write `file` as an MP4 that browsers play."""

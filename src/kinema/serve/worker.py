@@ -24,8 +24,8 @@ from ..report.film_strips import film_strip
 from ..streams.base import Task, Tools
 from ..types import Clip
 from .bounded import BoundedFile, TooLarge
-from .messages import Along, Beyond, Drawn, Ended, Found, Job, Of, Opening, Preview, Strip, Whole
-from .preview import write_preview
+from .messages import Along, Beyond, Drawn, Ended, Found, Job, Of, Opening, Picture, Preview, Strip, Whole
+from .pictures import read_picture, write_preview
 
 STRIP_HEIGHT = 108
 # Spools and previews: what a process may write to one file.
@@ -62,11 +62,12 @@ class Worker:
                     self.sender.send(Beyond())
                 self.sender.send(Finished(error=str(error)))
             except (OSError, MemoryError, ValueError, ArithmeticError) as error:
-                self.sender.send(
-                    Finished(error=f"{job.path} cannot be decoded ({reason(error)}); replace it")
-                )
+                self.sender.send(Finished(error=f"the file cannot be decoded ({reason(error)}); replace it"))
 
     def _answer(self, job: Job) -> Iterator[Any]:
+        if isinstance(job, Picture):
+            yield Clip(0.0, (read_picture(job.data, self.limits),))
+            return
         video = BoundedFile(str(job.path), self.limits)
         match job:
             case Whole():
@@ -74,7 +75,6 @@ class Worker:
                     messages = messages_of(stream, video, Task(), self.tools)
                     yield from _labelled(name, ((0, message) for message in messages))
             case Along():
-                video.times()
                 yield from self._windows(video, job)
             case Strip():
                 video.times()  # and with them the limits

@@ -99,6 +99,8 @@ class FlowMaker(FrameMaker):
         self.kept = Spool() if self.cutter is None or (task.keep_flow and self.cache is not None) else None
         self.pairs = None if self.done else tools.flow(stream.method, stream.flow_weights).pairs()
         self._waiting: deque[float] = deque()
+        # The fields so far, and, where they are kept, their times: without end neither may grow.
+        self._count = 0
         self._times: list[float] = []
 
     def wants(self, index: int, pts_seconds: float) -> bool:
@@ -120,7 +122,7 @@ class FlowMaker(FrameMaker):
             return
         yield from self._take(self.pairs.finish())
         self.profile.finish()
-        if not self._times:
+        if not self._count:
             self.notes.append(ONE_FRAME)
             yield from self._next(0.0, np.zeros((*self.size, 2), np.float32))
         elif self.kept is not None and self.cache is not None and self.task.keep_flow:
@@ -156,12 +158,13 @@ class FlowMaker(FrameMaker):
             yield from self._next(self._waiting.popleft(), scaled.astype(np.float16).astype(np.float32))
 
     def _next(self, pts_seconds: float, field: np.ndarray) -> Iterable[Clip]:
-        self._times.append(pts_seconds)
+        self._count += 1
         if self.kept is not None:
+            self._times.append(pts_seconds)
             self.kept.append(field.astype(np.float16))
         if self.cutter is None:
             return []
-        clips = self.cutter.push(len(self._times) - 1, (pts_seconds, field))
+        clips = self.cutter.push(self._count - 1, (pts_seconds, field))
         # What is kept is kept whole: the next stage samples it in another way.
         self.done = self.cutter.done and self.kept is None
         return clips
