@@ -63,8 +63,12 @@ class BoundedFile(VideoFile):
             raise TooLarge(f"{self.name} is longer than {most:g} s; send a shorter part")
 
     def _check_size(self, width: int, height: int) -> None:
-        most = self.limits.megapixels
-        if width * height > most * 1e6:
-            raise TooLarge(
-                f"{self.name} has frames of {width}x{height}, over {most:g} megapixels; scale it down"
-            )
+        check_size(self.name, width, height, self.limits)
+
+
+def check_size(name: str, width: int, height: int, limits: Limits) -> None:
+    """Raise `TooLarge` for pictures of more pixels than there may be."""
+    most = limits.megapixels
+    if width * height > most * 1e6:
+        size = f"{width}x{height}"
+        raise TooLarge(f"{name} has frames of {size}, over {most:g} megapixels; scale it down")

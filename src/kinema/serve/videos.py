@@ -127,8 +127,8 @@ def video_routes(reception: Reception) -> APIRouter:
         """When does it happen? As `kinema predict --timeline --json`.
 
         With `Accept: application/x-ndjson` the answer is a stream of lines: with `whole`, `{"answer"}` of the
-        video; `{"video", "windows"}`, how many windows; `{"window"}`, each as soon as it is known; `{"timeline"}`,
-        the segments; with `moments`, `{"moments", "strip"}`; or `{"error"}` at any place.
+        video; `{"video", "windows"}`, how many windows; `{"window"}`, each as soon as it is known;
+        `{"timeline"}`, the segments; with `moments`, `{"moments", "strip"}`; or `{"error"}` at any place.
         """
         asked = _Along(window, stride, top, reception.least(min_score, risk), whole, moments)
         if LINES in request.headers.get("accept", ""):

@@ -21,7 +21,11 @@ export function shape(tag, attributes = {}) {
   return node;
 }
 
-export const percent = (share) => (share === null || share === undefined ? "–" : (100 * share).toFixed(share > 0.0995 && share < 0.9995 ? 0 : 1) + " %");
+export const percent = (share) => {
+  if (share === null || share === undefined) return "–";
+  const fine = (100 * share).toFixed(1);
+  return (share >= 0.0995 && share < 0.9895 ? Math.round(100 * share) : fine.replace(".0", "")) + " %";
+};
 export const clock = (seconds) => {
   const whole = Math.floor(seconds), minutes = Math.floor(whole / 60);
   return minutes ? minutes + ":" + String(whole % 60).padStart(2, "0") : seconds.toFixed(1) + " s";

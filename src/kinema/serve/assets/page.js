@@ -17,7 +17,7 @@ async function load() {
     return load();
   }
   const tested = model.accuracy === null || model.accuracy === undefined ? "" : ` On ${model.n_test} test videos it was right ${percent(model.accuracy)} of the time.`;
-  one("#model").textContent = `${model.name} names ${model.labels.length} actions (recipe ${model.recipe}).${tested}`;
+  one("#model").textContent = `This model knows ${model.labels.length} actions (“${model.name}”, recipe ${model.recipe}).${tested}`;
   one("#limits").textContent = `Up to ${size(model.limits.upload_bytes)} and ${Math.round(model.limits.video_seconds / 60)} minutes each. They are looked at on this server and not kept.`;
   one("#classes").replaceChildren(...model.labels.map((label) => el("li", { text: label })));
   const pairs = model.confusions.map((pair) => el("li", { text: `${pair.label} called ${pair.called}: ${pair.count} of ${pair.total}` }));

@@ -61,6 +61,8 @@ export class VideoCard {
     if (event.timeline) {
       this.timeline.segments = event.timeline;
       this.timeline.draw();
+      const actions = new Set(event.timeline.map((segment) => segment.label)).size;
+      if (actions > 1) this.sure.textContent += `; ${actions} different actions along it`;
     }
     if (event.moments) this.showMoments(event);
   }
@@ -75,7 +77,7 @@ export class VideoCard {
         el("div", { class: "screen" }, this.video, this.veil),
         el("div", { class: "answer" },
           el("p", { class: "big", text: answer.label }),
-          el("p", { class: "sure", role: "status", text: percent(answer.score) + " over the whole video" }),
+          this.sure = el("p", { class: "sure", role: "status", text: percent(answer.score) + " over the whole video" }),
           this.when, this.scores.node, ...this.mixed(answer.label))),
       this.along = el("div", { class: "along" },
         el("div", { class: "head" }, el("h3", { text: "Along the video" }), this.timeline.legend),

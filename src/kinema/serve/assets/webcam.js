@@ -2,9 +2,8 @@
 import { token } from "./api.js";
 import { el, one, percent } from "./dom.js";
 import { Scores } from "./scores.js";
-import { Timeline } from "./timeline.js";
 
-const WIDTH = 320, QUALITY = 0.8, KEPT_SECONDS = 30;
+const WIDTH = 320, QUALITY = 0.8;
 
 export class WebcamCard {
   constructor(model, closed) {
@@ -16,7 +15,6 @@ export class WebcamCard {
     this.label = el("p", { class: "big", text: "…" });
     this.sure = el("p", { class: "sure", role: "status", text: "Asking for the webcam" });
     this.facts = el("p", { class: "note num" });
-    this.recent = new Timeline(() => {});
     this.node = el("article", { class: "video webcam", "aria-label": "Webcam" },
       el("header", {}, el("h2", { text: "Webcam" }), el("button", { class: "close", type: "button", "aria-label": "Stop the webcam", text: "×", onclick: () => this.end() })),
       el("div", { class: "body" },
@@ -47,7 +45,9 @@ export class WebcamCard {
     }
     if (event.decision) this.show(event.decision);
     if (event.taken !== undefined) {
-      this.facts.textContent = `${event.taken} frames, ${Math.round(performance.now() - this.sentAt)} ms each way`;
+      this.since ||= this.sentAt;
+      const rate = event.taken > 1 ? (1000 * (event.taken - 1)) / (this.sentAt - this.since) : 0;
+      this.facts.textContent = `${event.taken} frames, ${Math.round(rate)} a second, answered in ${Math.round(performance.now() - this.sentAt)} ms`;
       this.next();
     }
   }
