@@ -23,6 +23,8 @@ from kinema.serve.desk import Desk
 from kinema.serve.limits import Limits
 from kinema.serve.service import Service
 
+FORM = "multipart/form-data; boundary=x"
+
 
 def written(path: Path, frames: int, size: tuple[int, int] = (64, 48), fps: int = 10) -> Path:
     with VideoWriter(path, fps=fps, width=size[0], height=size[1]) as writer:
