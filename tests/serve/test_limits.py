@@ -127,12 +127,14 @@ def test_a_decoder_that_dies_costs_one_request(
     real, before = service.compute.sequences, service.replaced
 
     def killed(messages):
-        messages = iter(messages)
-        yield from real([next(messages)])  # the first clip: the process is at work
-        for child in psutil.Process().children():
-            if "kinema.serve.worker" in child.cmdline():
-                os.kill(child.pid, signal.SIGSEGV)
-        yield from real(messages)
+        def watched():
+            yield next(messages)  # the first clip: the process is at work
+            for child in psutil.Process().children():
+                if "kinema.serve.worker" in child.cmdline():
+                    os.kill(child.pid, signal.SIGSEGV)
+            yield from messages
+
+        return real(watched())
 
     with monkeypatch.context() as patch:
         patch.setattr(service.compute, "sequences", killed)

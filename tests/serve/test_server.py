@@ -102,5 +102,5 @@ def test_a_port_that_is_taken_is_one_line() -> None:
         assert address(first).startswith("http://127.0.0.1:")
         with pytest.raises(UsageError, match=r"port \d+ \(.*\); choose another --port"):
             listen("127.0.0.1", first.getsockname()[1])
-    with pytest.raises(UsageError, match="cannot listen at 192.0.2.1"):
+    with pytest.raises(UsageError, match=r"cannot listen at 192\.0\.2\.1"):
         listen("192.0.2.1", 0)

@@ -14,7 +14,7 @@ export class WebcamCard {
     this.video.muted = true;
     this.label = el("p", { class: "big", text: "…" });
     this.sure = el("p", { class: "sure", role: "status", text: "Asking for the webcam" });
-    this.facts = el("p", { class: "note num" });
+    this.facts = el("p", { class: "note num facts" });
     this.node = el("article", { class: "video webcam", "aria-label": "Webcam" },
       el("header", {}, el("h2", { text: "Webcam" }), el("button", { class: "close", type: "button", "aria-label": "Stop the webcam", text: "×", onclick: () => this.end() })),
       el("div", { class: "body" },
