@@ -6,13 +6,13 @@ import io
 import json
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from kinema.inference.predictor import LoadedRun
@@ -21,9 +21,10 @@ from kinema.serve.webcam import recogniser_of
 
 
 @contextmanager
-def webcam(url: str, hello: Any = None) -> Iterator[ClientConnection]:
+def webcam(url: str) -> Iterator[ClientConnection]:
     with connect(url.replace("http", "ws") + "/api/live", open_timeout=30, close_timeout=1) as socket:
-        socket.send(json.dumps({"token": ""} if hello is None else hello))
+        with suppress(ConnectionClosed):  # it may have been refused by now, and has said why
+            socket.send(json.dumps({"token": ""}))
         yield socket
 
 

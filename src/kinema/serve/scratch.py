@@ -1,6 +1,9 @@
 """Where uploads lie while they are worked on: a private folder, in which nothing outlives its server.
 
-TMPDIR/kinema-serve-UID/PID-TOKEN/UPLOAD
+    TMPDIR/kinema-serve-UID/TOKEN/UPLOAD
+    TMPDIR/kinema-serve-UID/TOKEN.lock        held as long as the server lives
+
+The system gives the lock of a process back however that ended, so the next server knows what to remove.
 """
 
 import os
@@ -11,10 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
+from filelock import FileLock, Timeout
 
 from ..atomic import token
 from ..errors import WorkError
+
+ENDING = ".lock"
 
 
 class Scratch:
@@ -40,29 +45,38 @@ def scratch_folder(base: Path | None = None) -> Iterator[Scratch]:
     Raises `WorkError` where the folder cannot be made, or is not ours alone.
     """
     shared = (base or Path(tempfile.gettempdir())) / f"kinema-serve-{_user()}"
+    name = token()
+    lock = FileLock(shared / f"{name}{ENDING}")
     try:
         shared.mkdir(mode=0o700, exist_ok=True)
         _check_own(shared)
         remove_left(shared)
-        own = shared / f"{os.getpid()}-{token()}"
-        own.mkdir(mode=0o700)
+        lock.acquire()
+        (shared / name).mkdir(mode=0o700)
     except OSError as error:
-        raise WorkError(
-            f"cannot use {shared} ({error.strerror or error}); set TMPDIR to another folder"
-        ) from None
+        reason = error.strerror or error
+        raise WorkError(f"cannot use {shared} ({reason}); set TMPDIR to another folder") from None
     try:
-        yield Scratch(own)
+        yield Scratch(shared / name)
     finally:
-        shutil.rmtree(own, ignore_errors=True)
+        _remove(shared / name, lock)
 
 
 def remove_left(shared: Path) -> None:
-    """Remove the folders of servers that are gone."""
-    for folder in shared.iterdir():
-        owner = folder.name.partition("-")[0]
-        # In a container every server has the same number.
-        if owner.isdecimal() and (int(owner) == os.getpid() or not psutil.pid_exists(int(owner))):
-            shutil.rmtree(folder, ignore_errors=True)
+    """Remove the folders of servers that are gone: those whose locks nobody holds."""
+    for file in shared.glob(f"*{ENDING}"):
+        lock = FileLock(file)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            continue
+        _remove(file.with_suffix(""), lock)
+
+
+def _remove(folder: Path, lock: FileLock) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    lock.release()
+    Path(lock.lock_file).unlink(missing_ok=True)
 
 
 def _user() -> str:
