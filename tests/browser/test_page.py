@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from support.real import CLASSES, clips_of
+from support.serving import wait_for
 
 pytestmark = pytest.mark.browser
 PATIENCE = 60_000  # milliseconds
@@ -52,7 +54,7 @@ def test_a_clip_is_named_and_its_timeline_leads_to_it(page: Any, two_actions: Pa
     timeline = page.get_by_role("slider", name="Place in the video")
     box = timeline.bounding_box()
     timeline.click(position={"x": box["width"] * 0.9, "y": 40})
-    page.wait_for_function("document.querySelector('video').currentTime > 5")
+    wait_for(lambda: seconds(page) > 5)
     duration = page.evaluate("document.querySelector('video').duration")
     assert page.evaluate("document.querySelector('video').currentTime") == pytest.approx(
         0.9 * duration, abs=0.2
@@ -72,8 +74,7 @@ def test_what_browsers_do_not_play_is_converted(page: Any, ucf_clips: Path) -> N
     page.set_input_files("#files", clip)
     page.wait_for_selector(".moments button")
     assert page.locator(".big").inner_text() == "PlayingPiano"
-    page.wait_for_function("document.querySelector('video').readyState >= 2")
-    assert page.evaluate("document.querySelector('video').videoWidth") == 320
+    wait_for(lambda: page.evaluate("document.querySelector('video').videoWidth") == 320)
 
 
 def test_several_at_once_and_bad_ones_among_them(page: Any, ucf_clips: Path, tmp_path: Path) -> None:
@@ -84,7 +85,7 @@ def test_several_at_once_and_bad_ones_among_them(page: Any, ucf_clips: Path, tmp
         file.truncate(10_000_000_000)
     good = [clips_of(ucf_clips, label)[0] for label in CLASSES]
     page.set_input_files("#files", [broken, huge, *good])
-    page.wait_for_function("document.querySelectorAll('.moments').length === 3")
+    expect(page.locator(".moments")).to_have_count(3, timeout=PATIENCE)
     problems = page.get_by_role("alert").all_inner_texts()
     assert any(text.startswith("huge.mp4 has 10.0 GB, and this server takes 50 MB") for text in problems)
     assert any(re.match(r"broken\.avi .*; replace it", text) for text in problems)
@@ -95,7 +96,7 @@ def test_several_at_once_and_bad_ones_among_them(page: Any, ucf_clips: Path, tmp
 
 def test_the_webcam_is_named_live(page: Any) -> None:
     page.get_by_role("button", name="Use the webcam").click()
-    page.wait_for_function("document.querySelector('.webcam .big')?.textContent === 'Surfing'")
+    expect(page.locator(".webcam .big")).to_have_text("Surfing", timeout=PATIENCE)
     assert int(page.locator(".webcam .facts").inner_text().split()[0]) > 4
     page.get_by_role("button", name="Stop the webcam").click()
     assert page.locator(".webcam").count() == 0

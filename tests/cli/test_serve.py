@@ -47,4 +47,4 @@ def test_the_extra_is_named_where_it_is_missing(
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "uvicorn" else real(name))
     called = call("serve", tiny_run)
-    assert (called.code, "serving needs uvicorn; install Kinema with its extra" in called.error) == (2, True)
+    assert (called.code, "serving needs uvicorn; pip install uvicorn" in called.error) == (2, True)

@@ -121,6 +121,15 @@ def test_one_file_a_request(client: httpx.Client, clips: list[Path]) -> None:
     assert beside.status_code == 200, "fields that nobody asked for are passed over"
 
 
+@pytest.mark.parametrize("path", ["/api/timeline?", "/api/anomaly?timeline=true&"])
+def test_windows_that_would_fill_the_memory_are_refused(client: httpx.Client, path: str) -> None:
+    answer = client.post(path + "window=60&stride=0.05", files={"file": b"x"})
+    assert (answer.status_code, answer.json()["error"]) == (
+        400, "more than 20 windows overlap; give a stride of 3 s or more"
+    )  # fmt: skip
+    assert client.post(path + "window=61", files={"file": b"x"}).status_code == 422
+
+
 def test_a_decoder_that_dies_costs_one_request(
     client: httpx.Client, service: Service, clips: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,7 +82,7 @@ def command(
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise UsageError(
-            f"serving needs {', '.join(missing)}; install Kinema with its extra: pip install '.[serve]'"
+            f"serving needs {', '.join(missing)}; pip install {' '.join(missing).replace('_', '-')}"
         )
     check_run(run)
     _check_offers(root, embeddings)

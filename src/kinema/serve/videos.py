@@ -28,7 +28,9 @@ from .service import Service
 T = TypeVar("T")
 LINES = "application/x-ndjson"
 REFUSALS = problems(400, 404, 408, 413, 415, 422, 429, 503, 507)
-SHORTEST_WINDOW = 0.05
+SHORTEST_WINDOW, LONGEST_WINDOW = 0.05, 60.0
+# Windows that are open at one time: each holds its features in memory.
+MOST_OPEN = 20
 
 PathQuery = Annotated[str | None, Query(description="A file below --root, in place of an upload.")]
 TopQuery = Annotated[int, Query(description="How many classes to show.", ge=1, le=100_000)]
@@ -39,8 +41,8 @@ RiskQuery = Annotated[
     float | None,
     Query(description="The share of known videos that may be refused as unknown.", ge=0, le=1),
 ]
-SecondsQuery = Annotated[float, Query(ge=SHORTEST_WINDOW, le=3600, allow_inf_nan=False)]
-OptionalSeconds = Annotated[float | None, Query(ge=SHORTEST_WINDOW, le=3600, allow_inf_nan=False)]
+SecondsQuery = Annotated[float, Query(ge=SHORTEST_WINDOW, le=LONGEST_WINDOW, allow_inf_nan=False)]
+OptionalSeconds = Annotated[float | None, Query(ge=SHORTEST_WINDOW, le=LONGEST_WINDOW, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ def video_routes(reception: Reception) -> APIRouter:
         video; `{"video", "windows"}`, how many windows; `{"window"}`, each as soon as it is known;
         `{"timeline"}`, the segments; with `moments`, `{"moments", "strip"}`; or `{"error"}` at any place.
         """
+        _check_open(window, stride)
         asked = _Along(window, stride, top, reception.least(min_score, risk), whole, moments)
         if LINES in request.headers.get("accept", ""):
             return await _streamed(reception, request, path, asked)
@@ -172,6 +175,8 @@ def video_routes(reception: Reception) -> APIRouter:
         if service.shelf.detector is None:
             raise Refused(404, "there is no detector; start the server with --detector DIR")
         if timeline:
+            seconds = window or service.shelf.detector.seconds
+            _check_open(seconds, stride or seconds / 2)
             given, found = await reception.answer(
                 request, path, lambda file, lease: list(service.anomalies(file, window, stride, lease))
             )
@@ -187,11 +192,18 @@ def video_routes(reception: Reception) -> APIRouter:
     )
     async def preview(request: Request, path: PathQuery = None) -> Response:
         """The video as an MP4 that browsers play, at most 480 lines, without sound."""
-        with reception.scratch.file(".mp4") as out:
-            await reception.answer(request, path, lambda file, lease: service.preview(file, out, lease))
-            return Response(out.read_bytes(), media_type="video/mp4", headers=NOT_STORED)
+        content = _previewed(reception, request, path)
+        first = await anext(content)
+        return StreamingResponse(_rest(first, content), media_type="video/mp4", headers=NOT_STORED)
 
     return router
+
+
+def _check_open(window: float, stride: float) -> None:
+    """Raise `Refused` (400) for windows that overlap too much."""
+    if window / stride > MOST_OPEN:
+        least = window / MOST_OPEN
+        raise Refused(400, f"more than {MOST_OPEN} windows overlap; give a stride of {least:.3g} s or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +271,19 @@ async def _lines(
             await task
         finally:
             task.cancel()
+
+
+async def _previewed(
+    reception: Reception, request: Request, named: str | None
+) -> AsyncGenerator[bytes, None]:
+    """The bytes of a preview, from a file that is gone when they are sent."""
+    with reception.scratch.file(".mp4") as out:
+        await reception.answer(
+            request, named, lambda file, lease: reception.service.preview(file, out, lease)
+        )
+        with out.open("rb") as file:
+            while block := file.read(1 << 18):
+                yield block
 
 
 def _line(event: dict[str, Any]) -> bytes:

@@ -19,7 +19,13 @@ from ..weights.files import WeightFile
 from ..weights.find import find_weights
 
 CORE = ("torch", "torchvision", "timm", "av", "numba", "scikit-learn", "lightning", "safetensors", "pyarrow")
-EXTRAS = {"export": "onnx", "int8": "nncf", "flownet2": "ptlflow", "transformers": "transformers"}
+EXTRAS = {
+    "export": "onnx",
+    "int8": "nncf",
+    "flownet2": "ptlflow",
+    "serve": "fastapi",
+    "transformers": "transformers",
+}
 
 
 class Check(NamedTuple):
