@@ -6,7 +6,7 @@ EXTRAS := .venv-extras
 # Tests run small matrices in many processes: more threads would only fight.
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: demo test install lint bench bench-speed studies-quick fuzz test-slow test-extras format dist docs clean
+.PHONY: demo test install lint bench bench-speed studies-quick fuzz test-slow test-browser test-extras format dist docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/kinema demo --out demo
@@ -18,6 +18,12 @@ install: $(VENV)/.installed
 
 test-slow: $(VENV)/.installed-dev
 	$(TEST_ENV) $(BIN)/python -m pytest -m slow
+
+# The page in a real browser: Debian's chromium, or another Chromium named by CHROMIUM.
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+test-browser: $(VENV)/.installed-dev
+	@test -n "$(CHROMIUM)" || { echo "Chromium is missing; apt-get install chromium, or set CHROMIUM"; exit 1; }
+	$(TEST_ENV) CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -m browser tests/browser
 
 # ptlflow's pins would hurt the core: an environment of its own, without constraints.txt. It brings an OpenCV
 # with windows, which needs libGL; the one without is put over it.
@@ -38,7 +44,7 @@ bench-speed: $(VENV)/.installed-dev
 	$(BIN)/python bench/speed.py $(CLIPS)
 
 # Fuzzing and the studies have targets of their own; the others need real clips.
-NO_BENCH := $(addprefix bench/,cost.py directions.py doubts.py finetune.py fuzz.py heads.py studies.py which.py)
+NO_BENCH := $(addprefix bench/,cost.py directions.py doubts.py finetune.py fuzz.py heads.py serve.py studies.py which.py)
 
 bench: $(VENV)/.installed-dev
 	for script in $(filter-out $(NO_BENCH),$(wildcard bench/[a-z]*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -24,6 +24,7 @@ LAYERS = [
     {"evaluation", "training", "report"},
     {"inference", "studies"},
     {"live"},
+    {"serve"},
     {"workflows"},
     {"cli"},
     {"__main__"},

@@ -18,6 +18,8 @@ BESIDE = (
     "CHANGELOG.md",
     "CITATION.cff",
     "CONTRIBUTING.md",
+    "Dockerfile",
+    ".dockerignore",
     "Makefile",
     "constraints.txt",
     "mkdocs.yml",

@@ -18,6 +18,7 @@ import pytest
 
 from kinema.errors import WorkError
 from kinema.extraction import pool as pool_module
+from kinema.extraction import process as process_module
 from kinema.extraction.inline import messages_of
 from kinema.extraction.messages import Finished, Job, Message
 from kinema.extraction.pool import DecodingPool
@@ -54,7 +55,7 @@ def results_of(
     *,
     workers: int = 1,
     ahead: int = 16,
-    hang_seconds: float = pool_module.HANG_SECONDS,
+    hang_seconds: float = process_module.HANG_SECONDS,
 ) -> Generator[tuple[int, Message], None, None]:
     """The messages of one extraction by a pool of its own."""
     with DecodingPool(hang_seconds=hang_seconds) as pool:
@@ -162,11 +163,11 @@ def test_silent_work_is_no_hang_until_patience_ends(
 ):
     """A worker that burns processor time without sending; patience bounds even that."""
     burn = "import sys; sys.argv[1]; exec('while True: pass')"
-    monkeypatch.setattr(pool_module, "_start", lambda pipe, memory: _popen(pipe, _serving(burn)))
+    monkeypatch.setattr(process_module, "_start", lambda module, pipe, memory: _popen(pipe, _serving(burn)))
     started = time.monotonic()
     found = list(results_of(every_frame, jobs_of(clips[:1]), hang_seconds=0.2))
     assert found == [(0, Finished(error="decoder hung: nothing for 0.2 s"))]
-    assert time.monotonic() - started > pool_module.PATIENCE * 0.2
+    assert time.monotonic() - started > process_module.PATIENCE * 0.2
 
 
 def _serving(then: str) -> str:
@@ -186,7 +187,9 @@ def _popen(pipe, code: str) -> subprocess.Popen[bytes]:
 def test_a_worker_that_cannot_start_is_no_fault_of_the_files(
     clips: list[Path], every_frame: RgbStream, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(pool_module, "_start", lambda pipe, memory: _popen(pipe, "raise SystemExit(3)"))
+    monkeypatch.setattr(
+        process_module, "_start", lambda module, pipe, memory: _popen(pipe, "raise SystemExit(3)")
+    )
     with pytest.raises(WorkError, match=r"could not start \(exit code 3\); run `kinema doctor`"):
         list(results_of(every_frame, jobs_of(clips), workers=2))
 
@@ -195,7 +198,7 @@ def test_no_process_to_be_had(clips: list[Path], every_frame: RgbStream, monkeyp
     def refuse(*_: object) -> None:
         raise OSError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(pool_module, "_start", refuse)
+    monkeypatch.setattr(process_module, "_start", refuse)
     with pytest.raises(WorkError, match="--workers"):
         list(results_of(every_frame, jobs_of(clips), workers=2))
 
@@ -255,13 +258,13 @@ def test_processors_without_a_video_help_with_the_flow_of_others(
     workers: int, videos: int, threads: int, clips: list[Path], every_frame: RgbStream, monkeypatch
 ):
     settings = []
-    tell = pool_module._Worker.tell
+    tell = process_module.DecodingProcess.tell
 
     def told(worker, setting, stop) -> None:
         settings.append(setting)
         tell(worker, setting, stop)
 
-    monkeypatch.setattr(pool_module._Worker, "tell", told)
+    monkeypatch.setattr(process_module.DecodingProcess, "tell", told)
     list(results_of(every_frame, jobs_of(clips[:videos]), workers=workers))
     assert {setting.threads for setting in settings} == {threads}
 
@@ -324,15 +327,15 @@ def test_a_worker_killed_while_it_starts_is_started_again(
     kills: int, clips: list[Path], every_frame: RgbStream, monkeypatch: pytest.MonkeyPatch
 ):
     """Three times; the fourth death in a row is an error. No file is blamed."""
-    real, dead = pool_module._start, []
+    real, dead = process_module._start, []
 
-    def start(pipe, memory) -> subprocess.Popen[bytes]:
+    def start(module, pipe, memory) -> subprocess.Popen[bytes]:
         if len(dead) == kills:
-            return real(pipe, memory)
+            return real(module, pipe, memory)
         dead.append(pipe)
         return _popen(pipe, "import os; os.kill(os.getpid(), 9)")
 
-    monkeypatch.setattr(pool_module, "_start", start)
+    monkeypatch.setattr(process_module, "_start", start)
     jobs = jobs_of(clips[:2])
     if kills == 4:
         with pytest.raises(WorkError, match=r"could not start \(signal 9\)"):

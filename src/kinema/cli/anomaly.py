@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from ..errors import UsageError
+from ..inference.answers import verdict_facts, verdicts_facts
 from ..resources import Resources
 from . import options, signals
 from .checks import check_detector, refuse_idle
@@ -16,9 +16,6 @@ from .console import ConsoleEvents, print_json, print_line
 from .live import ForgetOption, LoopOption, MaxDelayOption, SmoothOption, SourceArgument, check_source
 from .options import COMPUTING, STORING, with_resources, with_volume
 from .videos import each_video, find_videos, raise_unread
-
-if TYPE_CHECKING:
-    from ..anomaly.detector import Verdict
 
 app = typer.Typer(
     name="anomaly",
@@ -115,11 +112,9 @@ def score(
 
     def work(video: Path) -> dict[str, Any]:
         if not timeline:
-            return _facts(loaded.score(video))
+            return verdict_facts(loaded.score(video))
         parts = loaded.timeline(video, window_seconds=window, stride_seconds=stride)
-        return {
-            "timeline": [{"start": start, "end": end, **_facts(verdict)} for start, end, verdict in parts]
-        }
+        return {"timeline": verdicts_facts(parts)}
 
     with ConsoleEvents() as events:
         loaded = load_anomaly(detector, run=run, resources=resources)
@@ -186,10 +181,6 @@ def watch(
             stop=stop,
         )
         events.note(f"{summary['alarms']} alarms in {out}")
-
-
-def _facts(verdict: Verdict) -> dict[str, Any]:
-    return asdict(verdict) | {"anomalous": verdict.anomalous}
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -23,6 +23,7 @@ from . import (
     recipes,
     scan,
     search,
+    serve,
     signals,
     study,
     train,
@@ -45,8 +46,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 VERBS = (
-    demo, scan, recipes, backbones, extract, train, evaluate, study, predict, live, flow, embed, search,
-    export, doctor
+    demo, scan, recipes, backbones, extract, train, evaluate, study, predict, live, serve, flow, embed,
+    search, export, doctor
 )  # fmt: skip
 for verb in VERBS:
     app.command(name=verb.__name__.rpartition(".")[2])(with_volume(verb.command))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import UsageError
+from ..inference.answers import TOP, prediction_facts, timeline_facts
 from ..resources import Resources
 from ..types import Prediction
 from .checks import check_output, check_run, refuse_idle
@@ -18,8 +19,6 @@ from .videos import each_video, find_videos, raise_unread, write_csv
 
 if TYPE_CHECKING:
     from ..inference.predictor import LoadedRun
-
-TOP = 3
 
 
 @with_resources(*COMPUTING)
@@ -107,7 +106,7 @@ def command(
         job = _Job(loaded, least or 0.0, timeline, window or 2.0, stride or 1.0)
 
         def facts(prediction: Prediction) -> dict[str, Any]:
-            return _facts(prediction, top or TOP, least)
+            return prediction_facts(prediction, top, least)
 
         def work(video: Path) -> dict[str, Any]:
             if tags:
@@ -123,7 +122,7 @@ def command(
             if not timeline:
                 return facts(merged[0])
             shown = raw if windows else merged
-            return {"timeline": [{"start": p.start_seconds, "end": p.end_seconds, **facts(p)} for p in shown]}
+            return {"timeline": timeline_facts(shown, top, least)}
 
         def line(row: dict[str, Any]) -> str:
             count = top or (1 if timeline and not windows else TOP)
@@ -192,12 +191,3 @@ def _check_outputs(
 
         check_ending(annotate)
         check_output(annotate, "--annotate", *videos)
-
-
-def _facts(prediction: Prediction, top: int, min_score: float | None) -> dict[str, Any]:
-    best = [{"label": label, "score": score} for label, score in prediction.top(top)]
-    facts: dict[str, Any] = {"label": prediction.label, "score": prediction.score, "top": best}
-    if min_score is not None:
-        unknown = prediction.score < min_score
-        facts |= {"label": None if unknown else prediction.label, "unknown": unknown}
-    return facts

@@ -8,7 +8,7 @@ earlier run was interrupted.
 from array import array
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -83,15 +83,13 @@ def sequences(
     for an end that is fatal. A sink whose video failed, or that is open when this is left, is discarded.
     While batches are computed, in threads, the next is gathered.
     """
-    with ThreadPoolExecutor(compute.at_once, thread_name_prefix="compute") as threads:
-        run = _Run(compute, open_sink, threads)
-        try:
-            for number, message in messages:
-                yield from run.take(number, message)
-            yield from run.finish()
-        finally:
-            for video in run.open.values():
-                video.sink.discard()
+    engine = Engine(compute, open_sink)
+    try:
+        for number, message in messages:
+            yield from engine.take(number, message)
+        yield from engine.flush()
+    finally:
+        engine.close()
 
 
 @dataclass(slots=True, eq=False)
@@ -104,20 +102,44 @@ class _Open(Generic[S]):
     failed: bool = False
 
 
-class _Run(Generic[S]):
-    def __init__(self, compute: Compute, open_sink: Callable[[int], S], threads: Executor):
-        self.compute, self.open_sink, self._threads = compute, open_sink, threads
+class Engine(Generic[S]):
+    """Messages in, one at a time, ended videos out; `flush` computes a batch that is not full.
+
+    Threads compute; `close` ends them.
+    """
+
+    def __init__(self, compute: Compute, open_sink: Callable[[int], S]):
+        self.compute, self.open_sink = compute, open_sink
+        self._threads = ThreadPoolExecutor(compute.at_once, thread_name_prefix="compute")
         self.open: dict[int, _Open[S]] = {}
         self.batch: list[tuple[_Open[S], Clip]] = []
         self._computing: deque[tuple[list[tuple[_Open[S], float]], Future[np.ndarray]]] = deque()
 
+    @property
+    def owes(self) -> bool:
+        """Whether a video has ended whose last steps wait for a full batch."""
+        return any(video.end is not None for video in self.open.values())
+
+    def discard(self) -> None:
+        """Drop the videos that have not ended."""
+        for video in self.open.values():
+            video.sink.discard()
+        self.open, self.batch = {}, []
+        self._computing.clear()
+
+    def close(self) -> None:
+        """Drop the videos that have not ended, and end the threads."""
+        self.discard()
+        self._threads.shutdown()
+
     def take(self, number: int, message: Message) -> Iterator[Done[S]]:
+        """Take the next message of a video; the videos that have ended by it."""
         if isinstance(message, Clip):
             taken = self._opened(number)
             taken.waiting += 1
             self.batch.append((taken, message))
             if len(self.batch) == self.compute.batch_size:
-                yield from self._flush()
+                yield from self._begin()
         elif message.fatal:
             raise OSError(message.error)
         elif message.error or message.skipped:
@@ -131,14 +153,14 @@ class _Run(Generic[S]):
             self._opened(number).end = message
             yield from self._ended()
 
-    def finish(self) -> Iterator[Done[S]]:
-        """Compute what is waiting, and hand every video the rest of its steps."""
-        yield from self._flush()
+    def flush(self) -> Iterator[Done[S]]:
+        """Compute what is waiting, in one batch, and hand every video the rest of its steps."""
+        yield from self._begin()
         while self._computing:
             yield from self._collect()
         yield from self._ended()
 
-    def _flush(self) -> Iterator[Done[S]]:
+    def _begin(self) -> Iterator[Done[S]]:
         """Have what is waiting computed, in one batch, and collect the batches before it that are due."""
         batch, self.batch = self.batch, []
         if batch:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..types import Clip
-from .messages import Arrays, Finished, Placed, Taken
+from .messages import Arrays, Placed, Taken
 
 # Slots of the file: one is written while another is read.
 SLOTS = 4
@@ -51,8 +51,8 @@ class ClipSender:
         self._sent = self._untaken = self._filled = 0
         self._waiting: list[tuple[float, Arrays]] = []
 
-    def send(self, message: Clip | Finished) -> None:
-        """Send one message. Raises `OSError` where there is no memory for a clip."""
+    def send(self, message: Any) -> None:
+        """Send one message, a clip through the file. Raises `OSError` where there is no memory for a clip."""
         if isinstance(message, Clip):
             self._place(message)
         else:

@@ -35,12 +35,11 @@ def write_annotated(
     check_ending(out)
     with VideoReader(video) as reader:
         info = reader.info
-        fps = info.average_fps or _USUAL_FPS
-        fps = fps if 1 <= fps <= _HIGHEST_FPS else _USUAL_FPS
+        fps = constant_rate(info.average_fps)
         strips = [_Strip(one, info.height, info.width, min_score) for one in found]
         with VideoWriter(out, fps=fps, width=info.width, height=info.height) as writer:
             count = 0
-            for seconds, picture in _steady(reader.read(), fps):
+            for seconds, picture in steady(reader.read(), fps):
                 strip = next((s for s in strips if s.shows(seconds)), None)
                 writer.write(picture if strip is None else laid_over(picture, strip.pixels))
                 count += 1
@@ -54,8 +53,13 @@ def check_ending(out: str | Path) -> None:
         raise UsageError(f"cannot write a video to '{Path(out).name}'; give it one of {', '.join(ENDINGS)}")
 
 
-def _steady(frames: Iterable[Frame], fps: float) -> Iterator[tuple[float, np.ndarray]]:
-    """Time and picture at a constant rate: each frame lasts until the next one is due."""
+def constant_rate(average_fps: float | None) -> float:
+    """Frames per second to write at: the header's, where it is one that players take."""
+    return average_fps if average_fps and 1 <= average_fps <= _HIGHEST_FPS else _USUAL_FPS
+
+
+def steady(frames: Iterable[Frame], fps: float) -> Iterator[tuple[float, np.ndarray]]:
+    """Time in seconds and picture at a constant rate: each frame lasts until the next one is due."""
     count, held = 0, None
     for frame in frames:
         due = round(frame.pts_seconds * fps)

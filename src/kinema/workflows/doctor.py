@@ -24,6 +24,7 @@ EXTRAS = {
     "export": "onnx",
     "int8": "nncf",
     "flownet2": "ptlflow",
+    "serve": "fastapi",
     "transformers": "transformers",
 }
 
