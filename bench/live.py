@@ -28,6 +28,7 @@ from kinema.cli.console import ConsoleEvents
 from kinema.datasets import load_dataset
 from kinema.inference.predictor import LoadedRun
 from kinema.live.memory import CarriedMemory, Memory, WindowMemory, can_carry
+from kinema.live.plan import HORIZON
 from kinema.live.recogniser import SETTLED
 from kinema.live.smoothing import Smoother, Smoothing
 from kinema.live.steps import Step
@@ -104,7 +105,7 @@ def moments_of(run: LoadedRun, memory: Memory, clips: Sequence[Clip]) -> Iterato
             memory.take(name, Step(now, features))
             reading = memory.reading(now)
             scores = run.sequences.model.scores_of(reading.parts, reading.lengths)[0].numpy()
-            settled = now - reading.start_seconds >= SETTLED * (memory.seconds or 4.0)
+            settled = now - reading.start_seconds >= SETTLED * (memory.seconds or HORIZON)
             yield Moment(number, into, now, scores, settled)
         start += clip.seconds
 
@@ -135,7 +136,7 @@ def figures(streams: Sequence[tuple[list[Clip], list[Moment]]], rule: Smoothing)
 def memory_of(run: LoadedRun, kind: str, horizon: float | None) -> Memory:
     """What remembers by this rule."""
     model = run.sequences.model
-    return WindowMemory(model, horizon or 4.0) if kind == "window" else CarriedMemory(model, horizon)
+    return WindowMemory(model, horizon or HORIZON) if kind == "window" else CarriedMemory(model, horizon)
 
 
 def rules_of(run: LoadedRun) -> list[tuple[str, float | None]]:
@@ -153,7 +154,7 @@ def main() -> None:
     parser.add_argument("set", type=Path, metavar="SET")
     parser.add_argument("--run", type=Path, action="append", required=True)
     parser.add_argument("--split", type=int, default=1)
-    parser.add_argument("--smooth", type=float, nargs="+", default=[0.5])
+    parser.add_argument("--smooth", type=float, nargs="+", default=[0.0, 0.25])
     parser.add_argument("--unknown", action="store_true", help="with the bound of a risk of 5 percent")
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--features", type=Path)

@@ -86,7 +86,9 @@ def test_min_score_makes_unknown(call: Call, tiny_run: Path, clip: Path) -> None
     assert {json.loads(line)["label"] for line in done.out.splitlines()} == {None}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)], ids=["INT", "TERM"]
+)
 def test_one_signal_ends_it_with_its_summary(
     number: signal.Signals, tiny_run: Path, clip: Path, tmp_path: Path
 ) -> None:

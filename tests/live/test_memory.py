@@ -38,6 +38,12 @@ def test_reset_by_hand(model) -> None:
     assert [first for first, _ in found] == [0, 0, 0, 0, 2, 2, 4, 4, 6]
 
 
+def test_where_steps_are_rare_none_rests_on_more_than_the_horizon(model) -> None:
+    """As when frames are dropped: after 10 s nothing of before is left."""
+    found = spans(CarriedMemory(model, 4.0), [0, 1, 11, 12, 14, 16])
+    assert found == [(0, 1), (0, 2), (2, 3), (2, 4), (2, 5), (4, 6)]
+
+
 def test_never(model) -> None:
     assert {first for first, _ in spans(CarriedMemory(model, None), list(range(50)))} == {0}
 

@@ -15,16 +15,21 @@ AVERAGE = {"fusion": {"kind": "weighted_average"}}
 
 def test_what_is_chosen_and_what_it_says() -> None:
     carried = plan_for(untrained({"rgb": CLIP}))
-    assert (carried.rule, carried.seconds, carried.step_seconds) == ("reset", 4.0, 0.08)
-    assert "2 to 4 s are behind each" in str(carried)
+    assert (carried.rule, carried.seconds, carried.step_seconds) == ("reset", 2.0, 0.08)
+    assert "1 to 2 s are behind each" in str(carried)
     window = plan_for(untrained({"rgb": RATE}, BOTH), seconds=3.0)
     assert (window.rule, window.step_seconds) == ("window", 0.125)
     assert "the last 3 s" in str(window)
     assert "after 1.5 s" in str(window)
     whole = plan_for(untrained({"rgb": UNIFORM}))
-    assert (whole.rule, whole.step_seconds) == ("whole", 2.0)
-    assert "up to 4 s after" in str(whole)
+    assert (whole.rule, whole.step_seconds) == ("whole", 1.0)
+    assert "up to 2 s after" in str(whole)
     assert plan_for(untrained({"rgb": CLIP}), "never").rule == "never"
+
+
+def test_long_steps_make_a_long_horizon() -> None:
+    long = {**SEGMENTS, "sampling": {"kind": "segments", "length": 20}}
+    assert plan_for(untrained({"rgb": long})).seconds == pytest.approx(4 * 20 / 25)
 
 
 @pytest.mark.parametrize("rule", ["reset", "never"])

@@ -40,12 +40,10 @@ class Server:
         if self.kind == "live555":
             command = ["live555MediaServer", "-p", str(self.port)]
         else:
-            python, script = (
-                (sys.executable, "rtsp_server.py")
-                if self.kind == "own"
-                else (SYSTEM_PYTHON, "gst_rtsp_server.py")
-            )
-            command = [python, str(SUPPORT / script), str(self.port), str(self.clip), *self.more]
+            own = self.kind == "own"
+            script = SUPPORT / ("rtsp_server.py" if own else "gst_rtsp_server.py")
+            python = sys.executable if own else SYSTEM_PYTHON
+            command = [python, str(script), str(self.port), str(self.clip)]
         self.process = subprocess.Popen(
             command, cwd=self.clip.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -74,7 +72,10 @@ def installed(kind: str) -> bool:
     )
 
 
-@pytest.fixture(params=["own", "gstreamer", "live555"])
+SLOW = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("gstreamer", "live555")]
+
+
+@pytest.fixture(params=["own", *SLOW])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     kind: str = request.param
     if not installed(kind):

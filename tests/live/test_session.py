@@ -59,7 +59,7 @@ def test_a_played_file_says_what_is_fed(moving: Path) -> None:
 
 def test_after_a_loss_everything_begins_anew() -> None:
     script = [*shots(20), Lost("cut", 0.1), Restored(1.0), *shots(20, 2.0)]
-    session = Session(LiveRecogniser(untrained({"rgb": CLIP})), Script(script), max_delay=30.0)
+    session = Session(LiveRecogniser(untrained({"rgb": CLIP}), rule="never"), Script(script), max_delay=30.0)
     decisions = [d for e in session.events() for d in e.reports]
     before = [d.spans["rgb"] for d in decisions if d.seconds < 1]
     after = [d.spans["rgb"] for d in decisions if d.seconds >= 2]

@@ -144,7 +144,7 @@ def watch(
             show_default="as long as the normal videos",
         ),
     ] = None,
-    smooth: SmoothOption = 0.5,
+    smooth: SmoothOption = 0.25,
     max_delay: MaxDelayOption = 1.0,
     loop: LoopOption = False,
 ) -> None:

@@ -50,9 +50,11 @@ def command(
     forget: ForgetOption = "auto",
     horizon: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", help="How far back a decision looks.", show_default="4", min=0.1),
+        typer.Option(
+            metavar="SECONDS", help="How far back a decision looks.", show_default="2, or 4 steps", min=0.1
+        ),
     ] = None,
-    smooth: SmoothOption = 0.5,
+    smooth: SmoothOption = 0.25,
     margin: Annotated[
         float,
         typer.Option(help="By how much another class must lead to replace an answer.", min=0.0, max=1.0),

@@ -45,7 +45,7 @@ class LiveDetector(LiveModel[Watched]):
         *,
         rule: Rule = "auto",
         horizon_seconds: float | None = None,
-        smoothing_seconds: float = 0.5,
+        smoothing_seconds: float = 0.25,
     ):
         self.detector = loaded.detector
         plan = plan_for(loaded.run, rule, horizon_seconds or loaded.detector.seconds)

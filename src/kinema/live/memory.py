@@ -142,8 +142,8 @@ class CarriedMemory(Memory):
     def take(self, name: str, step: Step) -> None:
         if not self._open or self._due(step.seconds):
             self._open.append(self._begun(step.seconds))
-            if len(self._open) > 2:
-                self._open.popleft()
+        while len(self._open) > 1 and self._over(step.seconds):
+            self._open.popleft()
         x = torch.from_numpy(step.features)[None]
         with torch.inference_mode():
             for one in self._open:
@@ -163,6 +163,10 @@ class CarriedMemory(Memory):
     def _due(self, seconds: float) -> bool:
         newest = self._open[-1].start_seconds
         return self.seconds is not None and seconds >= newest + self.seconds / 2 - 1e-6
+
+    def _over(self, seconds: float) -> bool:
+        """Whether the oldest state has seen a whole horizon; where steps are rare, even the next one has."""
+        return self.seconds is not None and self._open[0].start_seconds <= seconds - self.seconds + 1e-6
 
     def _begun(self, seconds: float) -> _Carried:
         models = _models(self.model)

@@ -15,8 +15,9 @@ from .steps import goes_on
 
 Rule = Literal["auto", "reset", "window", "never"]
 RULES: tuple[Rule, ...] = ("auto", "reset", "window", "never")
-# Seconds that a decision rests on, where nothing else is said.
-HORIZON = 4.0
+# Seconds that a decision rests on, where nothing else is said, and the steps that it has at least: on clips
+# end to end a change is seen after half of it (docs/live.md), and a model of order needs steps to order.
+HORIZON, LEAST_STEPS = 2.0, 4
 USUAL_FPS = 25.0
 
 
@@ -66,10 +67,11 @@ def plan_for(run: LoadedRun, rule: Rule = "auto", seconds: float | None = None) 
 
     Raises `UsageError` where the model cannot, and for a horizon that is shorter than two steps.
     """
-    recipe, horizon = run.config.recipe, HORIZON if seconds is None else seconds
+    recipe = run.config.recipe
     specs = [stream.spec for stream in run.streams.values()]
     # Sound is taken as it comes, where there are frames.
     step = max(_step_seconds(s) for s in [s for s in specs if not isinstance(s, AudioStream)] or specs)
+    horizon = max(HORIZON, LEAST_STEPS * step) if seconds is None else seconds
     if not all(goes_on(spec) for spec in specs):
         if rule not in ("auto", "window"):
             raise UsageError(

@@ -16,7 +16,7 @@ class Smoothing:
     given up where it falls under `least` by half the margin. None answers always.
     """
 
-    seconds: float = 0.5
+    seconds: float = 0.25
     margin: float = 0.1
     least: float | None = None
 
