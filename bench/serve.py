@@ -151,7 +151,7 @@ def serve_rounds(run: Path, cases: list[Case], rounds: int) -> None:
             found = re.search(r"http://\S+(?=;)", process.stderr.readline())
             url = found and found[0]
         server, good = psutil.Process(process.pid), sum(case.expected is not None for case in cases)
-        alone = [case for case in cases if case.expected is not None][:10]
+        alone = [case for case in cases if case.expected is not None][:6]
         single = [asyncio.run(all_at_once(url, [case]))[0][2] for case in alone]
         print(f"one at a time: median {statistics.median(single):.2f} s a request ({len(single)} requests)")
         print(f"memory before: {memory_mb(server):.0f} MB")
