@@ -21,7 +21,7 @@ class Desk:
     def __init__(self, workers: int, waiting: int, work_seconds: float):
         self.workers, self.capacity, self.work_seconds = workers, workers + waiting, work_seconds
         self.inside = self.working = 0
-        self._usual_seconds = 2.0
+        self._usual_seconds = 1.0
         self._threads = ThreadPoolExecutor(workers, "request")
 
     def close(self) -> None:
