@@ -97,7 +97,7 @@ def test_several_at_once_and_bad_ones_among_them(page: Any, ucf_clips: Path, tmp
 def test_the_webcam_is_named_live(page: Any) -> None:
     page.get_by_role("button", name="Use the webcam").click()
     expect(page.locator(".webcam .big")).to_have_text("Surfing", timeout=PATIENCE)
-    assert int(page.locator(".webcam .facts").inner_text().split()[0]) > 4
+    assert int(page.locator(".webcam .facts").inner_text().split()[0]) > 1
     page.get_by_role("button", name="Stop the webcam").click()
     assert page.locator(".webcam").count() == 0
     assert page.get_by_role("button", name="Use the webcam").is_enabled()

@@ -58,6 +58,8 @@ def test_too_long_and_too_large_videos(client: httpx.Client, tmp_path: Path) -> 
     long = written(tmp_path / "long.mp4", 60).read_bytes()
     for path in ("/api/predict", "/api/timeline", "/api/preview", "/api/anomaly?timeline=true"):
         assert refusal(client, long, path=path) == (413, "a.mp4 is longer than 4 s; send a shorter part")
+    claimed = written(tmp_path / "slow.mp4", 6, fps=1)
+    assert refusal(client, claimed.read_bytes()) == (413, "a.mp4 is longer than 4 s; send a shorter part")
     large = written(tmp_path / "large.mp4", 3, (640, 480)).read_bytes()
     assert refusal(client, large) == (
         413, "a.mp4 has frames of 640x480, over 0.1 megapixels; scale it down"

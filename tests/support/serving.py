@@ -52,7 +52,7 @@ def program(
             line = process.stderr.readline()
             assert line, said
             said += line
-        wait_for(lambda: httpx.get(found[0] + "/health").status_code == 200)
+        assert httpx.get(found[0] + "/health", timeout=SECONDS).status_code == 200
         yield process, found[0]
     finally:
         process.kill()

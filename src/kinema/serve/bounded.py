@@ -17,7 +17,7 @@ class TooLarge(MediaError):
 class BoundedFile(VideoFile):
     """A `VideoFile` that raises `TooLarge` when a limit is passed.
 
-    The times of frames are believed as they are decoded, not as a header claims them.
+    A length that the header claims is refused at once; one that it hides, when its frames are met.
     """
 
     def __init__(self, path: str, limits: Limits):
@@ -33,6 +33,7 @@ class BoundedFile(VideoFile):
 
         with self._reader() as reader:
             self._check_size(reader.info.width, reader.info.height)
+            self._check_seconds(reader.info.duration_seconds or 0.0)
             yield from reader.read(within)
 
     def sound(self, sample_rate: int) -> Iterator[np.ndarray]:

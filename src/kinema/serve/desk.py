@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .decoders import Lease
 from .errors import Refused
@@ -21,7 +21,7 @@ class Desk:
     def __init__(self, workers: int, waiting: int, work_seconds: float):
         self.workers, self.capacity, self.work_seconds = workers, workers + waiting, work_seconds
         self.inside = self.working = 0
-        self._usual_seconds = 2.0
+        self._usual_seconds = 1.0
         self._threads = ThreadPoolExecutor(workers, "request")
 
     def close(self) -> None:
@@ -55,7 +55,8 @@ class Desk:
         work = asyncio.get_running_loop().run_in_executor(self._threads, self._timed, function, lease)
         watcher = asyncio.ensure_future(gone())
         try:
-            await asyncio.wait({work, watcher}, return_when=asyncio.FIRST_COMPLETED)
+            both: set[asyncio.Future[Any]] = {work, watcher}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         finally:
             watcher.cancel()
             lease.cancel()

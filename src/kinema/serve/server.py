@@ -11,10 +11,13 @@ from ..errors import UsageError
 MOST_MESSAGE_BYTES = 1 << 20
 MOST_HEADER_BYTES = 16 << 10
 MOST_CONNECTIONS = 512
+BACKLOG = 128
 
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket that is ours from now on, so that a wrong call is refused at once; port 0 is any that is free.
+
+    Connections are taken when its `listen` is called.
 
     Raises `UsageError` where the port is taken or the host is not here.
     """
@@ -46,6 +49,7 @@ def run(app: ASGIApp, found: socket.socket) -> None:
     """
     config = uvicorn.Config(
         app,
+        backlog=BACKLOG,
         log_level="warning",
         access_log=False,
         server_header=False,

@@ -12,7 +12,6 @@ import math
 import struct
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
 
 import numpy as np
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
@@ -133,7 +132,7 @@ async def _visit(
 
 async def _received(socket: WebSocket) -> bytes:
     async with asyncio.timeout(IDLE_SECONDS):
-        message: dict[str, Any] = await socket.receive()
+        message = await socket.receive()
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message.get("code", 1000))
     return message.get("bytes") or (message.get("text") or "").encode()

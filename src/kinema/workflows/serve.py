@@ -14,7 +14,7 @@ from ..serve.app import create_app
 from ..serve.guard import Access
 from ..serve.limits import Limits
 from ..serve.scratch import scratch_folder
-from ..serve.server import address, run
+from ..serve.server import BACKLOG, address, run
 from ..serve.service import Service, Shelf
 from .events import SILENT, Events
 
@@ -61,6 +61,7 @@ def serve_run(
         Service(loaded, scratch, limits=options.limits, shelf=shelf, workers=options.workers) as service,
     ):
         service.warm()
+        listening.listen(BACKLOG)
         events.step(f"serving {folder} at {address(listening)}; Ctrl-C ends it")
         run(create_app(service, scratch, options.access), listening)
 
