@@ -7,10 +7,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 from torchvision.models import googlenet
 
-from kinema.backbones.i3d_net import I3D, inflate, max_pool, same_padding
+from kinema.backbones.i3d_net import I3D, Unit3D, inflate, max_pool, same_padding
 from kinema.backbones.load import load_backbone
 from kinema.errors import WeightsError
 from kinema.weights.files import WeightFile
@@ -275,3 +276,24 @@ def test_modes_hold_their_batch_norm():
     assert torch.equal(net.Mixed_5c.b0.bn.running_mean, before)
     assert all(p.grad is not None for p in parameters)
     assert net.Conv3d_1a_7x7.conv3d.weight.grad is None
+
+
+class Parts(nn.Module):
+    """Every kind of padding that I3D has: even, uneven, and of pooling."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = Unit3D(3, 4, 7, 2), Unit3D(4, 4, 3)
+
+    def forward(self, x):
+        return max_pool(self.second(self.first(x)), (2, 2, 2), (2, 2, 2))
+
+
+def test_padding_is_constant_in_a_trace_which_openvino_insists_on():
+    openvino = pytest.importorskip("openvino")
+    parts, x = Parts().eval(), torch.randn(1, 3, 9, 30, 31)
+    with torch.inference_mode():
+        traced = torch.jit.trace(parts, x, check_trace=False)
+        network = openvino.convert_model(traced, example_input=x, input=[tuple(x.shape)])
+        run = openvino.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        np.testing.assert_allclose(run(x.numpy())[0], parts(x).numpy(), rtol=1e-4, atol=1e-5)

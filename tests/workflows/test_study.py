@@ -259,7 +259,7 @@ def test_killed_at_random_ten_times_it_ends_with_the_same_table(tiny_videos: Pat
         process.kill()
         process.wait()
         assert process.returncode == -signal.SIGKILL, "it had not ended by itself"
-        assert not psutil.wait_procs(children, timeout=10)[1]
+        assert not psutil.wait_procs(children, timeout=30)[1]
         records = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in out.rglob("cell.json")}
         assert {p: records[p] for p in done} == done
         done = records

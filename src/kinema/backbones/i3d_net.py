@@ -42,7 +42,8 @@ _BRANCHES = {
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     """TensorFlow's SAME along one axis: zeros before and after, so that ceil(size / stride) come out."""
-    total = max(kernel - (size % stride or stride), 0)
+    # A trace sees sizes as tensors, and OpenVINO takes padding that is constant alone.
+    total = max(kernel - (int(size) % stride or stride), 0)
     return total // 2, total - total // 2
 
 

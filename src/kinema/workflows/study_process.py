@@ -10,17 +10,22 @@ import sys
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from types import FrameType
+from typing import TYPE_CHECKING
 
-from ..backbones.tell import LISTENER
 from ..extraction.child import PIPE_GONE, end_with
-from ..features.reader import SEQUENCES
-from ..weights.find import DOWNLOADS
-from .study_cells import CellRunner
-from .study_messages import Assignment, Ended, PipeEvents
+
+if TYPE_CHECKING:
+    from .study_messages import Assignment
 
 
 def serve(connection: Connection) -> None:
     """Answer every task by its `Ended`, until the pipe closes."""
+    from ..backbones.tell import LISTENER
+    from ..features.reader import SEQUENCES
+    from ..weights.find import DOWNLOADS
+    from .study_cells import CellRunner  # torch takes seconds, in which the parent may die
+    from .study_messages import Ended, PipeEvents
+
     given: Assignment = connection.recv()
     events = PipeEvents(connection)
     LISTENER.set(events.note)
