@@ -45,7 +45,9 @@ def join_set(
         others = [r for r in records if r.label not in named]
         order = rng.permutation(len(clips))
         parts = [order[i : i + CLIPS] for i in range(0, len(order), CLIPS)]
-        plans += [(f"{split}{n:02d}.mp4", split, [clips[i] for i in part], others) for n, part in enumerate(parts)]
+        plans += [
+            (f"{split}{n:02d}.mp4", split, [clips[i] for i in part], others) for n, part in enumerate(parts)
+        ]
     rows = []
     for number, (name, split, clips, others) in enumerate(plans, start=1):
         rows += [(name, *row, split) for row in _write(out / name, clips, others, rng)]

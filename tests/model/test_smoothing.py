@@ -18,7 +18,9 @@ from kinema.types import FeatureSequence
 STEP = 0.25
 
 
-def online(scores: list[float], on: float, off: float, gap: float, hold: float) -> list[tuple[float, float, float]]:
+def online(
+    scores: list[float], on: float, off: float, gap: float, hold: float
+) -> list[tuple[float, float, float]]:
     """(start, end, reported) by a state machine that is given steps one by one."""
     found: list[tuple[float, float, float]] = []
     start: float | None = None
@@ -82,7 +84,9 @@ def test_overlapping_classes_and_no_steps_at_all() -> None:
 @pytest.mark.parametrize("recipe", ["timeline", "timeline-both"])
 def test_a_long_video_is_scored_in_pieces_as_if_whole(recipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
-    spec = changed(load_recipe(recipe), {"data.classes": 2, "temporal.units": 4, "streams.rgb.standardize": False})
+    spec = changed(
+        load_recipe(recipe), {"data.classes": 2, "temporal.units": 4, "streams.rgb.standardize": False}
+    )
     model = build_recognizer(spec, {"rgb": 3}, 2).eval()
     assert isinstance(model, TimelineRecognizer)
     assert model.both == (recipe == "timeline-both")

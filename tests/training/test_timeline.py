@@ -60,7 +60,10 @@ def f1(model: TimelineRecognizer, items: list[TimelineItem]) -> float:
     for item in items:
         answers = model.segments(model.step_scores(read_sequence(item.path)), item.times, ("a", "b"))
         found, true = found + len(answers), true + len(item.truth)
-        hits += sum(any(s.label == a.segment.label and s.overlap(a.segment) >= 0.5 for a in answers) for s in item.truth)
+        hits += sum(
+            any(s.label == a.segment.label and s.overlap(a.segment) >= 0.5 for a in answers)
+            for s in item.truth
+        )
     return 2 * hits / (found + true)
 
 

@@ -34,7 +34,7 @@ def stretches_of(
     if not len(sequence):
         return []
     likely = np.clip(scores.astype(np.float64), TINY, 1 - TINY)
-    entropy = -(likely * np.log2(likely) + (1 - likely) * np.log2(1 - likely)).max(1)
+    entropy = (-likely * np.log2(likely) - (1 - likely) * np.log2(1 - likely)).max(1)
     times, last = sequence.pts_seconds, float(sequence.pts_seconds[-1])
     edges = [*np.arange(0.0, max(last - seconds / 2, TINY), seconds).tolist(), last + TINY]
     found = []
