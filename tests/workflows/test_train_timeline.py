@@ -18,14 +18,17 @@ from kinema.inference.timeline import found_segments
 from kinema.media.reader import VideoReader
 from kinema.resources import Resources
 from kinema.workflows.context import TrainOptions, TrainResult
+from kinema.workflows.evaluate import evaluate
 from kinema.workflows.scan import scan
 from kinema.workflows.train import train
 
 RECIPE = {
     "name": "small",
     "streams": {
-        "rgb": {"input": "rgb", "sampling": {"kind": "windows", "length": 3, "stride": 1}, "backbone": "small_cnn",
-                "weights": "none"},
+        "rgb": {
+            "input": "rgb", "backbone": "small_cnn", "weights": "none",
+            "sampling": {"kind": "windows", "length": 3, "stride": 1},
+        },
     },
     "temporal": {"kind": "gru", "units": 8, "pool": "none"},
     "classifier": {"activation": "sigmoid", "per_step": True, "vote": "max"},
@@ -140,6 +143,23 @@ def test_predict_writes_what_other_programs_read(
     called = CliRunner().invoke(app, ["predict", str(result.run), video, "--timeline", "--window", "3"])
     assert isinstance(called.exception, UsageError)
     assert "--window is for runs of clips" in str(called.exception)
+
+
+def test_evaluate_gives_the_figures_of_files_that_were_not_seen(
+    result: TrainResult, segments: Path, resources: Resources, tmp_path: Path
+) -> None:
+    told = evaluate(result.run, segments.parent / "marked.csv", out=tmp_path / "e", resources=resources)
+    for key in ("f1_50", "accuracy", "edit", "map_frame"):
+        assert told[key] == result.metrics[key]
+    assert told["n_trained_on"] == 0
+    assert (tmp_path / "e" / "report.html").is_file()
+    text = (segments.parent / "marked.csv").read_text().replace(",train", ",test")
+    everything = segments.parent / "everything.csv"
+    everything.write_text(text)
+    assert evaluate(result.run, everything, resources=resources)["n_trained_on"] == 3
+    everything.write_text(text.replace("waving", "flying"))
+    with pytest.raises(UsageError, match="class 'flying' of .* is unknown"):
+        evaluate(result.run, everything, resources=resources)
 
 
 def test_scan_says_that_parts_may_be_segments(segments: Path) -> None:

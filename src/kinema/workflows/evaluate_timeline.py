@@ -73,7 +73,7 @@ def evaluate_timeline(
     nothing = timeline_metrics(always_background(answers), dataset.labels)
     metrics |= {"majority_baseline": nothing["accuracy"], "majority_class": BACKGROUND}
     metrics["baselines"] = {"always background": _shown(nothing)}
-    if len(dataset.labels) > 1:
+    if len(dataset.labels) > 1 and dataset.part("train"):
         metrics["baselines"] |= _windows(model, answers, records, dataset, extracted)
     return answers, metrics
 
