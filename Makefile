@@ -38,7 +38,7 @@ bench-speed: $(VENV)/.installed-dev
 	$(BIN)/python bench/speed.py $(CLIPS)
 
 # Fuzzing has a target of its own; the others need real clips.
-NO_BENCH := bench/cost.py bench/directions.py bench/doubts.py bench/finetune.py bench/fuzz.py bench/heads.py bench/which.py
+NO_BENCH := bench/cost.py bench/directions.py bench/doubts.py bench/finetune.py bench/fuzz.py bench/heads.py bench/label_order.py bench/timeline.py bench/which.py
 
 bench: $(VENV)/.installed-dev
 	for script in $(filter-out $(NO_BENCH),$(wildcard bench/[a-z]*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -3,9 +3,9 @@
     python bench/label_order.py SEGMENTS.csv --weights DIR [--features DIR] [--fps 4] [--seeds 2]
 
 The training files are cut into stretches of 8 s, of which only the labelled ones are learned from, with what
-lies beside them as context. After every `--step` of them a small one-way model is trained anew and asked which
-to look at next (`kinema.inference.proposals`), or they are drawn at random; both begin with the same random ones.
-The figure is the mean average precision of the steps of the test files.
+lies beside them as context. After every `--step` of them a small one-way model is trained anew and asked
+which to look at next (`kinema.inference.proposals`), or they are drawn at random; both begin with the same
+random ones. The figure is the mean average precision of the steps of the test files.
 """
 
 from __future__ import annotations

@@ -158,7 +158,7 @@ def test_evaluate_gives_the_figures_of_files_that_were_not_seen(
     everything.write_text(text)
     assert evaluate(result.run, everything, resources=resources)["n_trained_on"] == 3
     everything.write_text(text.replace("waving", "flying"))
-    with pytest.raises(UsageError, match="class 'flying' of .* is unknown"):
+    with pytest.raises(UsageError, match=r"class 'flying' of .* is unknown"):
         evaluate(result.run, everything, resources=resources)
 
 

@@ -25,8 +25,8 @@ def evaluate_timeline_run(
 ) -> dict[str, Any]:
     """Figures of the test files of `data`, of all files where it has no split; as `evaluate` says.
 
-    Files that the run was trained on are left out. The windows of a clip model, which would have to be trained,
-    are not among the baselines.
+    Files that the run was trained on are left out. The windows of a clip model, which would have to be
+    trained, are not among the baselines.
     """
     model = run.sequences.model
     assert isinstance(model, TimelineRecognizer)
