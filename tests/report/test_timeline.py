@@ -10,7 +10,8 @@ from kinema.report.timeline import figures_section, timeline_headline, timelines
 METRICS = {
     "f1_10": 0.9, "f1_25": 0.9, "f1_50": 0.875, "edit": 0.8, "accuracy": 0.7, "map_frame": 0.6,
     "map_tiou": 0.5, "missed": 0.1, "false_alarms_per_hour": 12.0, "n_test": 3, "hours": 0.5,
-    "majority_baseline": 0.4, "delay_seconds": {"mean": 0.75, "median": 0.5}, "ci95_of": {"f1_50": [0.8, 0.9]}, "split": "made",
+    "majority_baseline": 0.4,
+    "delay_seconds": {"mean": 0.75, "median": 0.5}, "ci95_of": {"f1_50": [0.8, 0.9]}, "split": "made",
     "per_class": [{"label": "a", "support": 4, "found": 5, "precision": 0.8, "recall": 1.0, "f1": 0.9}],
     "baselines": {"always background": {
         "f1_10": 0.0, "f1_25": 0.0, "f1_50": 0.0, "edit": 0.0, "accuracy": 0.4,
