@@ -29,8 +29,9 @@ def join_set(
 ) -> Path:
     """Write long videos of the set at `root` to `out` and return the path of their segments.csv.
 
-    The first `actions` classes are actions, the others background. Clips of the test split (official split 1, or
-    the folder's own) are joined with each other alone, so that groups stay apart. Every action's clip is used once.
+    The first `actions` classes are actions, the others background. Clips of the test split (official split
+    1, or the folder's own) are joined with each other alone, so that groups stay apart. Every action's clip
+    is used once.
     """
     made = out / "segments.csv"
     if made.is_file():

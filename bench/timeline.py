@@ -2,9 +2,9 @@
 
     python bench/timeline.py --weights DIR [--out DIR] [--actors 42] [--seconds 180] [--clips SET --actions N]
 
-Without `--clips` long synthetic videos of `actors` actors, every third of them held out; with it the clips of a
-data folder joined into long videos (`bench/_join.py`), whose test split is held out. Intervals are over files
-(synthetic: actors). The delay is that of the one-way recipe; windows are reported where they end.
+Without `--clips` long synthetic videos of `actors` actors, every third of them held out; with it the clips of
+a data folder joined into long videos (`bench/_join.py`), whose test split is held out. Intervals are over
+files (synthetic: actors). The delay is that of the one-way recipe; windows are reported where they end.
 """
 
 from __future__ import annotations

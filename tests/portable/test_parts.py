@@ -13,14 +13,16 @@ import torch
 from kinema.model.batch import SequenceBatch
 from kinema.model.build import build_recognizer
 from kinema.model.calibration import Calibration
+from kinema.model.head import Output
+from kinema.model.head import scores as head_scores
 from kinema.model.recognizer import JointRecognizer, Recognizer
 from kinema.model.separate import SeparateRecognizer
 from kinema.model.svm import LinearSVM
 from kinema.portable.call import FORMATS
 from kinema.portable.formats import write_part
 from kinema.portable.parts import Part, parts_of
-from kinema.portable.recognizer import portable_vote
-from kinema.recipe import load_recipe
+from kinema.portable.recognizer import best_steps, portable_vote
+from kinema.recipe import Classifier, load_recipe
 from kinema.temporal.vote import vote
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -186,6 +188,14 @@ def test_what_comes_out_different_is_refused(tmp_path: Path) -> None:
     for name in FORMATS:
         with pytest.raises(WorkError, match=f"chooses as {name} gives other y than torch .by 33.33%"):
             write_part(part, tmp_path, name, {})
+
+
+def test_the_best_steps_are_those_of_each_sequence_alone() -> None:
+    scores, lengths = torch.rand(3, 6, 4), torch.tensor([6, 2, 0])
+    found, by_head = best_steps(scores, lengths), Classifier(activation="sigmoid", per_step=True, vote="max")
+    expected = torch.stack([scores[0].amax(0), scores[1, :2].amax(0), torch.zeros(4)])
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(head_scores(Output(scores.logit(), lengths), by_head), expected)
 
 
 def test_the_portable_vote_is_the_vote() -> None:

@@ -1,8 +1,9 @@
-"""Long files in lanes: every step once an epoch, in order inside a piece, and a state that goes where it belongs."""
+"""Long files in lanes: every step once an epoch, in order, and a state that goes where it belongs."""
 
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ def test_an_epoch_goes_through_every_step_once_and_pieces_stay_whole(
     for lane in range(len(batches[0])):
         walk = [batch[lane] for batch in batches if lane < len(batch)]
         assert walk[0].fresh
-        for before, chunk in zip(walk, walk[1:], strict=False):
+        for before, chunk in pairwise(walk):
             if not chunk.fresh:
                 assert (chunk.item, chunk.start) == (before.item, before.stop)
                 assert before.stop - before.start == 8  # nothing was padded in between

@@ -88,7 +88,7 @@ def test_what_was_learned_is_found_in_files_that_were_not_seen(recipe: str, tmp_
 
 
 def test_the_smoothing_is_the_one_that_repairs_what_the_scores_lack(tmp_path: Path) -> None:
-    """Scores with single steps that drop out and others that shoot up: gaps are bridged, blips are dropped."""
+    """Scores with single steps that drop out, and others that shoot up."""
     random = np.random.default_rng(2)
     made = [file(tmp_path, number, random) for number in range(3)]
     scores = []

@@ -11,6 +11,7 @@ delay             seconds from a true start to the report of a segment that over
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -44,8 +45,21 @@ class TimelineAnswer:
     one_way: bool = field(default=False)
 
 
+Figure = Callable[[Sequence[TimelineAnswer]], float | None]
+
+
 def timeline_metrics(answers: Sequence[TimelineAnswer], labels: Sequence[str]) -> dict[str, Any]:
-    """All figures of metrics.json, shares from 0 to 1, seconds, and false alarms an hour."""
+    """All figures of metrics.json, shares from 0 to 1, seconds, and false alarms an hour, with intervals."""
+    found = plain_metrics(answers, labels)
+    found["ci95_of"] = _intervals(answers, labels)
+    found["ci95"] = found["ci95_of"]["accuracy"]
+    found["per_class"] = [_class(answers, label) for label in labels]
+    found["n_test"], found["hours"] = len(answers), sum(a.seconds for a in answers) / 3600
+    return found
+
+
+def plain_metrics(answers: Sequence[TimelineAnswer], labels: Sequence[str]) -> dict[str, Any]:
+    """The figures alone, without intervals and classes."""
     found: dict[str, Any] = {"accuracy": frame_accuracy(answers, labels), "edit": mean_edit(answers)}
     for overlap in OVERLAPS:
         found[f"f1_{round(100 * overlap)}"] = segmental_f1(answers, labels, overlap)
@@ -53,23 +67,21 @@ def timeline_metrics(answers: Sequence[TimelineAnswer], labels: Sequence[str]) -
     by_tiou = {f"{tiou:g}": segment_map(answers, labels, tiou) for tiou in TIOUS}
     found["map_tiou_by"] = by_tiou
     found["map_tiou"] = float(np.mean(list(by_tiou.values())))
-    found |= delays(answers, labels)
-    found["ci95_of"] = {
-        "accuracy": interval(answers, lambda some: frame_accuracy(some, labels)),
+    return found | delays(answers, labels)
+
+
+def _intervals(answers: Sequence[TimelineAnswer], labels: Sequence[str]) -> dict[str, list[float] | None]:
+    figures: dict[str, tuple[Figure, int]] = {
+        "accuracy": (partial(frame_accuracy, labels=labels), DRAWS),
         **{
-            f"f1_{round(100 * overlap)}": interval(
-                answers, lambda some, o=overlap: segmental_f1(some, labels, o)
-            )  # type: ignore[misc]
+            f"f1_{round(100 * overlap)}": (partial(segmental_f1, labels=labels, overlap=overlap), DRAWS)
             for overlap in OVERLAPS
         },
-        "edit": interval(answers, mean_edit),
-        "map_frame": interval(answers, frame_map, DRAWS_OF_STEPS),
-        "map_tiou": interval(answers, lambda some: _mean_map(some, labels), DRAWS_OF_STEPS),
+        "edit": (mean_edit, DRAWS),
+        "map_frame": (frame_map, DRAWS_OF_STEPS),
+        "map_tiou": (partial(_mean_map, labels=labels), DRAWS_OF_STEPS),
     }
-    found["ci95"] = found["ci95_of"]["accuracy"]
-    found["per_class"] = [_class(answers, label) for label in labels]
-    found["n_test"], found["hours"] = len(answers), sum(a.seconds for a in answers) / 3600
-    return found
+    return {name: interval(answers, figure, draws) for name, (figure, draws) in figures.items()}
 
 
 def frame_accuracy(answers: Sequence[TimelineAnswer], labels: Sequence[str]) -> float:
@@ -211,7 +223,7 @@ def delays(answers: Sequence[TimelineAnswer], labels: Sequence[str]) -> dict[str
 
 def interval(
     answers: Sequence[TimelineAnswer],
-    figure: Callable[[Sequence[TimelineAnswer]], float | None],
+    figure: Figure,
     draws: int = DRAWS,
 ) -> list[float] | None:
     """The 95 % interval of a figure by drawing whole units (groups, files) anew; None for fewer than five."""

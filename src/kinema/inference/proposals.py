@@ -1,5 +1,4 @@
-"""Which stretches of unlabelled video are worth looking at first: those that a model is least sure of and that are
-least like what is labelled already."""
+"""Which stretches of video to label first: the least sure, and the least like what is labelled already."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,13 +27,13 @@ def stretches_of(
 ) -> list[Stretch]:
     """A video cut into stretches of `seconds`; `scores` [T, C] are those of the steps of `sequence`.
 
-    A stretch is as uncertain as its steps are on average, and a step as its least certain class: the entropy of
-    its score in bits.
+    A stretch is as uncertain as its steps are on average, and a step as its least certain class: the entropy
+    of its score in bits.
     """
     if not len(sequence):
         return []
     likely = np.clip(scores.astype(np.float64), TINY, 1 - TINY)
-    entropy = -(likely * np.log2(likely) + (1 - likely) * np.log2(1 - likely)).max(1)
+    entropy = (-likely * np.log2(likely) - (1 - likely) * np.log2(1 - likely)).max(1)
     times, last = sequence.pts_seconds, float(sequence.pts_seconds[-1])
     edges = [*np.arange(0.0, max(last - seconds / 2, TINY), seconds).tolist(), last + TINY]
     found = []
@@ -49,8 +48,8 @@ def stretches_of(
 def propose(open_ones: Sequence[Stretch], labelled: Sequence[Stretch], count: int) -> list[int]:
     """Numbers of the `count` stretches of `open_ones` to look at next, the first one first.
 
-    One after the other the stretch of the highest sum of two shares: of its uncertainty, and of its distance to the
-    nearest stretch that is labelled or proposed already, each of the highest that is left. So what is
+    One after the other the stretch of the highest sum of two shares: of its uncertainty, and of its distance
+    to the nearest stretch that is labelled or proposed already, each of the highest that is left. So what is
     proposed together is not all alike.
     """
     if not open_ones:

@@ -48,7 +48,9 @@ class PortableRecognizer(nn.Module):
         output = model(batch)
         assert output.lengths is not None
         steps = _activated(model, output.logits)
-        chosen = mean_steps if self.model.recipe.classifier.vote == "mean" else portable_vote
+        chosen = {"mean": mean_steps, "max": best_steps}.get(
+            self.model.recipe.classifier.vote or "", portable_vote
+        )
         return chosen(steps, output.lengths), steps[:, : -self.spare]
 
 
@@ -92,6 +94,12 @@ class PortableStep(nn.Module):
             return svm.decision(joined) if svm.scale is None else svm.probabilities(joined)
         model = cast(JointRecognizer, self.model)
         return _activated(model, model.head(joined))
+
+
+def best_steps(scores: Tensor, lengths: Tensor) -> Tensor:
+    """The best step of every class: [B, T, C] -> [B, C]; zeros for a sequence of length 0."""
+    absent = absent_steps(lengths, scores.shape[1]).unsqueeze(2)
+    return scores.masked_fill(absent, 0.0).amax(1)
 
 
 def portable_vote(scores: Tensor, lengths: Tensor) -> Tensor:

@@ -128,7 +128,8 @@ def lane_loader(
 ) -> DataLoader[ChunkBatch]:
     """Batches of chunks in the order of a `LaneSampler`."""
     sampler = LaneSampler([len(item.times) for item in items], lanes=lanes, chunk=chunk, seed=seed)
-    return DataLoader(LaneDataset(items), batch_size=None, sampler=sampler, collate_fn=_as_it_is)
+    # Without a batch size the sampler's lists go to the dataset as they are, which the types do not know.
+    return DataLoader(LaneDataset(items), batch_size=None, sampler=sampler, collate_fn=_as_it_is)  # type: ignore[arg-type]
 
 
 def _as_it_is(batch: ChunkBatch) -> ChunkBatch:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..datasets import Dataset
 from ..errors import UsageError
@@ -21,6 +21,7 @@ TASKS = ("auto", "clips", "timeline")
 LOGGERS = ("tensorboard", "mlflow", "wandb")
 # Groups of classes whose accuracy is given by itself, by name.
 Subsets = Mapping[str, Sequence[str]]
+Data = TypeVar("Data", bound=Dataset)
 
 
 @dataclass
@@ -48,7 +49,7 @@ class Context:
             self.unreadable |= unreadable
         return self._digests
 
-    def identified(self, dataset: Dataset) -> Dataset:
+    def identified(self, dataset: Data) -> Data:
         """The dataset whose records carry the content of their files, where they can be read."""
         return dataset.with_contents(self.digests(dataset.records))
 

@@ -44,6 +44,12 @@ def evaluate(
     context = Context(resources or Resources(), events)
     loaded = load(run, context.resources)
     folder = writable(Path(out)) if out is not None else None
+    if loaded.config.recipe.timeline is not None:
+        if compare:
+            raise UsageError("precisions are compared for runs of clips; leave --compare-precision out")
+        from .evaluate_timeline_run import evaluate_timeline_run
+
+        return evaluate_timeline_run(loaded, data, layout, split, folder, context)
     dataset = load_dataset(data, layout=layout, split=split, whole_files=loaded.whole_files)
     if dataset.has_split:
         dataset = ensure_split(dataset)
@@ -56,7 +62,7 @@ def evaluate(
             f"class '{unknown[0]}' of {data} is unknown to run {run}, "
             f"which knows {', '.join(loaded.labels[:8])}; train on this data or take the class out"
         )
-    fresh, warnings = _unseen(Path(run), context.identified(dataset).part("test"), events)
+    fresh, warnings = unseen(Path(run), context.identified(dataset).part("test"), events)
     extracted = extract_streams(fresh, loaded.streams, context)
     tested = replace(dataset, labels=loaded.labels, records=tuple(extracted.records))
     counts = loaded.config.data.get("train_counts") or [1] * len(loaded.labels)
@@ -82,7 +88,7 @@ def evaluate(
     return evaluation.metrics
 
 
-def _unseen(run: Path, records: Sequence[VideoRecord], events: Events) -> tuple[list[VideoRecord], list[str]]:
+def unseen(run: Path, records: Sequence[VideoRecord], events: Events) -> tuple[list[VideoRecord], list[str]]:
     """The records that the run has not seen, and what is to be said of the others."""
     seen = Seen(run)
     fresh = [r for r in records if r not in seen]

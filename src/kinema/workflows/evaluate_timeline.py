@@ -6,7 +6,13 @@ from typing import Any
 import numpy as np
 
 from ..datasets.timeline import TimelineSet
-from ..evaluation.timeline import BACKGROUND, TimelineAnswer, always_background, timeline_metrics
+from ..evaluation.timeline import (
+    BACKGROUND,
+    TimelineAnswer,
+    always_background,
+    plain_metrics,
+    timeline_metrics,
+)
 from ..extraction.extracted import Extracted
 from ..features.sequence_file import read_sequence
 from ..model.smoothing import step_seconds
@@ -70,10 +76,10 @@ def evaluate_timeline(
     records = [r for r in dataset.part("test") if len(_times(extracted, r))]
     answers = timeline_answers(model, dataset, records, extracted)
     metrics = timeline_metrics(answers, dataset.labels) | {"split": dataset.split_source}
-    nothing = timeline_metrics(always_background(answers), dataset.labels)
+    nothing = plain_metrics(always_background(answers), dataset.labels)
     metrics |= {"majority_baseline": nothing["accuracy"], "majority_class": BACKGROUND}
     metrics["baselines"] = {"always background": _shown(nothing)}
-    if len(dataset.labels) > 1:
+    if len(dataset.labels) > 1 and dataset.part("train"):
         metrics["baselines"] |= _windows(model, answers, records, dataset, extracted)
     return answers, metrics
 
@@ -90,7 +96,7 @@ def _windows(
     least = baseline.least_score(timeline_answers(model, dataset, trained, extracted), trained)
     rows = {"sliding windows": 0.0, "sliding windows, the unsure left out": least}
     return {
-        name: _shown(timeline_metrics(baseline.answers(answers, records, value), dataset.labels))
+        name: _shown(plain_metrics(baseline.answers(answers, records, value), dataset.labels))
         for name, value in rows.items()
     }
 

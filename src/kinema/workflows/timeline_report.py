@@ -1,4 +1,4 @@
-"""report.html, README.md and segments.csv of a run that answers when."""
+"""report.html and predictions.csv of a run that answers when."""
 
 import csv
 import datetime
@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..atomic import atomic_open, write_text
+from ..atomic import atomic_open
 from ..errors import KinemaError
 from ..evaluation.timeline import TimelineAnswer
 from ..model.matching import match
 from ..report.data import DatasetFacts, FilmStrip, ReportData, Sample, Span, Strips, Timelines, VideoTimeline
 from ..report.film_strips import film_strip
-from ..report.model_card import model_card
 from ..report.render import write_report
 from ..report.timeline import figures_section, strips_section
 from ..types import Segment
@@ -27,8 +26,8 @@ HIDDEN = ("per_class",)  # what the report of clips would show in its own way
 
 def write_timeline_report(
     facts: RunFacts, answers: Sequence[TimelineAnswer], metrics: Mapping[str, Any]
-) -> None:
-    """Write report.html, the model card and predictions.csv (the segments) into the run's folder."""
+) -> ReportData:
+    """Write report.html and predictions.csv (the segments) into the folder; returns what the report shows."""
     _write_segments(facts, answers)
     recipe = facts.config.recipe
     misses = _worst(answers, facts.config.labels)
@@ -55,7 +54,7 @@ def write_timeline_report(
         ),
     )
     write_report(facts.folder / "report.html", data)
-    write_text(facts.folder / "README.md", model_card(data))
+    return data
 
 
 _MISSES_NOTE = (

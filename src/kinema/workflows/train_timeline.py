@@ -13,6 +13,7 @@ from ..keys import fingerprint
 from ..model.build import build_recognizer
 from ..model.timeline import TimelineRecognizer
 from ..recipe import Recipe, changed
+from ..report.model_card import model_card
 from ..run import RunConfig
 from ..training.loggers import make_logger
 from ..training.reuse import Kept
@@ -93,7 +94,8 @@ def train_timeline(
     metrics |= spent.metrics() | {"computed_with": extracted.computed()}
     write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     events.step("writing the report")
-    write_timeline_report(facts, answers, metrics)
+    data = write_timeline_report(facts, answers, metrics)
+    write_text(folder / "README.md", model_card(data))
     result = TrainResult(folder, metrics, warnings)
     mark_finished(result, digest, recipe)
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
