@@ -69,12 +69,12 @@ def test_the_words_differ(video: Path, tmp_path: Path):
 
 def test_a_variable_rate_keeps_its_times():
     """A frame that is held for a second is written ten times at ten a second."""
-    from kinema.inference.annotate import _steady
+    from kinema.inference.annotate import steady
     from kinema.types import Frame
 
     pictures = [np.full((2, 2, 3), i, np.uint8) for i in range(3)]
     given = [Frame(0, 0.0, pictures[0]), Frame(1, 0.1, pictures[1]), Frame(2, 1.1, pictures[2])]
-    assert [int(p[0, 0, 0]) for _, p in _steady(given, 10)] == [0] + [1] * 10 + [2]
+    assert [int(p[0, 0, 0]) for _, p in steady(given, 10)] == [0] + [1] * 10 + [2]
 
 
 def test_another_ending_is_refused(video: Path, tmp_path: Path):

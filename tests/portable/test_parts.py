@@ -204,4 +204,7 @@ def test_the_portable_vote_is_the_vote() -> None:
     lengths = torch.randint(0, 5, (200,))
     expected, found = vote(scores, lengths), portable_vote(scores, lengths)
     torch.testing.assert_close(found, expected, atol=5e-6, rtol=0)
-    assert (found.argmax(1) == expected.argmax(1)).all()
+    first, second = expected.topk(2).values.T
+    clear = first - second > 1e-5  # between others rounding decides
+    assert clear.sum() > 100
+    assert (found.argmax(1) == expected.argmax(1))[clear].all()

@@ -123,7 +123,7 @@ def test_padding_and_absence(spec: TemporalSettings, encoder: Encoder | None) ->
 
 @pytest.mark.parametrize("spec", KINDS, ids=str)
 def test_gradient_reaches_every_valid_step_and_every_parameter(spec: TemporalSettings) -> None:
-    torch.manual_seed(0)
+    torch.manual_seed(1)  # no step at which all units of the encoder are off
     model = TemporalModel(spec, 6, Encoder(layers=(5,))).eval()
     x, lengths = torch.randn(3, 4, 6, requires_grad=True), torch.tensor([4, 2, 0])
     model(x, lengths).square().sum().backward()

@@ -34,6 +34,8 @@ BUDGETS: dict[str, list[str]] = {
         "streams.flow.sampling.motion=tvl1",
         "streams.flow.sampling.frames=4",
     ],
+    "timeline": ["streams.rgb.sampling.fps=1"],
+    "timeline-both": ["streams.rgb.sampling.fps=1"],
     "tiny": [],
     "vgg16-lstm": ["streams.rgb.features=null", "streams.rgb.sampling.frames=12"],
 }

@@ -189,7 +189,7 @@ def test_validation_people_are_held_out_where_any_stage_watches_them(
         asked.append(validation)
         raise UsageError("enough")
 
-    monkeypatch.setattr("kinema.workflows.protocol.rounds", stop)
+    monkeypatch.setattr("kinema.workflows.trainable_rounds.rounds", stop)
     with pytest.raises(UsageError, match="enough"):
         run_protocol("protocol.kind=people", setting)
     assert asked == [held_out]

@@ -196,7 +196,8 @@ class Killing(Told):
     killed = False
 
     def board(self, board: Board) -> None:
-        children = [p for p in psutil.Process().children() if "kinema.workflows.study_process" in p.cmdline()]
+        living = [p for p in psutil.Process().children() if p.status() != psutil.STATUS_ZOMBIE]
+        children = [p for p in living if "kinema.workflows.study_process" in p.cmdline()]
         if not self.killed and board.count("running") == len(children) == 2:
             self.killed = True
             for child in children:
@@ -211,9 +212,11 @@ def test_side_by_side_it_is_the_same_table_and_a_process_that_dies_takes_its_cel
     events, out = Killing(), tmp_path / "out"
     found, two = study(rows, columns=["accuracy", "train_minutes"]), StudyOptions(jobs=2)
     hurt = run(found, tiny_videos, out, options=two, events=events)
-    assert [c.state for c in hurt.cells] == ["failed", "failed", "done", "done"]
-    assert all("ended by signal 9" in c.reason for c in hurt.cells[:2])
-    assert sum("failed: its process was ended" in text for text in events.warnings) == 2
+    failed = [c for c in hurt.cells if c.state == "failed"]
+    assert 1 <= len(failed) <= 2, "one of them may have been between two cells"
+    assert all("ended by signal 9" in c.reason for c in failed)
+    assert [c.state for c in hurt.cells].count("done") == 4 - len(failed)
+    assert sum("failed: its process was ended" in text for text in events.warnings) == len(failed)
     assert not psutil.Process().children()
     whole = run(found, tiny_videos, out, options=two)
     assert {c.state for c in whole.cells} == {"done"}

@@ -24,7 +24,7 @@ from kinema.workflows.memory import peak_memory
 from kinema.workflows.report_sections import fusion_section
 from kinema.workflows.spent import Spent
 from kinema.workflows.train import train
-from kinema.workflows.write_report import _cost, _dataset_facts
+from kinema.workflows.write_report import _dataset_facts, cost_of
 
 
 def two_streams(alpha: object) -> dict:
@@ -102,7 +102,7 @@ def test_the_device_is_the_one_that_was_used(
     extracted = Extracted([], {}, FeatureStore(tmp_path), {"rgb": stream}, {})
     dataset = SimpleNamespace(records=(), labels=())
     facts = SimpleNamespace(spent=Spent(), extracted=extracted, dataset=dataset, model=torch.nn.Linear(1, 1))
-    assert _cost(facts).device == said
+    assert cost_of(facts).device == said
 
 
 def test_listed_files_that_are_absent_are_reported(tmp_path: Path) -> None:
