@@ -18,6 +18,8 @@ from kinema.backbones.table import BACKBONES, backbone_module, backbone_spec, fe
 from kinema.errors import UsageError
 
 every_backbone = pytest.mark.parametrize("name", BACKBONES)
+# Ten seconds each, most of them for random values.
+LARGE = ("inception_resnet_v2", "motion_cnn", "resnet152", "vgg16")
 
 
 @every_backbone
@@ -36,7 +38,9 @@ def test_specification_is_complete(name):
             assert file.sha256 is None or re.fullmatch("[0-9a-f]{8,64}", file.sha256)
 
 
-@every_backbone
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in LARGE else n for n in BACKBONES]
+)
 def test_random_features_are_finite_useful_and_of_the_stated_shape(name):
     loaded = load_backbone(name, weights="none")
     batch = synthetic_batch(loaded.spec.input, seed=5)[:2]
