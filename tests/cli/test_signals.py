@@ -118,3 +118,24 @@ def test_a_signal_whose_exception_was_lost_is_heeded_at_the_next_event():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.split() == ["lost", "heeded"]
+
+
+def test_an_error_that_a_signal_caused_is_no_error(tmp_path: Path):
+    """A library that is interrupted while it is imported says that it cannot be."""
+    code = (
+        "import signal, sys\n"
+        "from kinema.cli import app\n"
+        "from kinema.errors import UsageError\n"
+        "import kinema.workflows.scan as scan\n"
+        "def interrupted(*_, **__):\n"
+        "    try:\n"
+        "        signal.raise_signal(signal.SIGTERM)\n"
+        "    except KeyboardInterrupt:\n"
+        "        raise UsageError('OpenVINO is not installed')\n"
+        "scan.load_dataset = interrupted\n"
+        f"sys.argv = ['kinema', 'scan', {str(tmp_path)!r}]\n"
+        "app.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 143
+    assert done.stderr.splitlines()[-1] == "stopped; what was finished is kept, start again to go on"

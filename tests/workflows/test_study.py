@@ -190,14 +190,18 @@ def test_dry_run_says_what_is_to_do_and_does_nothing(tiny_videos: Path, tmp_path
     assert not list((tmp_path / "features").rglob("*.safetensors"))
 
 
+def study_processes() -> list[psutil.Process]:
+    living = [p for p in psutil.Process().children() if p.status() != psutil.STATUS_ZOMBIE]
+    return [p for p in living if "kinema.workflows.study_process" in p.cmdline()]
+
+
 class Killing(Told):
     """Kills the processes of a study once, when two cells are under way in two of them."""
 
     killed = False
 
     def board(self, board: Board) -> None:
-        living = [p for p in psutil.Process().children() if p.status() != psutil.STATUS_ZOMBIE]
-        children = [p for p in living if "kinema.workflows.study_process" in p.cmdline()]
+        children = study_processes()
         if not self.killed and board.count("running") == len(children) == 2:
             self.killed = True
             for child in children:
@@ -217,7 +221,7 @@ def test_side_by_side_it_is_the_same_table_and_a_process_that_dies_takes_its_cel
     assert all("ended by signal 9" in c.reason for c in failed)
     assert [c.state for c in hurt.cells].count("done") == 4 - len(failed)
     assert sum("failed: its process was ended" in text for text in events.warnings) == len(failed)
-    assert not psutil.Process().children()
+    assert not study_processes()
     whole = run(found, tiny_videos, out, options=two)
     assert {c.state for c in whole.cells} == {"done"}
     assert [c.cost["side_by_side"] for c in whole.cells] == [2, 2, 2, 2]

@@ -1,7 +1,7 @@
 """The program `kinema`: one verb a job."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.text import Text
@@ -70,19 +70,29 @@ def main() -> None:
     signals.watch()
     try:
         app()
-    except KinemaError as error:
-        _show_error(str(error))
-        sys.exit(2 if isinstance(error, UsageError) else 1)
     except SystemExit as stop:
         if stop.code != signals.INTERRUPTED:
             raise
-        error_console().print("stopped; what was finished is kept, start again to go on", soft_wrap=True)
-        signals.leave()
-    except OSError as error:
-        # A full disk or a lost folder, wherever it occurs.
-        where = f" ({error.filename})" if error.filename else ""
-        _show_error(f"{error.strerror or error}{where}; free space or choose another folder")
-        sys.exit(1)
+        _stop()
+    except (KinemaError, OSError) as error:
+        if signals.came():  # the error is what a library made of the interruption
+            _stop()
+        _fail(error)
+
+
+def _stop() -> NoReturn:
+    error_console().print("stopped; what was finished is kept, start again to go on", soft_wrap=True)
+    signals.leave()
+
+
+def _fail(error: KinemaError | OSError) -> NoReturn:
+    if isinstance(error, KinemaError):
+        _show_error(str(error))
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+    # A full disk or a lost folder, wherever it occurs.
+    where = f" ({error.filename})" if error.filename else ""
+    _show_error(f"{error.strerror or error}{where}; free space or choose another folder")
+    sys.exit(1)
 
 
 def _show_error(text: str) -> None:

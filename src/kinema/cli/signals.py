@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 INTERRUPTED = 130  # Typer's exit code after Ctrl-C
 TERMINATED = 143
@@ -55,7 +56,12 @@ def check() -> None:
         raise KeyboardInterrupt
 
 
-def leave() -> None:
+def came() -> bool:
+    """Whether a signal came."""
+    return _received is not None
+
+
+def leave() -> NoReturn:
     """Exit after an interruption, without waiting for threads that still look at a file."""
     code = TERMINATED if _received == signal.SIGTERM else INTERRUPTED
     if any(not t.daemon and t is not threading.main_thread() for t in threading.enumerate()):
