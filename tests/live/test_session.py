@@ -112,6 +112,14 @@ def _after(seconds: float) -> list[threading.Thread]:
     return threading.enumerate()
 
 
+def test_no_thread_reads_on_when_a_session_has_ended(moving: Path) -> None:
+    session = Session(LiveRecogniser(untrained({"rgb": SEGMENTS})), source_of(str(moving), loop=True))
+    events = session.events()
+    next(events)
+    events.close()
+    assert "live source" not in {thread.name for thread in threading.enumerate()}
+
+
 def test_models_refuse_what_is_no_frame() -> None:
     live: LiveModel = LiveRecogniser(untrained({"rgb": RATE}))
     with pytest.raises(ValueError, match="uint8"):

@@ -18,6 +18,8 @@ T = TypeVar("T")
 MOST_DELAY = 1.0
 # How often a waiting session looks whether it is to stop.
 _TURN_SECONDS = 0.1
+# How long a source that was told to stop may take; one that hangs in a network is left behind.
+_LEAVING_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ class Session(Generic[T]):
             yield Event(Ended(), self.model.close())
         finally:
             self._stopped.set()
+            # A thread that still decodes when the program ends would bring it down.
+            reader.join(_LEAVING_SECONDS)
 
     def summary(self) -> dict[str, Any]:
         """Seconds of stream, frames that came and were dropped, decisions, their delays in ms, losses."""
