@@ -24,7 +24,7 @@ from kinema.workflows.memory import peak_memory
 from kinema.workflows.report_sections import fusion_section
 from kinema.workflows.spent import Spent
 from kinema.workflows.train import train
-from kinema.workflows.write_report import _dataset_facts, cost_of
+from kinema.workflows.write_report import cost_of, dataset_facts
 
 
 def two_streams(alpha: object) -> dict:
@@ -108,7 +108,7 @@ def test_the_device_is_the_one_that_was_used(
 def test_listed_files_that_are_absent_are_reported(tmp_path: Path) -> None:
     dataset = Dataset("csv", tmp_path / "list.csv", (), (), absent=("gone.mp4",))
     extracted = SimpleNamespace(quarantined={}, digests={})
-    facts = _dataset_facts(SimpleNamespace(dataset=dataset, extracted=extracted))
+    facts = dataset_facts(SimpleNamespace(dataset=dataset, extracted=extracted))
     assert facts.absent == ("gone.mp4",)
 
 

@@ -1,23 +1,21 @@
 """report.html and predictions.csv of a run that answers when."""
 
 import csv
-import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from .. import __version__
 from ..atomic import atomic_open
 from ..errors import KinemaError
 from ..evaluation.timeline import TimelineAnswer
 from ..model.matching import match
-from ..report.data import DatasetFacts, FilmStrip, ReportData, Sample, Span, Strips, Timelines, VideoTimeline
+from ..report.data import FilmStrip, ReportData, Sample, Span, Strips, Timelines, VideoTimeline
 from ..report.film_strips import film_strip
 from ..report.render import write_report
 from ..report.timeline import figures_section, strips_section
 from ..types import Segment
-from .write_report import RunFacts, cost_of
+from .write_report import RunFacts, dataset_facts, run_report
 
 MISSES = 12  # as film strips; of all true segments that nothing matches, and found ones that match nothing
 FRAMES = 6
@@ -29,22 +27,11 @@ def write_timeline_report(
 ) -> ReportData:
     """Write report.html and predictions.csv (the segments) into the folder; returns what the report shows."""
     _write_segments(facts, answers)
-    recipe = facts.config.recipe
     misses = _worst(answers, facts.config.labels)
-    data = ReportData(
-        title=f"{recipe.name} on {facts.dataset.title}",
-        summary=recipe.summary,
-        created=datetime.date.today().isoformat(),
-        version=__version__,
-        run=facts.folder.name,
-        recipe=recipe.name,
-        recipe_yaml=recipe.to_yaml(),
-        notes=recipe.notes,
-        warnings=tuple(dict.fromkeys(facts.warnings)),
-        dataset=_dataset(facts),
+    data = run_report(
+        facts,
+        dataset=dataset_facts(facts, noun="segment"),
         metrics={key: value for key, value in metrics.items() if key not in HIDDEN},
-        history=facts.history,
-        cost=cost_of(facts),
         sections=(
             figures_section(metrics),
             strips_section(
@@ -145,20 +132,6 @@ def _film(facts: RunFacts, miss: _Miss) -> FilmStrip | None:
         return film_strip(record.path, edges.tolist())
     except KinemaError:
         return None
-
-
-def _dataset(facts: RunFacts) -> DatasetFacts:
-    dataset = facts.dataset
-    counts = {label: {split: n for split, n in row.items() if n} for label, row in dataset.counts().items()}
-    return DatasetFacts(
-        root=dataset.title,
-        layout=dataset.layout,
-        split_source=dataset.split_source,
-        counts=counts,
-        absent=dataset.absent,
-        quarantined=sorted(facts.extracted.quarantined.items()),
-        noun="segment",
-    )
 
 
 def _write_segments(facts: RunFacts, answers: Sequence[TimelineAnswer]) -> None:

@@ -76,6 +76,23 @@ def write_evaluation(facts: RunFacts, evaluation: Evaluation, events: Events) ->
 
 def report_data(facts: RunFacts, evaluation: Evaluation) -> ReportData:
     """All that the report shows, as plain values."""
+    leaks = find_leaks(facts.dataset.records)
+    return run_report(
+        facts,
+        dataset=dataset_facts(
+            facts,
+            duplicates=[d.shown for d in find_duplicates(facts.dataset.records)],
+            leaks=[f"{k.label or ''} {k.group}: {k.train} train, {k.test} test".strip() for k in leaks],
+        ),
+        metrics=evaluation.metrics,
+        comparisons=comparisons(evaluation.metrics),
+        samples=tuple(_samples(facts, evaluation)),
+        sections=tuple(further_sections(evaluation.metrics, facts.model, facts.dataset, facts.extracted)),
+    )
+
+
+def run_report(facts: RunFacts, **shown: Any) -> ReportData:
+    """The report of a run with what is `shown` of its answers: fields of `ReportData`."""
     recipe = facts.config.recipe
     return ReportData(
         title=f"{recipe.name} on {facts.dataset.title}",
@@ -89,13 +106,9 @@ def report_data(facts: RunFacts, evaluation: Evaluation) -> ReportData:
         paper_doi=(recipe.paper.doi or "") if recipe.paper else "",
         notes=recipe.notes,
         warnings=tuple(dict.fromkeys(facts.warnings)),
-        dataset=_dataset_facts(facts),
-        metrics=evaluation.metrics,
         history=facts.history,
-        comparisons=comparisons(evaluation.metrics),
-        samples=tuple(_samples(facts, evaluation)),
         cost=cost_of(facts),
-        sections=tuple(further_sections(evaluation.metrics, facts.model, facts.dataset, facts.extracted)),
+        **shown,
     )
 
 
@@ -140,7 +153,8 @@ def data_warnings(dataset: Dataset, extracted: Extracted) -> list[str]:
     return warnings
 
 
-def _dataset_facts(facts: RunFacts) -> DatasetFacts:
+def dataset_facts(facts: RunFacts, **more: Any) -> DatasetFacts:
+    """What the report says of the data, with `more` fields of `DatasetFacts`."""
     dataset = facts.dataset
     counts = {label: {split: n for split, n in row.items() if n} for label, row in dataset.counts().items()}
     return DatasetFacts(
@@ -150,11 +164,7 @@ def _dataset_facts(facts: RunFacts) -> DatasetFacts:
         counts=counts,
         absent=dataset.absent,
         quarantined=sorted(facts.extracted.quarantined.items()),
-        duplicates=[d.shown for d in find_duplicates(dataset.records)],
-        leaks=[
-            f"{leak.label or ''} {leak.group}: {leak.train} train, {leak.test} test".strip()
-            for leak in find_leaks(dataset.records)
-        ],
+        **more,
     )
 
 
