@@ -10,6 +10,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
 PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
@@ -46,6 +48,19 @@ def end_with(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=look, daemon=True).start()
+
+
+def decoding_main(serve: Callable[[Connection, int], None]) -> None:
+    """Entry point of a decoding process: `serve(pipe, memory)` until the pipe closes.
+
+    SIGINT and SIGTERM, which may reach a whole group, are the parent's.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    end_with(int(sys.argv[3]))
+    os.nice(1)
+    with suppress(*PIPE_GONE):
+        serve(Connection(int(sys.argv[1])), int(sys.argv[2]))
 
 
 def how_it_ended(process: subprocess.Popen[bytes]) -> str:

@@ -4,15 +4,12 @@ It is started as `python -m kinema.extraction.worker PIPE MEMORY PARENT`: neithe
 torch is imported again. It ends by itself when the other end of the pipe, or the parent, is gone.
 """
 
-import os
-import signal
-import sys
 from multiprocessing.connection import Connection
 
 from ..errors import KinemaError
 from ..media.video import VideoFile
 from ..streams.base import Tools
-from .child import PIPE_GONE, end_with
+from .child import PIPE_GONE, decoding_main
 from .inline import messages_of
 from .messages import Finished, Job, Ready, Setting
 from .slots import ClipSender
@@ -43,17 +40,5 @@ def serve(connection: Connection, memory: int) -> None:
             sender.send(Finished(error=f"{type(error).__name__}: {error}", fatal=True))
 
 
-def main() -> None:
-    """Entry point of the process; SIGINT and SIGTERM, which may reach a whole group, are the parent's."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    end_with(int(sys.argv[3]))
-    os.nice(1)
-    try:
-        serve(Connection(int(sys.argv[1])), int(sys.argv[2]))
-    except PIPE_GONE:
-        return
-
-
 if __name__ == "__main__":
-    main()
+    decoding_main(serve)

@@ -4,8 +4,6 @@ It is started as `python -m kinema.serve.worker PIPE MEMORY PARENT`, as the work
 ends with the server.
 """
 
-import os
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -14,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import KinemaError
-from ..extraction.child import PIPE_GONE, end_with
+from ..extraction.child import PIPE_GONE, decoding_main
 from ..extraction.inline import messages_of
 from ..extraction.messages import Finished, Message, Ready
 from ..extraction.slots import ClipSender
@@ -131,17 +129,10 @@ def bound_memory(allowance: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
-def main() -> None:
-    """Entry point of the process; SIGINT and SIGTERM, which may reach a whole group, are the server's."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    end_with(int(sys.argv[3]))
-    os.nice(1)
-    try:
-        Worker(Connection(int(sys.argv[1])), int(sys.argv[2])).serve()
-    except PIPE_GONE:
-        return
+def serve(connection: Connection, memory: int) -> None:
+    """Answer the server until it is gone."""
+    Worker(connection, memory).serve()
 
 
 if __name__ == "__main__":
-    main()
+    decoding_main(serve)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ...atomic import atomic_open
-from ...errors import UsageError, WorkError
+from ...errors import UsageError
 from ...media.writer import VideoWriter
 from ...resources import cores
 from .actions import CLASSES
 from .clip import ClipSettings, SyntheticClip
-from .marker import VERSION, check_fits, read_marker, write_marker
+from .marker import VERSION, make_once
 from .sound import SAMPLE_RATE
 
 Job = tuple[str, int, int]  # label, actor, clip
@@ -47,23 +47,13 @@ def make_synthetic(
     _check_values(shared, actors, clips_per_actor)
     size = {"actors": actors, "clips_per_actor": clips_per_actor, "classes": labels}
     wanted = {"version": VERSION, "settings": asdict(shared), **size}
-    found = read_marker(out)
-    check_fits(out, found, wanted)
-    if found == {**wanted, "complete": True} and (out / ANNOTATIONS).is_file():
-        return out / ANNOTATIONS
     jobs = list(product(labels, range(1, actors + 1), range(1, clips_per_actor + 1)))
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        write_marker(out, {**wanted, "complete": False})
+
+    def write() -> None:
         _write_clips(out, jobs, shared, workers, progress)
         _write_annotations(out, jobs, actors)
-        write_marker(out, {**wanted, "complete": True})
-    except OSError as error:
-        raise WorkError(
-            f"cannot write the synthetic set to {out}: {error.strerror or error};"
-            " make room or choose another folder"
-        ) from error
-    return out / ANNOTATIONS
+
+    return make_once(out, wanted, ANNOTATIONS, write)
 
 
 def clip_name(label: str, actor: int, clip: int) -> str:

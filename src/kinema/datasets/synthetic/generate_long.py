@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ...atomic import atomic_open
-from ...errors import UsageError, WorkError
+from ...errors import UsageError
 from ...media.writer import VideoWriter
 from ...resources import cores
 from .actions import CLASSES
 from .generate import split_of
 from .long import ACT, ACTS, PAUSE, LongSettings, LongVideo
-from .marker import VERSION, check_fits, read_marker, write_marker
+from .marker import VERSION, make_once
 
 SEGMENTS = "segments.csv"
 
@@ -46,26 +46,16 @@ def make_long(
         "clips_per_actor": clips_per_actor,
         "classes": list(classes),
     }
-    found = read_marker(out)
-    check_fits(out, found, wanted)
-    if found == {**wanted, "complete": True} and (out / SEGMENTS).is_file():
-        return out / SEGMENTS
     jobs = [
         (out / f"long_g{actor:02d}_c{number:02d}.mp4", actor, number)
         for actor, number in product(range(1, actors + 1), range(1, clips_per_actor + 1))
     ]
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        write_marker(out, {**wanted, "complete": False})
+
+    def write() -> None:
         acts = _write_videos(jobs, shared, classes, workers, progress)
         _write_segments(out / SEGMENTS, jobs, acts, actors)
-        write_marker(out, {**wanted, "complete": True})
-    except OSError as error:
-        raise WorkError(
-            f"cannot write the synthetic set to {out}: {error.strerror or error};"
-            " make room or choose another folder"
-        ) from error
-    return out / SEGMENTS
+
+    return make_once(out, wanted, SEGMENTS, write)
 
 
 Job = tuple[Path, int, int]  # file, actor, number

@@ -1,11 +1,12 @@
 """What a synthetic set says of itself: the file by which it can grow in place and never mix with another."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ...atomic import write_text
-from ...errors import UsageError
+from ...errors import UsageError, WorkError
 
 MARKER = "synthetic.json"
 VERSION = 1
@@ -43,5 +44,27 @@ def check_fits(out: Path, found: dict[str, Any] | None, wanted: dict[str, Any]) 
         raise UsageError(f"{out} holds a larger synthetic set; use it as it is or choose another folder")
 
 
-def write_marker(out: Path, value: dict[str, Any]) -> None:
+def make_once(out: Path, wanted: dict[str, Any], last: str, write: Callable[[], None]) -> Path:
+    """The set of `wanted` in `out`, made by `write` where it is not whole yet; returns its file `last`.
+
+    Raises `UsageError` for a folder of something else, `WorkError` where the disk is full.
+    """
+    found = read_marker(out)
+    check_fits(out, found, wanted)
+    if found == {**wanted, "complete": True} and (out / last).is_file():
+        return out / last
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        _write_marker(out, {**wanted, "complete": False})
+        write()
+        _write_marker(out, {**wanted, "complete": True})
+    except OSError as error:
+        raise WorkError(
+            f"cannot write the synthetic set to {out}: {error.strerror or error};"
+            " make room or choose another folder"
+        ) from error
+    return out / last
+
+
+def _write_marker(out: Path, value: dict[str, Any]) -> None:
     write_text(out / MARKER, json.dumps(value, indent=2) + "\n")
