@@ -80,6 +80,20 @@ def test_a_kept_network_of_another_version_is_not_used(loaded, cache, monkeypatc
     assert len(done) == len(list(cache.glob("*.network"))) == 2
 
 
+def test_what_another_state_of_the_code_refused_is_tried_again(loaded, cache, monkeypatch):
+    monkeypatch.setattr(openvino_runtime, "_code", lambda: "older")
+    monkeypatch.setattr(openvino_runtime, "converted", refused)
+    with pytest.raises(openvino_runtime.Unconvertible):
+        openvino_runtime.OpenVINOForward(loaded)(np.stack(clips()[:3]))
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parent.parent))
+    assert openvino_runtime.OpenVINOForward(loaded)(np.stack(clips()[:3])).shape == (3, 512)
+
+
+def refused(loaded, batch):
+    raise openvino_runtime.Unconvertible("no rule")
+
+
 def test_a_folder_that_cannot_be_written_to_only_costs_time(loaded, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))

@@ -1,8 +1,11 @@
 """Backbones through OpenVINO: the fastest way on processors."""
 
+import hashlib
 import sys
 import warnings
 from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -101,7 +104,9 @@ class OpenVINOForward:
         ]
         versions = (self._openvino.__version__, torch.__version__, torch.backends.cpu.get_cpu_capability())
         values = self._network.digest if self._network else self._loaded.digest
-        what = f"{self._loaded.spec.name} {self._loaded.features} {values} {batch.shape} {batch.dtype}"
+        what = (
+            f"{self._loaded.spec.name} {self._loaded.features} {values} {batch.shape} {batch.dtype} {_code()}"
+        )
         return f"{what} {sorted(self._config.items())} {processor} {versions}"
 
     def _imported(self, data: bytes) -> Any:
@@ -126,6 +131,15 @@ class OpenVINOForward:
             raise Unconvertible(_first_line(error)) from error
         data: bytes = compiled.export_model().getvalue()
         return data
+
+
+@cache
+def _code() -> str:
+    """The digest of the backbones' code: what another state of it made, or refused, is not this one's."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def converted(loaded: LoadedBackbone, batch: np.ndarray) -> Any:
