@@ -29,6 +29,17 @@ class TimelineRecognizer(JointRecognizer):
         self.smoothing = Smoothing.plain(classes)
         self.both = self._needs_all()
 
+    def temporal_model(self, stream: str) -> TemporalModel:
+        """The temporal model of the stream, over steps without their background where the recipe says so."""
+        recipe = self.recipe
+        return TemporalModel(
+            recipe.temporal,
+            self.dims[stream],
+            recipe.encoder,
+            standardize=bool(recipe.streams[stream].standardize),
+            background=recipe.timeline.background if recipe.timeline else None,
+        )
+
     @property
     def stream(self) -> str:
         """The name of the one stream."""

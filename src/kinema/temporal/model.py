@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from .background import Background
 from .encoder import Encoder
 from .settings import TemporalSettings
 from .stack import State
@@ -39,7 +40,10 @@ class SequenceModel(nn.Module):
 
 
 class TemporalModel(SequenceModel):
-    """standardize -> encoder -> the temporal model of a recipe."""
+    """background -> standardize -> encoder -> the temporal model of a recipe.
+
+    `background`: the steps whose mean is taken away (see `Background`). Its state comes first.
+    """
 
     def __init__(
         self,
@@ -48,27 +52,46 @@ class TemporalModel(SequenceModel):
         encoder: Encoder | None = None,
         *,
         standardize: bool = False,
+        background: int | None = None,
     ):
         super().__init__()
+        self.input_size = input_size
+        self.background = Background(background) if background else None
         self.standardize = Standardize(input_size) if standardize else None
         self.encoder = encoder.build(input_size) if encoder else None
         self.temporal = spec.build(encoder.layers[-1] if encoder else input_size)
         self.embedding_size = self.temporal.embedding_size
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        if self.background is not None:
+            x = self.background(x)
         return self.temporal(self.encoded(x), lengths)
 
     def initial_state(self, batch: int) -> State:
-        return self.temporal.initial_state(batch)
+        inner = self.temporal.initial_state(batch)
+        if self.background is None:
+            return inner
+        return (self.background.initial_state(batch, self.input_size), *inner)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        return self.temporal.step(self.encoded(x), state)
+        x, before, state = self._without_background(x.unsqueeze(1), state)
+        out, state = self.temporal.step(self.encoded(x.squeeze(1)), state)
+        return out, (*before, *state)
 
     def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        return self.temporal.advance(self.encoded(x), state)
+        x, before, state = self._without_background(x, state)
+        out, state = self.temporal.advance(self.encoded(x), state)
+        return out, (*before, *state)
 
     def encoded(self, x: Tensor) -> Tensor:
-        """Steps [..., D] as the temporal model gets them."""
+        """Steps [..., D] without their background as the temporal model gets them."""
         if self.standardize is not None:
             x = self.standardize(x)
         return self.encoder(x) if self.encoder is not None else x
+
+    def _without_background(self, x: Tensor, state: State) -> tuple[Tensor, State, State]:
+        """Steps x [B, T, D] from a state: (differences, the background's next state, the rest of the state)."""
+        if self.background is None:
+            return x, (), state
+        x, own = self.background.advance(x, state[0])
+        return x, (own,), state[1:]

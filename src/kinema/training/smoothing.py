@@ -14,8 +14,9 @@ OVERLAP = 0.5
 ON, EACH_ON = (0.3, 0.4, 0.5, 0.6, 0.7), (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 OFF = (1.0, 0.6)  # of `on`
 WINDOWS, SECONDS = (0.0, 0.5, 1.0), (0.0, 0.25, 0.5, 1.0, 2.0)
-# A setting that waits less is taken if its F1 is lower by no more than this.
-CLOSE = 0.005
+# A setting that waits less is taken if its F1 is lower by no more than this. Where a model goes along with a
+# camera, waiting costs; one that needs what comes has waited already.
+CLOSE_ONE_WAY, CLOSE_BOTH = 0.02, 0.005
 # Of a class with fewer segments the threshold is that of all classes.
 FEWEST_SEGMENTS = 10
 
@@ -49,7 +50,7 @@ def choose_smoothing(
         counts = np.sum([_counts(files, one, label) for label in range(classes)], axis=0)
         tried.append((f1(*counts.tolist()), one))
     best = max(value for value, _ in tried)
-    near = [one for value, one in tried if value >= best - CLOSE]
+    near = [one for value, one in tried if value >= best - (CLOSE_BOTH if both else CLOSE_ONE_WAY)]
     chosen = min(near, key=lambda one: one.hold + one.window / 2 + one.gap / 4)
     return _each(files, chosen, classes)
 

@@ -128,10 +128,11 @@ class StepObjective:
 
 def _standardize(model: TimelineRecognizer, items: Sequence[TimelineItem]) -> None:
     """Mean and spread of the features over all steps of the items, where the recipe asks for them."""
-    layer = model.model.standardize
+    layer, background = model.model.standardize, model.model.background
     if isinstance(layer, Standardize):
-        sequences = (torch.from_numpy(read_sequence(item.path).data) for item in items)
-        layer.fit((data.unsqueeze(0), torch.tensor([len(data)])) for data in sequences)
+        sequences = (torch.from_numpy(read_sequence(item.path).data).unsqueeze(0) for item in items)
+        apart = (background(data) if background is not None else data for data in sequences)
+        layer.fit((data, torch.tensor([data.shape[1]])) for data in apart)
 
 
 def _weights(items: Sequence[TimelineItem]) -> Tensor:
