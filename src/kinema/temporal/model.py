@@ -90,7 +90,7 @@ class TemporalModel(SequenceModel):
         return self.encoder(x) if self.encoder is not None else x
 
     def _without_background(self, x: Tensor, state: State) -> tuple[Tensor, State, State]:
-        """Steps x [B, T, D] from a state: (differences, the background's next state, the rest of the state)."""
+        """Steps x [B, T, D] from a state: (differences, the next state of `background`, the other state)."""
         if self.background is None:
             return x, (), state
         x, own = self.background.advance(x, state[0])
