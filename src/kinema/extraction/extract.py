@@ -15,6 +15,7 @@ from ..features.digests import Digests
 from ..features.sequence_file import SequenceWriter
 from ..features.store import FeatureStore, Shelf
 from ..keys import video_key
+from ..media.container import shown
 from ..resources import Resources
 from ..streams.base import StreamSettings, Task
 from ..types import VideoRecord
@@ -177,8 +178,8 @@ class Missing(Iterator[Job]):
 
     def _fail(self, copy: ExtractItem) -> None:
         path, error = self._failed[copy.key]
-        same = copy.record.path == path
-        self._report.failed.append((copy.record, error if same else f"same content as another file: {error}"))
+        # As if it had been read itself: what is told does not depend on which of them came first.
+        self._report.failed.append((copy.record, error.replace(shown(path), shown(copy.record.path))))
         self.ended += 1
 
 
