@@ -2,8 +2,8 @@
 
     python bench/search.py --rows 1000000 --dim 1024
 
-Makes a Parquet file of random vectors round 1,000 centres in a folder that is gone afterwards (4 GB for the above),
-and measures each step in a process of its own.
+Makes a Parquet file of random vectors round 1,000 centres in a folder that is gone afterwards (4 GB for the
+above), and measures each step in a process of its own.
 """
 
 from __future__ import annotations

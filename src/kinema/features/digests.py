@@ -41,13 +41,11 @@ class Digests:
         """The digests of those files that are still what they were when they were read."""
         if self._table is None:
             return {}
-        stamps = {path: _stamp(path) for path in paths}
-        rows = self._table.get([_name(path) for path, stamp in stamps.items() if stamp])
+        names = {_name(path): path for path in paths}
         found = {}
-        for path, stamp in stamps.items():
-            row = rows.get(_name(path))
-            if row is not None and row[0] == stamp:
-                found[path] = row[1].hex()
+        for name, (stamp, digest) in self._table.get(list(names)).items():
+            if stamp == _stamp(names[name]):
+                found[names[name]] = digest.hex()
         return found
 
     def read(self, path: Path) -> str:
@@ -88,4 +86,5 @@ def _stamp(path: Path) -> bytes | None:
 
 
 def _name(path: Path) -> bytes:
-    return os.fsencode(os.path.abspath(path))
+    text = os.fspath(path)
+    return os.fsencode(text if os.path.isabs(text) else os.path.abspath(text))
