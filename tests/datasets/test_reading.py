@@ -96,7 +96,7 @@ def test_what_is_wrong_is_raised_by_who_asks(tmp_path: Path) -> None:
     (tmp_path / "v.csv").write_text("file_name,label\n1.mp4,a\n1.mp4\n")
     reading = DatasetReading(tmp_path / "v.csv")
     for ask in (lambda: list(reading), reading.dataset, lambda: reading.wait(60)):
-        with pytest.raises(UsageError, match="v.csv line 3: 1 field"):
+        with pytest.raises(UsageError, match=r"v\.csv line 3: 1 field"):
             ask()
 
 
