@@ -86,5 +86,7 @@ class DatasetReading:
             if not self._found:  # a layout that knows its records when it has them all
                 self._found.extend(dataset.records)
             self._dataset = dataset
+        except _Stopped:
+            pass
         except BaseException as error:
             self._error = error

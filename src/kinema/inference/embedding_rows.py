@@ -71,7 +71,9 @@ def vectors_at(path: str | Path, rows: Iterable[int]) -> dict[int, np.ndarray]:
         with opened_file(path) as file:
             for start, group, wanted in _groups(file, rows):
                 (batch,) = file.read_row_group(group, columns=["vector"]).combine_chunks().to_batches()
-                found |= {row: vectors_of(batch, dim)[row - start] for row in wanted}
+                vectors = vectors_of(batch, dim)
+                # Copies: a view would keep its whole row group in memory.
+                found |= {row: vectors[row - start].copy() for row in wanted}
     except DAMAGED as error:
         raise unreadable(path, str(error)) from None
     return found

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..datasets import Dataset, ensure_split, find_duplicates, find_leaks
 from ..datasets.checks import remarks
 from ..datasets.reading import DatasetReading
-from ..errors import WorkError
+from ..errors import UsageError, WorkError
 from ..extraction.extract import ExtractReport, each_item, extract, past_stored
 from ..extraction.pool import DecodingPool
 from ..recipe import Recipe, resolve
@@ -46,7 +46,8 @@ def extract_dataset(
 ) -> dict[str, Any]:
     """Extract every stream of `recipe` for all videos of `data`; returns counts per stream.
 
-    What `scan` says against the data itself (leaks, duplicates, contradictions) is said before the work.
+    Work begins with the first files, while others are found. What `scan` says against the data itself (leaks,
+    duplicates, contradictions) is said as soon as all files are known.
 
     Raises `UsageError` where there is nothing to extract, `WorkError` where nothing can be read.
     """
@@ -55,6 +56,8 @@ def extract_dataset(
     reading = DatasetReading(data, layout=layout, split=split, whole_files=resolved.data.whole_files)
     try:
         reading.wait(PATIENCE)
+        if reading.complete and not len(reading):
+            raise UsageError(f"no videos in {data}; give a folder of class folders, a CSV or a known dataset")
         whole = reading.dataset
         records: Records = reading
         if any(stream.copies for stream in resolved.streams.values()):
@@ -132,7 +135,7 @@ def extract_streams(
             _tell_details(reports[name], streams[name], context.events)
     all_records, store = work.settle(streams), context.store
     lost = {_place(r): reason for r, _, reason in work.failures}
-    usable = [r for r in all_records if _place(r) not in lost]
+    usable = [r for r in all_records if _place(r) not in lost] if lost else list(all_records)
     quarantined = {r.name: reason for r, _, reason in work.failures}
     if not usable:
         name, reason = next(iter(quarantined.items()), ("", "no files"))
