@@ -16,10 +16,11 @@ import pytest
 from kinema.backbones.tell import LISTENER, tell
 from kinema.errors import WorkError
 from kinema.extraction.engine import SequenceBuffer, sequences
-from kinema.extraction.extract import ExtractReport, digest_files, extract, items_of
+from kinema.extraction.extract import CHANGED, ExtractItem, ExtractReport, digest_files, extract, items_of
 from kinema.extraction.messages import Finished, Message
 from kinema.extraction.pool import DecodingPool
 from kinema.features import sequence_file
+from kinema.features.digests import Digests
 from kinema.features.sequence_file import read_sequence
 from kinema.features.store import FeatureStore
 from kinema.media.reader import VideoReader
@@ -122,6 +123,62 @@ def test_broken_files_and_all_their_copies_are_reported(tmp_path: Path, records,
     assert len(report.failed) == 4
     assert report.extracted == 5
     assert not [p for p in tree(tmp_path / "f") if p.endswith(".tmp")]
+
+
+def test_a_file_that_changed_since_it_was_identified_is_not_kept(
+    tmp_path: Path, records, make_clip, every_frame: RgbStream
+):
+    """Its features would stand under the name of what it was; the others go on."""
+    asked: list[str] = []
+
+    def unchanged(item: ExtractItem) -> bool:
+        asked.append(item.content)
+        if item.record == records[2]:
+            make_clip(item.record.path, 6, seed=99)
+        return Digests().same(item.record.path, item.content)
+
+    report = run(records, every_frame, tmp_path / "f", unchanged=unchanged)
+    assert [(record, CHANGED) for record in records[2:3]] == report.failed
+    assert len(asked) == 5
+    left = [p for p in tree(tmp_path / "f") if not p.endswith("stream.json")]
+    assert len(left) == report.extracted == 4
+    assert run(records, every_frame, tmp_path / "f").extracted == 1
+
+
+def test_items_come_while_others_are_computed(tmp_path: Path, records, every_frame: RgbStream):
+    """The first video is in the store before the last is known; a copy of one at work is not computed."""
+    digests, _ = digest_files(r.path for r in records)
+    items = items_of(records, digests, lambda r: 0)
+    shelf = FeatureStore(tmp_path / "f").shelf("rgb", every_frame.settings(0))
+    ended = threading.Event()
+    seen: list[tuple[int, int]] = []
+
+    def come() -> Iterator[ExtractItem]:
+        yield from [*items[:4], items[0]]
+        assert ended.wait(60), "no video ends before all have come"
+        assert len(list(shelf.folder.glob("*/*.safetensors"))) >= 1
+        yield from items[4:]
+
+    def progress(done: int, total: int) -> None:
+        seen.append((done, total))
+        ended.set()
+
+    store, cpu = FeatureStore(tmp_path / "f"), Resources(device="cpu")
+    with DecodingPool() as pool:
+        report = extract(
+            come(),
+            every_frame,
+            MeanColour(1),
+            store,
+            lambda v: shelf,
+            cpu,
+            pool,
+            workers=1,
+            count=lambda: (6, False),
+            progress=progress,
+        )
+    assert (report.extracted, report.reused, report.failed) == (5, 1, [])
+    assert seen[-1] == (6, 6)
 
 
 def test_a_file_damaged_half_way_leaves_nothing_behind(tmp_path: Path, make_clip, every_frame: RgbStream):

@@ -257,7 +257,9 @@ def test_matrix_holds_every_cell(full):
     rows = re.findall(r"<tr>(.*?)</tr>", table.split("<tbody>")[1])
     cells = [[int(cell or 0) for cell in re.findall(r"<td[^>]*>(\d*)</td>", row)] for row in rows]
     assert cells == full.metrics["confusion"]
-    assert Page(text).json("confusion-data") == [{"labels": ["walk", "run", "box", "wave"]}]
+    (facts,) = Page(text).json("confusion-data")
+    assert facts["labels"] == ["walk", "run", "box", "wave"]
+    assert (facts["classes"], facts["totals"]) == ([0, 1, 2, 3], [10, 10, 10, 7])
 
 
 def test_cards_lead_back_to_their_matrix_cell(full):
@@ -508,3 +510,42 @@ def test_a_diagonal_chart_runs_from_zero_to_one():
     )
     assert '"x":[0.0,1.0]' in chart
     assert "M900.0 200.0" in chart
+
+
+def many_classes(count: int) -> ReportData:
+    """Ten clips a class: class 10 n is called 10 n + 1 in all but one, every other class once the next."""
+    labels = [f"class {i:03}" for i in range(count)]
+    confusion = [[0] * count for _ in labels]
+    for i, row in enumerate(confusion):
+        wrong = 9 if i % 10 == 0 else 1
+        row[i], row[(i + 1) % count] = 10 - wrong, wrong
+    strip = FilmStrip(b"", (0.0,), 100, 100)
+    samples = [
+        Sample(f"{i}.mp4", labels[i], ((labels[i + 1], 0.9),), strip if i < 12 else None) for i in range(500)
+    ]
+    counts = {label: {"train": 20, "test": 10} for label in labels}
+    dataset = DatasetFacts("videos", "folder", "official", counts)
+    return ReportData("Many", metrics=metrics(labels, confusion), samples=tuple(samples), dataset=dataset)
+
+
+def test_a_thousand_classes_are_a_page_that_can_be_read():
+    run = many_classes(1000)
+    text = render_report(run)
+    page, (facts,) = Page(text), Page(text).json("confusion-data")
+    # The matrix has the classes that are mixed up most, with their own numbers and all of their clips.
+    table = re.search(r'<table class="matrix.*?</table>', text, re.S).group()
+    cells = [re.findall(r"<td[^>]*>(\d*)</td>", row) for row in table.split("<tbody>")[1].split("</tr>")[:-1]]
+    assert {len(row) for row in cells} == {len(cells)} == {len(facts["classes"])}
+    assert len(cells) <= 50
+    assert facts["labels"] == [run.labels[i] for i in facts["classes"]]
+    assert {i % 10 for i in facts["classes"]} == {0, 1}
+    assert set(facts["totals"]) == {10}
+    wanted = [[run.metrics["confusion"][i][j] for j in facts["classes"]] for i in facts["classes"]]
+    assert [[int(cell or 0) for cell in row] for row in cells] == wanted
+    assert "1 000 classes" in page.text
+    assert "9 of 10 class 000 called class 001" in page.text
+    # The worst classes first, all of them in a fold; of 1,800 wrong answers 500 are named.
+    assert page.text.index("The 20 worst of 1 000 classes") < page.text.index("All classes")
+    assert sum(attrs.get("data-recall") is not None for _, attrs in page.tags) == 1020
+    assert "1 300 more are in predictions.csv" in page.text
+    assert len(text) < 2_000_000

@@ -18,6 +18,7 @@ from . import (
     export,
     extract,
     flow,
+    index,
     live,
     predict,
     recipes,
@@ -47,7 +48,7 @@ app = typer.Typer(
 )
 VERBS = (
     demo, scan, recipes, backbones, extract, train, evaluate, study, predict, live, serve, flow, embed,
-    search, export, doctor
+    index, search, export, doctor
 )  # fmt: skip
 for verb in VERBS:
     app.command(name=verb.__name__.rpartition(".")[2])(with_volume(verb.command))

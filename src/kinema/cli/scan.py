@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -15,19 +16,28 @@ if TYPE_CHECKING:
     from ..workflows.scan import ScanReport, Spread
 
 SHOWN = 8
+MOST_CLASSES, AT_EITHER_END = 60, 15
 
 
 def command(
-    data: DataArgument, layout: LayoutOption = "auto", split: SplitOption = 1, json: JsonOption = False
+    data: DataArgument,
+    layout: LayoutOption = "auto",
+    split: SplitOption = 1,
+    headers: Annotated[
+        bool, typer.Option("--headers", help="Believe the files' headers: decode nothing, find no damage.")
+    ] = False,
+    json: JsonOption = False,
 ) -> None:
     """Counts, lengths, sound, broken files, duplicates and leaks of a data folder.
+
+    Every file is decoded to its end, to count its frames and to find damage.
 
     Example: kinema scan videos --json
     """
     from ..workflows.scan import scan
 
     with ConsoleEvents() as events:
-        report = scan(data, layout=layout, split=split, events=events)
+        report = scan(data, layout=layout, split=split, exact=not headers, events=events)
     if json:
         print_json(asdict(report))
     else:
@@ -39,8 +49,14 @@ def _show(report: ScanReport) -> None:
     console = Console()
     splits = [s for s in ("train", "val", "test", "unsplit") if any(row[s] for row in report.counts.values())]
     table = Table("class", *splits, box=None, header_style="bold")
-    for label, row in report.counts.items():
-        table.add_row(escape(label), *(str(row[s]) for s in splits))
+    rows = list(report.counts.items())
+    if len(rows) > MOST_CLASSES:
+        rows.sort(key=lambda row: -sum(row[1].values()))
+    for number, (label, row) in enumerate(rows):
+        if len(rows) <= MOST_CLASSES or not AT_EITHER_END <= number < len(rows) - AT_EITHER_END:
+            table.add_row(escape(label), *(str(row[s]) for s in splits))
+        elif number == AT_EITHER_END:
+            table.add_row(f"[dim]{len(rows) - 2 * AT_EITHER_END} classes between[/]")
     totals = (sum(row[s] for row in report.counts.values()) for s in splits)
     table.add_row("[bold]total[/]", *(f"[bold]{n}[/]" for n in totals))
     console.print(table)

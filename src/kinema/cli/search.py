@@ -22,6 +22,9 @@ def command(
         typer.Option(metavar="RUN", help="The run that made FILE.", show_default="where it was then"),
     ] = None,
     top: Annotated[int, typer.Option(help="How many videos to show.", min=1)] = 10,
+    approximate: Annotated[
+        bool, typer.Option("--approximate", help="Use the index that `kinema index` made.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Find the videos in a file of embeddings that are most like one video, by cosine similarity.
@@ -31,8 +34,10 @@ def command(
     check_file(video)
     from ..workflows.embed import search_videos
 
-    with ConsoleEvents():
-        hits = search_videos(file, video, run=run, top=top, resources=resources)
+    with ConsoleEvents() as events:
+        hits = search_videos(
+            file, video, run=run, top=top, approximate=approximate, resources=resources, events=events
+        )
     if json:
         print_json([asdict(hit) for hit in hits])
         return

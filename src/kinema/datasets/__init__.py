@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..plugins import load_plugins
+from ..types import VideoRecord
 from . import csv_file, folder, hmdb51, kth, ucf11, ucf101
 from .checks import check_trainable, find_duplicates, find_leaks
 from .dataset import Dataset
@@ -34,34 +35,42 @@ class Layout:
     """How one layout is recognised and read; `splits` is its number of official splits.
 
     `scan(root, split=number)` reads it with that official split, or without one where the number is None.
+    Where it is `streamed`, `scan` also takes `found`, which is told every record of the dataset as soon as it
+    is known to be one, in their order.
     """
 
     scan: Callable[..., Dataset]
     detect: Callable[[Path], bool]
     splits: int = 0
+    streamed: bool = False
 
 
 # In the order of detection: the most specific first, any folder last.
 LAYOUTS: dict[str, Layout] = {
-    "csv": Layout(csv_file.scan, Path.is_file),
+    "csv": Layout(csv_file.scan, Path.is_file, streamed=True),
     "ucf101": Layout(ucf101.scan, ucf101.detect, splits=ucf101.SPLITS),
     "hmdb51": Layout(hmdb51.scan, hmdb51.detect, splits=hmdb51.SPLITS),
     "kth": Layout(kth.scan, kth.detect, splits=1),
     "kth_files": Layout(partial(kth.scan, whole_files=True), lambda path: False, splits=1),
     "ucf11": Layout(ucf11.scan, ucf11.detect),
     **load_plugins("layouts"),
-    "folder": Layout(folder.scan, Path.is_dir),
+    "folder": Layout(folder.scan, Path.is_dir, streamed=True),
 }
 
 
 def load_dataset(
-    data: str | Path, *, layout: str = "auto", split: int | None = 1, whole_files: bool = False
+    data: str | Path,
+    *,
+    layout: str = "auto",
+    split: int | None = 1,
+    whole_files: bool = False,
+    found: Callable[[VideoRecord], None] | None = None,
 ) -> Dataset:
     """The videos of a folder or CSV, with their labels, groups and, where there is one, their split.
 
     `layout` is a key of `LAYOUTS` or "auto"; with `whole_files` auto takes the layout's variant `X_files`
-    where there is one. `split` is the number of an official split, None for no split.
-    Raises `UsageError`.
+    where there is one. `split` is the number of an official split, None for no split. `found` is told the
+    records of a streamed layout while they are found. Raises `UsageError`.
     """
     root = Path(os.path.abspath(Path(data).expanduser()))
     _check_path(root, layout)
@@ -73,6 +82,8 @@ def load_dataset(
     if split is not None and not 1 <= split <= max(1, chosen.splits):
         cure = f"choose 1 to {chosen.splits}" if chosen.splits > 1 else "leave --split out"
         raise UsageError(f"layout {name} has no split {split}; {cure}")
+    if found is not None and chosen.streamed:
+        return chosen.scan(root, split=split, found=found)
     return chosen.scan(root, split=split)
 
 

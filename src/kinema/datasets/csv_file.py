@@ -4,7 +4,7 @@ import csv
 import io
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ..errors import UsageError
@@ -15,8 +15,10 @@ from .folder import SPLIT_FOLDERS
 from .splits import infer_group
 
 
-def scan(root: Path, *, split: int | None = None) -> Dataset:
-    """Reads the CSV file `root`; `split` has no meaning here.
+def scan(
+    root: Path, *, split: int | None = None, found: Callable[[VideoRecord], None] = lambda record: None
+) -> Dataset:
+    """Reads the CSV file `root`; `split` has no meaning here. `found` is told each record.
 
     `file_name` is relative to the CSV's folder, or absolute. A row without a split, where others have one, is
     left out. A blank `group` is taken from the file name. `start` and `end` are seconds of video time; either
@@ -26,14 +28,17 @@ def scan(root: Path, *, split: int | None = None) -> Dataset:
     records: dict[tuple[str, str], tuple[int, VideoRecord]] = {}
     absent: list[str] = []
     warnings: list[str] = []
-    repeated = 0
+    repeated, split_column = 0, False
     for line, row in csv_rows(root, warnings):
-        record = _record(root, folder, line, row)
+        record, split_column = _record(root, folder, line, row), "split" in row
         if not os.path.lexists(record.path):
             absent.append(record.name)
             continue
         first = records.setdefault((str(record.path), record.part), (line, record))
         repeated += first[0] != line
+        # A row without a split counts if no row has one, which the last of them decides.
+        if first[0] == line and (record.split is not None or "split" not in row):
+            found(record)
         if (first[1].label, first[1].split) != (record.label, record.split):
             raise UsageError(
                 f"{root.name} lines {first[0]} and {line} give '{record.name}' different labels or splits;"
@@ -49,6 +54,9 @@ def scan(root: Path, *, split: int | None = None) -> Dataset:
     warnings += remark(absent, "listed video", "not on disk")
     if not kept:
         raise UsageError(f"{root} names no video that exists; names are relative to {folder}, or absolute")
+    if not kept[0].split and split_column:
+        for record in kept:
+            found(record)
     return Dataset(
         layout="csv",
         root=root,

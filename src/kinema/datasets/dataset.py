@@ -82,11 +82,9 @@ def shown_name(path: Path, root: Path) -> str:
 
     Bytes that are not valid text are shown as escapes, so that a name can always be written as UTF-8.
     """
-    try:
-        text = path.relative_to(root).as_posix()
-    except ValueError:
-        text = path.as_posix()
-    return os.fsencode(text).decode("utf-8", "backslashreplace")
+    whole, above = str(path), os.path.join(root, "")
+    text = (whole[len(above) :] if whole.startswith(above) else whole).replace(os.sep, "/")
+    return text if text.isascii() else os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
 def class_name(text: str) -> str:

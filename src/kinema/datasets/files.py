@@ -2,9 +2,9 @@
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from ..errors import UsageError
 from .dataset import counted, some
@@ -50,35 +50,48 @@ def list_videos(folder: Path, passed_over: Collection[str] = ()) -> Listing:
     counted among the others. Hidden folders, `__MACOSX` and files of the names `passed_over` are not.
     """
     listing = Listing()
-    _walk(folder, frozenset(), listing, passed_over)
+    listing.videos += each_video(folder, listing, passed_over)
     return listing
 
 
+def each_video(folder: Path, listing: Listing, passed_over: Collection[str] = ()) -> Iterator[Path]:
+    """The videos of `list_videos` as they are found; what else is there is counted in `listing`."""
+    yield from _walk(str(folder), frozenset(), listing, passed_over)
+
+
 def _walk(
-    folder: Path, above: frozenset[tuple[int, int]], listing: Listing, passed_over: Collection[str]
-) -> None:
+    folder: str, above: frozenset[tuple[int, int]], listing: Listing, passed_over: Collection[str]
+) -> Iterator[Path]:
     try:
-        stat = folder.stat()
+        stat = os.stat(folder)
         here = (stat.st_dev, stat.st_ino)
         if here in above:
             return
-        names = sorted(os.listdir(folder))
+        with os.scandir(folder) as scan:
+            # Of a million entries, only what the folder itself says is asked: no file is looked at.
+            entries = sorted((entry.name, _is_folder(entry)) for entry in scan)
     except OSError as error:
         listing.unreadable.append(f"{folder} ({error.strerror})")
         return
-    for name in names:
-        path = folder / name
-        if path.is_dir():
+    for name, is_folder in entries:
+        if is_folder:
             if visible(name):
-                _walk(path, above | {here}, listing, passed_over)
+                yield from _walk(os.path.join(folder, name), above | {here}, listing, passed_over)
         elif name in passed_over:
             continue
         elif not visible(name):
             listing.others["hidden"] += 1
-        elif path.suffix.lower() in VIDEO_SUFFIXES:
-            listing.videos.append(path)
+        elif (suffix := PurePath(name).suffix.lower()) in VIDEO_SUFFIXES:
+            yield Path(folder, name)
         else:
-            listing.others[path.suffix.lower() or "without suffix"] += 1
+            listing.others[suffix or "without suffix"] += 1
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # as of a link into a folder that may not be entered
+        return False
 
 
 def visible(name: str) -> bool:

@@ -1,19 +1,22 @@
 """The folder layout: `root/class/*`, or `root/{train,val,test}/class/*`."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import UsageError
 from ..types import VideoRecord
 from .dataset import Dataset, class_name, present_labels, shown_name, some
-from .files import VIDEO_SUFFIXES, Listing, folders_in, list_videos, visible
+from .files import VIDEO_SUFFIXES, Listing, each_video, folders_in, visible
 from .splits import infer_group
 
 _NAMES = {"train": "train training", "val": "val valid validation", "test": "test testing"}
 SPLIT_FOLDERS = {name: split for split, names in _NAMES.items() for name in names.split()}
 
 
-def scan(root: Path, *, split: int | None = None) -> Dataset:
-    """Reads a folder of class folders; `split` has no meaning here.
+def scan(
+    root: Path, *, split: int | None = None, found: Callable[[VideoRecord], None] = lambda record: None
+) -> Dataset:
+    """Reads a folder of class folders; `split` has no meaning here. `found` is told each record at once.
 
     A class is the name of a folder directly below `root` (or below its split folders), in NFC; videos may lie
     in deeper folders. Groups are taken from file names (`_g07_`, `person03_`). A folder that holds videos and
@@ -25,10 +28,11 @@ def scan(root: Path, *, split: int | None = None) -> Dataset:
     for part, folder in _split_folders(root, warnings):
         empty = []
         for class_folder in folders_in(folder):
-            found = list_videos(class_folder)
-            listing.add(found)
-            records += [_record(root, path, class_name(class_folder.name), part) for path in found.videos]
-            if not found.videos:
+            label, before = class_name(class_folder.name), len(records)
+            for path in each_video(class_folder, listing):
+                records.append(_record(root, path, label, part))
+                found(records[-1])
+            if len(records) == before:
                 empty.append(shown_name(class_folder, root))
         if empty:
             warnings.append(f"class folders without videos, left out: {some(empty)}")
@@ -37,6 +41,8 @@ def scan(root: Path, *, split: int | None = None) -> Dataset:
     if not records:
         records = [_record(root, path, None, None) for path in _loose_videos(root)]
         warnings = ["the videos lie in no class folders: they have no labels"]
+        for record in records:
+            found(record)
     if not records:
         raise UsageError(f"no videos in {root}; put them in one folder per class, {root}/CLASS/VIDEO")
     return Dataset(

@@ -1,39 +1,46 @@
 """Fill the store with what it lacks of one stream of many videos, by worker processes."""
 
-import os
-import random
+import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
-from ..errors import KinemaError, WorkError
+from ..errors import WorkError
+from ..features.digests import Digests
 from ..features.sequence_file import SequenceWriter
 from ..features.store import FeatureStore, Shelf
 from ..keys import video_key
-from ..media.container import content_digest
-from ..resources import Resources, cores
+from ..media.container import shown
+from ..resources import Resources
 from ..streams.base import StreamSettings, Task
 from ..types import VideoRecord
 from .engine import Compute, Done, sequences
-from .messages import Job, Message
+from .identify import Contents, Identified
+from .messages import Finished, Job, Message
 from .pool import DecodingPool
 
 Progress = Callable[[int, int], None]
 # Seconds that are left, and bytes that all of it will take.
 Forecast = Callable[[float, int], None]
+# How many items there are so far, and whether that is all.
+Count = Callable[[], tuple[int, bool]]
+CHANGED = "the file changed while it was read; start again when it is written"
 _FIRST = 3  # videos, and twice as many as there are workers: what the first ones take foretells the rest
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractItem:
-    """One video to extract, as augmented version `variant`."""
+    """One video to extract, as augmented version `variant`; `content` is the digest of its file."""
 
     record: VideoRecord
     key: str
     variant: int = 0
+    content: str = ""
 
 
 @dataclass(slots=True)
@@ -62,37 +69,122 @@ class ExtractReport:
 
 def digest_files(paths: Iterable[Path]) -> tuple[dict[Path, str], dict[Path, str]]:
     """Content digest of every file, and the reason for every file that cannot be read."""
-    digests: dict[Path, str] = {}
-    unreadable: dict[Path, str] = {}
-
-    def work(path: Path) -> None:
-        try:
-            digests[path] = content_digest(path)
-        except KinemaError as error:
-            unreadable[path] = str(error)
-
-    pool = ThreadPoolExecutor(cores())
+    contents = Contents()
+    identified = Identified((VideoRecord(path) for path in paths), contents, Digests())
     try:
-        list(pool.map(work, sorted(set(paths))))
-    finally:  # after Ctrl-C: without waiting for the files that are being read
-        pool.shutdown(wait=False, cancel_futures=True)
-    return digests, unreadable
+        deque(identified, maxlen=0)
+    finally:
+        identified.stop()
+    return contents.digests, contents.unreadable
 
 
 def items_of(
     records: Iterable[VideoRecord], digests: Mapping[Path, str], variants: Callable[[VideoRecord], int]
 ) -> list[ExtractItem]:
     """One item per readable record and version; `variants(record)` says how many augmented versions."""
-    return [
-        ExtractItem(record, video_key(digests[record.path], record, variant), variant)
-        for record in records
-        if record.path in digests
-        for variant in range(variants(record) + 1)
-    ]
+    return list(each_item(records, digests, variants))
+
+
+def each_item(
+    records: Iterable[VideoRecord], digests: Mapping[Path, str], variants: Callable[[VideoRecord], int]
+) -> Iterator[ExtractItem]:
+    """As `items_of`, one by one as the records come: the digest of a record is known when it does."""
+    for record in records:
+        content = digests.get(record.path)
+        if content is not None:
+            for variant in range(variants(record) + 1):
+                yield ExtractItem(record, video_key(content, record, variant), variant, content)
+
+
+def past_stored(
+    items: Iterable[ExtractItem], shelf_of: Callable[[int], Shelf], tell: Callable[[int], None]
+) -> tuple[int, Iterator[ExtractItem]]:
+    """How many items stand before the first that the store lacks, and the rest of them from there."""
+    items, number = iter(items), 0
+    for number, item in enumerate(items):
+        if item.key not in shelf_of(item.variant):
+            return number, chain([item], items)
+        tell(number + 1)
+    return number + 1, iter(())
+
+
+class Missing(Iterator[Job]):
+    """Jobs for those items whose features the store lacks, as the items come; counts the others in `report`.
+
+    One thread at a time may ask for jobs, while another tells what became of them.
+    """
+
+    def __init__(
+        self,
+        items: Iterable[ExtractItem],
+        shelf_of: Callable[[int], Shelf],
+        store: Path,
+        report: ExtractReport,
+        before: int,
+    ):
+        self._items, self._shelf_of, self._store, self._report = iter(items), shelf_of, store, report
+        self._at_work: dict[int, ExtractItem] = {}
+        # Files of one content share a key: the first is computed, and what becomes of it holds for all.
+        self._copies: dict[str, list[VideoRecord]] = {}
+        self._failed: dict[str, tuple[Path, str]] = {}
+        self._lock = threading.Lock()
+        self.given, self.looked_at, self.ended = 0, before, before
+        report.reused = before
+
+    def __next__(self) -> Job:
+        for item in self._items:
+            with self._lock:
+                self.looked_at += 1
+                if item.key in self._copies:
+                    self._copies[item.key].append(item.record)
+                elif item.key in self._failed:
+                    self._fail(item)
+                elif self.lacks(item):
+                    return self._job(item)
+                else:
+                    self._report.reused += 1
+                    self.ended += 1
+        raise StopIteration
+
+    def lacks(self, item: ExtractItem) -> bool:
+        """Whether the store lacks an item's features."""
+        return item.key not in self._shelf_of(item.variant)
+
+    def item(self, number: int) -> ExtractItem:
+        """The item of a job that has not ended."""
+        return self._at_work[number]
+
+    def end(self, number: int, error: str | None) -> None:
+        """A job has ended, and with it the copies of its file."""
+        with self._lock:
+            item = self._at_work.pop(number)
+            copies = self._copies.pop(item.key)
+            self.ended += 1
+            if error is not None:
+                self._failed[item.key] = item.record.path, error
+                self._report.failed.append((item.record, error))
+            for record in copies:
+                if error is not None:
+                    self._fail(replace(item, record=record))
+                else:
+                    self._report.reused += 1
+                    self.ended += 1
+
+    def _job(self, item: ExtractItem) -> Job:
+        self._at_work[self.given] = item
+        self._copies[item.key] = []
+        self.given += 1
+        return Job(item.record, Task(item.key, item.variant, self._store))
+
+    def _fail(self, copy: ExtractItem) -> None:
+        path, error = self._failed[copy.key]
+        # As if it had been read itself: what is told does not depend on which of them came first.
+        self._report.failed.append((copy.record, error.replace(shown(path), shown(copy.record.path))))
+        self.ended += 1
 
 
 def extract(
-    items: Sequence[ExtractItem],
+    items: Iterable[ExtractItem],
     stream: StreamSettings,
     compute: Compute,
     store: FeatureStore,
@@ -101,67 +193,80 @@ def extract(
     pool: DecodingPool,
     *,
     workers: int,
+    before: int = 0,
+    count: Count | None = None,
     progress: Progress | None = None,
     on_failure: Callable[[VideoRecord, str], None] | None = None,
     forecast: Forecast | None = None,
+    unchanged: Callable[[ExtractItem], bool] = lambda item: True,
+    stop: Callable[[], None] = lambda: None,
 ) -> ExtractReport:
     """Compute what the store lacks. Safe to stop at any moment and to start again.
 
+    `items` may come while others are computed, after `before` that the store has; `count` then says how many
+    there are so far, and whether that is all, and `stop` makes who waits for the next one go on without it.
     `shelf_of(variant)` gives the shelf of each augmented version. `forecast` is told once, after the first
-    videos, what to expect. A file that cannot be read is told to `on_failure` at once and ends up in the
-    report; the rest goes on. Raises `WorkError` on a full disk.
+    videos, what to expect. `unchanged` is asked before features are kept: where the file is another one by
+    now, they are not. A file that cannot be read is told to `on_failure` at once and ends up in the report;
+    the rest goes on. Raises `WorkError` on a full disk.
     """
     report = ExtractReport(shelf_of(0).stream, shelf_of(0).fingerprint)
+    if count is None:
+        items = list(items)
+        count = partial(_counted, before + len(items))
     started = time.monotonic()
-    missing = {i.key: i for i in items if i.key not in shelf_of(i.variant)}
-    report.reused = sum(i.key not in missing for i in items)
-    todo = list(missing.values())
-    # Each process walks in an order of its own, so that several that share a store seldom meet.
-    random.Random(f"{os.getpid()}-{time.time_ns()}").shuffle(todo)
-    first_ones = max(_FIRST, 2 * workers)
-    failed: dict[str, str] = {}
-    jobs = [Job(i.record, Task(i.key, i.variant, store.root)) for i in todo]
+    missing = Missing(items, shelf_of, store.root, report, before)
     messages = pool.results(
-        stream,
-        resources,
-        jobs,
-        lambda n: todo[n].key not in shelf_of(todo[n].variant),
-        workers=workers,
+        stream, resources, missing, lambda n: missing.lacks(missing.item(n)), workers=workers
     )
-    computed = _computed(todo, messages, compute, shelf_of)
-    with _disk_of(store), closing(computed) as videos:
+    first_ones = max(_FIRST, 2 * workers)
+    computed = _computed(missing, messages, compute, shelf_of, unchanged)
+    with _disk_of(store), closing(computed) as videos, ExitStack() as leaving:
+        leaving.callback(stop)
         for ended, done in enumerate(videos, start=1):
+            item, error = missing.item(done.number), done.end.error
+            missing.end(done.number, error)
             report.count(done)
-            if done.end.error is not None:
-                failed[todo[done.number].key] = done.end.error
-                if on_failure:
-                    on_failure(todo[done.number].record, done.end.error)
+            if error is not None and on_failure:
+                on_failure(item.record, error)
+            total, all_came = count()
             if progress:
-                progress(ended, len(todo))
-            if forecast and first_ones <= ended < len(todo) and report.extracted:
-                left = (time.monotonic() - started) / ended * (len(todo) - ended)
-                forecast(left, round(4 * compute.dim * report.steps / report.extracted * len(todo)))
+                progress(missing.ended, total)
+            if forecast and all_came and first_ones <= ended and missing.ended < total and report.extracted:
+                share = missing.given / missing.looked_at
+                left = missing.given - ended + share * (total - missing.looked_at)
+                steps = report.steps / report.extracted * (ended + left)
+                forecast((time.monotonic() - started) / ended * left, round(4 * compute.dim * steps))
                 forecast = None
-    report.failed = list(dict.fromkeys(_failures(items, missing, failed)))
+    report.failed = list(dict.fromkeys(report.failed))
     report.seconds = time.monotonic() - started
     return report
 
 
+def _counted(number: int) -> tuple[int, bool]:
+    return number, True
+
+
 def _computed(
-    todo: Sequence[ExtractItem],
+    missing: Missing,
     messages: Generator[tuple[int, Message], None, None],
     compute: Compute,
     shelf_of: Callable[[int], Shelf],
+    unchanged: Callable[[ExtractItem], bool],
 ) -> Generator[Done[SequenceWriter], None, None]:
     """The videos as they end, each in its file where it did not fail."""
 
     def open_writer(number: int) -> SequenceWriter:
-        return shelf_of(todo[number].variant).writer(todo[number].key, compute.dim)
+        item = missing.item(number)
+        return shelf_of(item.variant).writer(item.key, compute.dim)
 
     with closing(messages), closing(sequences(messages, compute, open_writer)) as videos:
         for done in videos:
-            if done.sink is not None:
+            if done.sink is not None and unchanged(missing.item(done.number)):
                 done.sink.commit()
+            elif done.sink is not None:
+                done.sink.discard()
+                done = Done(done.number, None, Finished(error=CHANGED))
             yield done
 
 
@@ -175,14 +280,3 @@ def _disk_of(store: FeatureStore) -> Iterator[None]:
         raise WorkError(
             f"cannot write features to {store.root} ({reason}); free some space, then start again"
         ) from None
-
-
-def _failures(
-    items: Sequence[ExtractItem], missing: dict[str, ExtractItem], failed: dict[str, str]
-) -> Iterator[tuple[VideoRecord, str]]:
-    """Identical files fail together: files of one content share one key."""
-    for item in items:
-        reason = failed.get(item.key)
-        if reason is not None:
-            same = item.record.path == missing[item.key].record.path
-            yield item.record, reason if same else f"same content as another file: {reason}"

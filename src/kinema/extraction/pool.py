@@ -2,9 +2,10 @@
 
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import chain, islice
 from typing import Self
 
 from ..errors import WorkError
@@ -50,18 +51,20 @@ class DecodingPool:
     ) -> Generator[tuple[int, Message], None, None]:
         """Yield (number of the job, message); for each job clips in order and then one `Finished`.
 
-        `needed` is asked when a job's turn comes: another process may have done it by then. The clips of at
-        most `ahead` slots wait: workers wait when the consumer is slower, so memory does not grow. Close the
-        iterator (`contextlib.closing`) where it is left early: that ends the processes at work.
+        Jobs are taken as workers get free, one at a time, in threads of our own. `needed` is asked when a
+        job's turn comes: another process may have done it by then. The clips of at most `ahead` slots wait:
+        workers wait when the consumer is slower, so memory does not grow. Close the iterator
+        (`contextlib.closing`) where it is left early: that ends the processes at work.
 
         Raises:
             WorkError: no process can be started, or one cannot get ready.
         """
-        todo = list(enumerate(jobs))
-        running = min(workers, len(todo))
+        todo = enumerate(jobs)
+        first = list(islice(todo, workers))
+        running = len(first)
         # Fewer videos than processes: each process has the processors of those that are not there.
         setting = Setting(stream, resources, threads=workers // running if running else 1)
-        yield from _Extraction(self, setting, ahead).messages(todo, needed, running)
+        yield from _Extraction(self, setting, ahead).messages(chain(first, todo), needed, running)
 
     def worker(self, *, waiting: bool) -> DecodingProcess:
         """One that waits for work, or a new one. Raises `IndexError` where none waits."""
@@ -85,16 +88,14 @@ class _Extraction:
         self._pool, self._setting = pool, setting
         self._results: queue.Queue[_Item] = queue.Queue(maxsize=ahead)
         self._stop = threading.Event()
+        self._taking = threading.Lock()
         self._workers: list[DecodingProcess] = []
 
     def messages(
-        self, jobs: Sequence[tuple[int, Job]], needed: Callable[[int], bool], running: int
+        self, jobs: Iterator[tuple[int, Job]], needed: Callable[[int], bool], running: int
     ) -> Generator[tuple[int, Message], None, None]:
-        todo: queue.SimpleQueue[tuple[int, Job]] = queue.SimpleQueue()
-        for job in jobs:
-            todo.put(job)
         threads = [
-            threading.Thread(target=self._drive, args=(todo, needed), daemon=True) for _ in range(running)
+            threading.Thread(target=self._drive, args=(jobs, needed), daemon=True) for _ in range(running)
         ]
         for thread in threads:
             thread.start()
@@ -116,7 +117,7 @@ class _Extraction:
             for thread in threads:
                 thread.join()
 
-    def _drive(self, todo: queue.SimpleQueue[tuple[int, Job]], needed: Callable[[int], bool]) -> None:
+    def _drive(self, jobs: Iterator[tuple[int, Job]], needed: Callable[[int], bool]) -> None:
         """Give one worker jobs, pass on what it sends, replace it when it dies.
 
         A thread per worker process; whatever goes wrong in it is raised in the consumer.
@@ -124,10 +125,11 @@ class _Extraction:
         worker: DecodingProcess | None = None
         try:
             while not self._stop.is_set():
-                try:
-                    number, job = todo.get_nowait()
-                except queue.Empty:
+                with self._taking:
+                    taken = next(jobs, None)
+                if taken is None:
                     break
+                number, job = taken
                 if not needed(number):
                     self._put((number, [Finished(skipped=True)]))
                     continue

@@ -7,7 +7,7 @@ merges the table. A lock makes both safe for any number of processes.
 import csv
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,11 +50,13 @@ class Quarantine:
             csv.writer(text).writerows([row] if size else [FIELDS, row])
             file.write(text.getvalue().encode("utf-8", "surrogateescape"))
 
-    def settle(self, rows: set[Row], seen: set[tuple[str, str, str]]) -> None:
+    def settle(self, rows: set[Row], seen: Iterable[tuple[str, str, str]]) -> None:
         """Record failures; older rows of the items (path, part, stream) in `seen` go."""
         with writing(self.path), self._lock:
             old = self._lines()
-            merged = sorted({row for row in old if row[:3] not in seen} | rows)
+            items = {row[:3] for row in old}
+            gone = items.intersection(seen) if items else set()
+            merged = sorted({row for row in old if row[:3] not in gone} | rows)
             if merged == old:
                 return
             if not merged:

@@ -103,7 +103,7 @@ class Shelf:
         return self.folder / key[:2] / f"{key}.safetensors"
 
     def __contains__(self, key: str) -> bool:
-        return self.path(key).exists()
+        return os.path.exists(f"{self.folder}/{key[:2]}/{key}.safetensors")
 
     def writer(self, key: str, dim: int) -> SequenceWriter:
         """A writer whose `commit` puts the sequence into the store."""

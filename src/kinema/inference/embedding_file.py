@@ -26,7 +26,7 @@ from ..errors import UsageError, WorkError
 
 VERSION = 1
 _DIGEST_KEY = "kinema.sha256"
-_DAMAGED = (OSError, pa.ArrowException, ValueError, TypeError, MemoryError)
+DAMAGED = (OSError, pa.ArrowException, ValueError, TypeError, MemoryError)
 ROW_GROUP_BYTES = 16 << 20
 _VERSION_KEY, _FINGERPRINT_KEY, _RUN_KEY = b"kinema.embeddings", b"kinema.fingerprint", b"kinema.run"
 
@@ -85,7 +85,7 @@ class EmbeddingWriter(EmbeddingSink):
         self._schema = _schema(dim, fingerprint, os.fspath(run))
         self._digest = _Digest()
         self._rows: list[dict[str, object]] = []
-        self._vectors = np.empty((max(1, ROW_GROUP_BYTES // (4 * dim)), dim), np.float32)
+        self._vectors = np.empty((group_rows(dim), dim), np.float32)
         try:
             self._writer = pq.ParquetWriter(self._partial, self._schema, write_page_checksum=True)
         except OSError as error:
@@ -132,13 +132,17 @@ class EmbeddingWriter(EmbeddingSink):
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingFile:
-    """An opened file of embeddings: what all its rows share. `run` is the folder of the run, where known."""
+    """An opened file of embeddings: what all its rows share.
+
+    `run` is the folder of the run, where known; `digest` says which rows were written, but in older files.
+    """
 
     path: Path
     dim: int
     fingerprint: str
     count: int
     run: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +164,15 @@ def open_embeddings(path: str | Path) -> EmbeddingFile:
     try:
         with pq.ParquetFile(path) as file:
             schema, count = file.schema_arrow, file.metadata.num_rows
+            digest = (file.metadata.metadata or {}).get(_DIGEST_KEY.encode(), b"").decode("ascii", "replace")
     except FileNotFoundError:
         raise UsageError(f"no embeddings at {path}; make them with kinema embed") from None
-    except _DAMAGED as error:
+    except DAMAGED as error:
         if Path(path).suffix.lower() == ".csv":
             raise UsageError(
                 f"{path} is CSV; search reads Parquet: kinema embed ... --out NAME.parquet"
             ) from None
-        raise _unreadable(path, str(error)) from None
+        raise unreadable(path, str(error)) from None
     facts = schema.metadata or {}
     version = facts.get(_VERSION_KEY, b"").decode("utf-8", "replace")
     if version != str(VERSION):
@@ -180,8 +185,8 @@ def open_embeddings(path: str | Path) -> EmbeddingFile:
     made_by = facts.get(_FINGERPRINT_KEY, b"").decode("utf-8", "replace")
     dim = getattr(schema.field("vector").type, "list_size", 0) if "vector" in schema.names else 0
     if not schema.equals(_schema(dim, made_by, run)):
-        raise _unreadable(path, "its columns are not those of embeddings")
-    return EmbeddingFile(Path(path), dim, made_by, count, run)
+        raise unreadable(path, "its columns are not those of embeddings")
+    return EmbeddingFile(Path(path), dim, made_by, count, run, digest)
 
 
 def read_embeddings(path: str | Path) -> Iterator[EmbeddingBatch]:
@@ -190,29 +195,43 @@ def read_embeddings(path: str | Path) -> Iterator[EmbeddingBatch]:
     Raises `UsageError` as `open_embeddings` does, and at the end where the rows are not those written.
     """
     dim = open_embeddings(path).dim
-    rows = max(1, ROW_GROUP_BYTES // (4 * dim))
     try:
-        with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
+        with opened_file(path) as file:
             digest, expected = _Digest(), (file.metadata.metadata or {}).get(_DIGEST_KEY.encode())
-            for rows_read in file.iter_batches(batch_size=rows):
+            for rows_read in file.iter_batches(batch_size=group_rows(dim)):
                 batch = _batch(rows_read, dim)
                 digest.add(batch)
                 yield batch
             if expected not in (None, digest.hex().encode()):
                 raise ValueError("its rows are not those that were written")
-    except _DAMAGED as error:
-        raise _unreadable(path, str(error)) from None
+    except DAMAGED as error:
+        raise unreadable(path, str(error)) from None
 
 
-def _batch(batch: pa.RecordBatch, dim: int) -> EmbeddingBatch:
+def opened_file(path: str | Path) -> pq.ParquetFile:
+    """A file whose pages are checked when they are read."""
+    return pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True)
+
+
+def group_rows(dim: int) -> int:
+    """Rows of a row group."""
+    return max(1, ROW_GROUP_BYTES // (4 * dim))
+
+
+def vectors_of(batch: pa.RecordBatch, dim: int) -> np.ndarray:
+    """The column of vectors, float32 [n, dim]. Raises `ValueError` for values that are not finite."""
     vectors = batch.column("vector").flatten().to_numpy().reshape(-1, dim)
     if not np.isfinite(vectors).all():
         raise ValueError("a vector is not finite")
+    return vectors
+
+
+def _batch(batch: pa.RecordBatch, dim: int) -> EmbeddingBatch:
     return EmbeddingBatch(
         paths=batch.column("path").to_pylist(),
         labels=batch.column("label").to_pylist(),
         groups=batch.column("group").to_pylist(),
-        vectors=vectors,
+        vectors=vectors_of(batch, dim),
         presence=[dict(pairs) for pairs in batch.column("presence").to_pylist()],
     )
 
@@ -232,7 +251,8 @@ class _Digest:
         return hashlib.sha256(self._vectors.digest() + self._rest.digest()).hexdigest()
 
 
-def _unreadable(path: str | Path, reason: str) -> UsageError:
+def unreadable(path: str | Path, reason: str) -> UsageError:
+    """What is wrong with a file of embeddings, with the cure."""
     first = (reason.splitlines() or ["damaged"])[0][:200]
     return UsageError(f"cannot read embeddings {path} ({first}); make them again with kinema embed")
 

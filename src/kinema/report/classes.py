@@ -1,11 +1,14 @@
 """Recall, precision and F1 of each class, as bars."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import markup
 from .data import ReportData
+
+# Of more classes the worst are shown, and all in a fold.
+MANY_CLASSES, WORST = 120, 20
 
 
 def class_section(data: ReportData) -> str:
@@ -13,14 +16,29 @@ def class_section(data: ReportData) -> str:
     entries = sorted(data.metrics.get("per_class", ()), key=_by_recall)
     if not entries:
         return ""
-    rows = "".join(_bar(entry) for entry in entries)
-    many = " many" if len(entries) > 16 else ""
     return (
         '<section id="classes"><h2>Class by class</h2><p class="intro">The bar is recall: how many of a '
         "class's clips were recognised. The faint band is its 95\u202f% Wilson interval, with clips "
         "taken as independent: it is wide where there are few. The notch is precision: how often the model "
-        f'was right when it gave this name.</p>{_sort_buttons()}<ol class="bars{many}">{rows}</ol></section>'
+        f"was right when it gave this name.</p>{_folded(entries)}</section>"
     )
+
+
+def _folded(entries: Sequence[Mapping[str, Any]]) -> str:
+    """The bars of all classes with their buttons; of many, those of the worst before them."""
+    everything = _sort_buttons() + _bars(entries)
+    if len(entries) <= MANY_CLASSES:
+        return everything
+    worst = [entry for entry in reversed(entries) if entry.get("support")][:WORST]
+    return (
+        f"<h3>The {len(worst)} worst of {markup.count(len(entries))} classes</h3>{_bars(worst)}"
+        f"<details><summary>All classes</summary>{everything}</details>"
+    )
+
+
+def _bars(entries: Sequence[Mapping[str, Any]]) -> str:
+    many = " many" if len(entries) > 16 else ""
+    return f'<ol class="bars{many}">{"".join(map(_bar, entries))}</ol>'
 
 
 def _by_recall(entry: Mapping[str, Any]) -> tuple[float, str]:

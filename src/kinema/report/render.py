@@ -73,7 +73,7 @@ def _clips_section(run: ReportData) -> str:
         f'<div class="group"><h3>{title}</h3><p class="note">{note}</p>{clip_cards(samples, index)}</div>'
         for title, note, samples in (
             ("Worst misses", "Wrong answers; those furthest above the true class first.", shown),
-            ("Other misses", "All other wrong answers, by name.", others),
+            ("Other misses", _rest(run, len(misses)), others),
             ("Surest hits", "Right answers with the highest scores, one of each class first.", hits),
         )
         if samples
@@ -86,6 +86,14 @@ def _clips_section(run: ReportData) -> str:
         '<p class="filter" role="status" hidden><span></span> '
         f'<button type="button">show all clips</button></p>{groups}</section>'
     )
+
+
+def _rest(run: ReportData, named: int) -> str:
+    """What follows the worst misses: all others, or as many as are named here."""
+    matrix = run.metrics.get("confusion") or []
+    wrong = sum(map(sum, matrix)) - sum(row[i] for i, row in enumerate(matrix))
+    more = f" {markup.count(wrong - named)} more are in predictions.csv." if wrong > named else ""
+    return f"{'Further' if more else 'All other'} wrong answers, by name.{more}"
 
 
 def _extra_section(section: Section, index: int) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..datasets import Dataset
+from ..datasets.dataset import counted
 from ..errors import UsageError
-from ..extraction.extract import digest_files
+from ..extraction.identify import Contents, Identified
+from ..features.digests import Digests
 from ..features.store import FeatureStore, default_features
 from ..resources import Resources
 from ..types import VideoRecord
@@ -22,6 +24,7 @@ LOGGERS = ("tensorboard", "mlflow", "wandb")
 # Groups of classes whose accuracy is given by itself, by name.
 Subsets = Mapping[str, Sequence[str]]
 Data = TypeVar("Data", bound=Dataset)
+TELL_EVERY = 1000  # files, where each takes next to nothing
 
 
 @dataclass
@@ -30,24 +33,36 @@ class Context:
 
     resources: Resources = field(default_factory=Resources)
     events: Events = SILENT
-    unreadable: dict[Path, str] = field(default_factory=dict)  # why a file could not be hashed
+    contents: Contents = field(default_factory=Contents)
     memory: PeakMemory = field(default_factory=PeakMemory)
-    _digests: dict[Path, str] = field(default_factory=dict)
 
     @cached_property
     def store(self) -> FeatureStore:
         """The feature store. Raises `UsageError` where it cannot be written to."""
         return FeatureStore(self.resources.features or default_features())
 
+    @cached_property
+    def remembered(self) -> Digests:
+        """The digests that the store remembers."""
+        return Digests(self.store.root)
+
     def digests(self, records: Iterable[VideoRecord]) -> dict[Path, str]:
         """Content digests of the files of these records; those that cannot be read have none."""
-        unknown = {r.path for r in records} - self._digests.keys() - self.unreadable.keys()
+        unknown = {r.path: r for r in records if r.path not in self.contents}
         if unknown:
-            self.events.step(f"reading {len(unknown)} files")
-            found, unreadable = digest_files(unknown)
-            self._digests |= found
-            self.unreadable |= unreadable
-        return self._digests
+            self.events.step(f"reading {counted(len(unknown), 'file')}")
+            identified = self.identifying(unknown.values())
+            try:
+                for number, _ in enumerate(identified, start=1):
+                    if not number % TELL_EVERY:
+                        self.events.progress(number, len(unknown))
+            finally:
+                identified.stop()
+        return self.contents.digests
+
+    def identifying(self, records: Iterable[VideoRecord]) -> Identified:
+        """The records as they come, each when the content of its file is known; `stop` it in the end."""
+        return Identified(records, self.contents, self.remembered)
 
     def identified(self, dataset: Data) -> Data:
         """The dataset whose records carry the content of their files, where they can be read."""

@@ -13,6 +13,7 @@ from ..evaluation.score import EVALUATION_BATCH
 from ..extraction.extracted import Extracted
 from ..inference.embedding_csv import embedding_writer
 from ..inference.embedding_file import open_embeddings
+from ..inference.index import NEAREST, ApproximateIndex
 from ..inference.load import load
 from ..inference.predictor import LoadedRun
 from ..inference.search import Hit, search
@@ -85,20 +86,29 @@ def search_videos(
     *,
     run: str | Path | None = None,
     top: int = 10,
+    approximate: bool = False,
     resources: Resources | None = None,
+    events: Events = SILENT,
 ) -> list[Hit]:
     """The videos in a file of embeddings that are most like `video`, best first.
 
-    The run that made the file is used, from where it lay then; `run` names its present place. Raises
-    `UsageError` where the run is another one or gone, `MediaError` where the video cannot be read.
+    `approximate` asks the index beside the file (`kinema.inference.index`) in place of reading all of it. The
+    run that made the file is used, from where it lay then; `run` names its present place. Raises `UsageError`
+    where the run is another one or gone, or the index is, `MediaError` where the video cannot be read.
     """
     known = open_embeddings(file)
+    index = ApproximateIndex(file) if approximate else None
+    if index is not None:
+        events.note(f"by the index, which finds {index.facts.recall:.1%} of the {NEAREST} nearest")
     folder = run or known.run
     if not folder or not Path(folder).is_dir():
         where = folder or "a known place"
         raise UsageError(f"the run that made {file} is not at {where}; give it with --run")
     loaded = load(folder, resources)
-    return search(file, loaded.embed(video), top=top, fingerprint=loaded.fingerprint)
+    vector = loaded.embed(video)
+    if index is not None:
+        return index.search(vector, top=top, fingerprint=loaded.fingerprint)
+    return search(file, vector, top=top, fingerprint=loaded.fingerprint)
 
 
 def _place(record: VideoRecord) -> str:

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..datasets import ensure_split, find_duplicates, find_leaks, load_dataset
+from ..datasets import Dataset, ensure_split, find_duplicates, find_leaks
 from ..datasets.checks import remarks
+from ..datasets.reading import DatasetReading
 from ..errors import UsageError, WorkError
-from ..extraction.extract import ExtractReport, extract, items_of
+from ..extraction.extract import ExtractReport, each_item, extract, past_stored
 from ..extraction.pool import DecodingPool
 from ..recipe import Recipe, resolve
 from ..resources import Resources
 from ..types import VideoRecord
-from .context import Context
+from .context import TELL_EVERY, Context
 from .events import SILENT, Events, duration, megabytes
 
 if TYPE_CHECKING:
     from ..extraction.extracted import Extracted
     from ..extraction.loaded import LoadedStream
+
+Records = Sequence[VideoRecord] | DatasetReading
+SHUFFLED = 4096  # records
+PATIENCE = 1.0  # seconds: a set that is read by then is refused, where it is to be, before torch loads
 
 
 def extract_dataset(
@@ -37,25 +46,33 @@ def extract_dataset(
 ) -> dict[str, Any]:
     """Extract every stream of `recipe` for all videos of `data`; returns counts per stream.
 
-    What `scan` says against the data itself (leaks, duplicates, contradictions) is said before the work.
+    Work begins with the first files, while others are found. What `scan` says against the data itself (leaks,
+    duplicates, contradictions) is said as soon as all files are known.
 
     Raises `UsageError` where there is nothing to extract, `WorkError` where nothing can be read.
     """
     context = Context(resources or Resources(), events)
     resolved = resolve(recipe, overrides, context.resources)
-    dataset = load_dataset(data, layout=layout, split=split, whole_files=resolved.data.whole_files)
-    if not dataset.records:
-        raise UsageError(f"no videos in {data}; give a folder of class folders, a CSV or a known dataset")
-    if any(stream.copies for stream in resolved.streams.values()):
-        dataset = ensure_split(dataset, resolved.training.seed)
-    from ..extraction.loaded import NO_WEIGHTS, load_streams  # torch: all that can be refused, was
+    reading = DatasetReading(data, layout=layout, split=split, whole_files=resolved.data.whole_files)
+    try:
+        reading.wait(PATIENCE)
+        if reading.complete and not len(reading):
+            raise UsageError(f"no videos in {data}; give a folder of class folders, a CSV or a known dataset")
+        whole = reading.dataset
+        records: Records = reading
+        if any(stream.copies for stream in resolved.streams.values()):
+            split_set = ensure_split(reading.dataset(), resolved.training.seed)
+            records, whole = split_set.records, lambda: split_set
+        from ..extraction.loaded import NO_WEIGHTS, load_streams  # torch: all that can be refused, was
 
-    records = context.identified(dataset).records
-    warnings = [*dataset.warnings, *remarks(find_leaks(records), find_duplicates(records))]
-    for text in warnings:
-        events.warn(text)
-    streams = load_streams(resolved.streams, context.resources, advice=NO_WEIGHTS)
-    done = extract_streams(dataset.records, streams, context)
+        warnings: list[str] = []
+        streams = load_streams(resolved.streams, context.resources, advice=NO_WEIGHTS)
+        done = extract_streams(
+            records, streams, context, when_identified=lambda: warnings.extend(_warn(whole(), context))
+        )
+    finally:
+        reading.stop()
+    dataset = whole()
     return {
         "features": str(done.store.root),
         "videos": len(dataset.records),
@@ -77,43 +94,178 @@ def extract_dataset(
     }
 
 
+def _warn(dataset: Dataset, context: Context) -> list[str]:
+    """Say what speaks against the data itself, of which all files are known by now."""
+    digests = context.contents.digests
+    seen: set[str | None] = set()
+    repeated: set[str | None] = set()
+    for path in {r.path: None for r in dataset.records}:
+        content = digests.get(path)
+        (repeated if content in seen else seen).add(content)
+    repeated.discard(None)
+    alike = (replace(r, content=digests[r.path]) for r in dataset.records if digests.get(r.path) in repeated)
+    warnings = [*dataset.warnings, *remarks(find_leaks(dataset.records), find_duplicates(alike))]
+    for text in warnings:
+        context.events.warn(text)
+    return warnings
+
+
 def extract_streams(
-    records: Sequence[VideoRecord], streams: Mapping[str, LoadedStream], context: Context
+    records: Records,
+    streams: Mapping[str, LoadedStream],
+    context: Context,
+    *,
+    when_identified: Callable[[], None] = lambda: None,
 ) -> Extracted:
     """Fill the store for every stream; quarantine what cannot be read. Raises `WorkError` if nothing can.
 
-    The streams of what is returned are those given, with calibrated networks where they are in int8.
+    Work begins with the first records, while others are found and read. `when_identified` is called once,
+    when the content of all is known. The streams of what is returned are those given, with calibrated
+    networks where they are in int8.
     """
     from ..extraction.extracted import Extracted
 
-    store, digests = context.store, context.digests(records)
-    failures = [(r, "file", reason) for r in records if (reason := context.unreadable.get(r.path))]
-    for record, _, reason in failures:
-        store.quarantine.add((*_place(record), "file", reason))
     streams = {name: _ready(stream, records, context) for name, stream in streams.items()}
+    work = _Work(records, context, when_identified)
     reports = {}
     with context.memory.watched(), DecodingPool() as pool:
         # Flow first: the motion that it leaves in the cache spares other streams the work.
         for name in sorted(streams, key=lambda n: streams[n].spec.input != "flow"):
-            reports[name] = _extract_stream(records, streams[name], digests, context, pool)
+            reports[name] = work.extract(streams[name], pool)
             _tell_details(reports[name], streams[name], context.events)
-            failures += [(record, name, reason) for record, reason in reports[name].failed]
-    seen = {(*_place(r), stream) for r in records for stream in (*streams, "file")}
-    store.quarantine.settle({(*_place(r), stream, reason) for r, stream, reason in failures}, seen)
-    if failures:
-        context.events.note(f"files that could not be read, with reasons: {store.quarantine.path}")
-    lost = {_place(r) for r, _, _ in failures}
-    usable = [r for r in records if _place(r) not in lost]
-    quarantined = {r.name: reason for r, _, reason in failures}
+    all_records, store = work.settle(streams), context.store
+    lost = {_place(r): reason for r, _, reason in work.failures}
+    usable = [r for r in all_records if _place(r) not in lost] if lost else list(all_records)
+    quarantined = {r.name: reason for r, _, reason in work.failures}
     if not usable:
         name, reason = next(iter(quarantined.items()), ("", "no files"))
         raise WorkError(
             f"no usable videos: all {len(quarantined)} files failed, {name}: {reason}; see `kinema scan`"
         )
-    return Extracted(usable, digests, store, streams, {n: reports[n] for n in streams}, quarantined)
+    done = {n: reports[n] for n in streams}
+    return Extracted(usable, context.contents.digests, store, streams, done, quarantined)
 
 
-def _ready(stream: LoadedStream, records: Sequence[VideoRecord], context: Context) -> LoadedStream:
+class _Work:
+    """One extraction of several streams: what is asked of the records, and what went wrong with them."""
+
+    def __init__(self, records: Records, context: Context, when_identified: Callable[[], None]):
+        self.records, self.context = records, context
+        self.failures: list[tuple[VideoRecord, str, str]] = []  # record, stream or "file", reason
+        self._unreadable: set[Path] = set()
+        self._when_identified: Callable[[], None] | None = when_identified
+
+    def extract(self, stream: LoadedStream, pool: DecodingPool) -> ExtractReport:
+        """Compute what the store lacks of one stream."""
+        copies, events, context = stream.spec.copies, self.context.events, self.context
+        shelves = [stream.shelf(context.store, v) for v in range(copies + 1)]
+        identified = context.identifying(shuffled(self.records))
+
+        def count() -> tuple[int, bool]:
+            number = len(self.records) - len(self._unreadable)
+            if copies:
+                number += copies * sum(r.split == "train" for r in self.records)
+            return number, identified.complete
+
+        def progress(done: int, total: int) -> None:
+            if identified.complete:
+                self._tell_identified()
+            events.progress(done, total)
+
+        def look(number: int) -> None:
+            if not number % TELL_EVERY:
+                progress(number, count()[0])
+
+        items = each_item(
+            self._readable(identified),
+            context.contents.digests,
+            lambda r: copies if r.split == "train" else 0,
+        )
+        try:
+            reused, items = past_stored(items, shelves.__getitem__, look)
+            first = next(items, None)
+            if first is None:
+                self._tell_identified()
+                events.step(f"stream {stream.name}: all {reused} feature sequences are in the store")
+                return ExtractReport(stream.name, shelves[0].fingerprint, reused=reused)
+            events.step(f"stream {stream.name}: extracting ({', '.join(stream.spec.backbones)})")
+            report = extract(
+                chain([first], items),
+                stream.spec,
+                stream.compute,
+                context.store,
+                shelves.__getitem__,
+                stream.resources,
+                pool,
+                workers=stream.workers,
+                before=reused,
+                count=count,
+                progress=progress,
+                on_failure=lambda r, reason: self._quarantine(r, stream.name, reason),
+                forecast=partial(_foretell, events=events, store=context.store.root),
+                unchanged=lambda item: context.remembered.same(item.record.path, item.content),
+                stop=identified.stop,
+            )
+        finally:
+            identified.stop()
+        self._tell_identified()
+        self.failures += [(record, stream.name, reason) for record, reason in report.failed]
+        return report
+
+    def settle(self, streams: Iterable[str]) -> Sequence[VideoRecord]:
+        """Bring quarantine.csv up to date; all records, in their order."""
+        records = self.records.dataset().records if isinstance(self.records, DatasetReading) else self.records
+        quarantine = self.context.store.quarantine
+        seen = ((*_place(r), stream) for r in records for stream in (*streams, "file"))
+        quarantine.settle({(*_place(r), stream, reason) for r, stream, reason in self.failures}, seen)
+        self.context.remembered.close()
+        if self.failures:
+            self.context.events.note(f"files that could not be read, with reasons: {quarantine.path}")
+        return records
+
+    def _readable(self, identified: Iterable[VideoRecord]) -> Iterator[VideoRecord]:
+        """Records whose file was read; the others are put down, once each."""
+        unreadable, before = self.context.contents.unreadable, frozenset(self._unreadable)
+        for record in identified:
+            reason = unreadable.get(record.path)
+            if reason is None:
+                yield record
+            elif record.path not in before:
+                self._unreadable.add(record.path)
+                self.failures.append((record, "file", reason))
+                self._quarantine(record, "file", reason)
+
+    def _quarantine(self, record: VideoRecord, stream: str, reason: str) -> None:
+        self.context.store.quarantine.add((*_place(record), stream, reason))
+
+    def _tell_identified(self) -> None:
+        if self._when_identified is not None:
+            tell, self._when_identified = self._when_identified, None
+            tell()
+
+
+def shuffled(records: Iterable[VideoRecord]) -> Iterator[VideoRecord]:
+    """The records in an order of this process's own, so that several that share a store seldom meet.
+
+    What is shuffled is a window of them: the first come before the last are known.
+    """
+    choose = random.Random(f"{os.getpid()}-{time.time_ns()}")
+    window: list[VideoRecord] = []
+    for record in records:
+        window.append(record)
+        if len(window) == SHUFFLED:
+            yield _drawn(window, choose)
+    while window:
+        yield _drawn(window, choose)
+
+
+def _drawn(window: list[VideoRecord], choose: random.Random) -> VideoRecord:
+    place = choose.randrange(len(window))
+    window[place], window[-1] = window[-1], window[place]
+    return window.pop()
+
+
+def _ready(stream: LoadedStream, records: Records, context: Context) -> LoadedStream:
     """The stream with what int8 needs: networks calibrated on the training videos, or on all."""
     if stream.choice.precision != "int8" or stream.calibrated:
         return stream
@@ -126,38 +278,6 @@ def _ready(stream: LoadedStream, records: Sequence[VideoRecord], context: Contex
 
 def _place(record: VideoRecord) -> tuple[str, str]:
     return os.path.abspath(record.path), record.part
-
-
-def _extract_stream(
-    records: Sequence[VideoRecord],
-    stream: LoadedStream,
-    digests: Mapping[Path, str],
-    context: Context,
-    pool: DecodingPool,
-) -> ExtractReport:
-    copies, events = stream.spec.copies, context.events
-    items = items_of(records, digests, lambda r: copies if r.split == "train" else 0)
-    shelves = {v: stream.shelf(context.store, v) for v in range(copies + 1)}
-    missing = sum(i.key not in shelves[i.variant] for i in items)
-    if not missing:
-        events.step(f"stream {stream.name}: all {len(items)} feature sequences are in the store")
-        return ExtractReport(stream.name, shelves[0].fingerprint, reused=len(items))
-    events.step(
-        f"stream {stream.name}: extracting {missing} of {len(items)} ({', '.join(stream.spec.backbones)})"
-    )
-    return extract(
-        items,
-        stream.spec,
-        stream.compute,
-        context.store,
-        lambda variant: shelves[variant],
-        stream.resources,
-        pool,
-        workers=stream.workers,
-        progress=events.progress,
-        on_failure=lambda r, reason: context.store.quarantine.add((*_place(r), stream.name, reason)),
-        forecast=partial(_foretell, events=events, store=context.store.root),
-    )
 
 
 def _foretell(seconds: float, size: int, *, events: Events, store: Path) -> None:

@@ -1,9 +1,10 @@
 """What is in a data folder: counts, lengths, sound, broken files, duplicates, leaks."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from statistics import fmean, median
 
@@ -15,6 +16,7 @@ from ..media.probe import VideoFacts, probe
 from ..types import VideoRecord
 from .events import SILENT, Events
 
+AHEAD = 64  # files that are looked at or wait for it
 THREADS = 2  # a file decodes on one thread; meanwhile the next one is read
 
 
@@ -125,13 +127,16 @@ def _probe_all(
     events.step(f"looking at {counted(len(paths), 'file')}")
     pool = ThreadPoolExecutor(THREADS)
     try:
-        jobs = {name: pool.submit(probe, path, exact=exact) for name, path in paths.items()}
-        for done, (name, job) in enumerate(jobs.items(), 1):
+        todo = ((name, pool.submit(probe, path, exact=exact)) for name, path in paths.items())
+        jobs = deque(islice(todo, AHEAD))
+        for done in range(1, len(paths) + 1):
+            name, job = jobs.popleft()
             try:
                 facts[name] = job.result()
             except MediaError as error:
                 broken[name] = str(error)
-            events.progress(done, len(jobs))
+            jobs.extend(islice(todo, 1))
+            events.progress(done, len(paths))
     finally:  # after Ctrl-C: without the files that were not begun, and without waiting for those that were
         pool.shutdown(wait=False, cancel_futures=True)
     return facts, broken

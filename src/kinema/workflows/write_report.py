@@ -33,6 +33,7 @@ from .seen import write_seen
 from .spent import Spent
 
 STRIPS = 12  # misses that are shown, and not only named
+NAMED = 500  # misses that are named; all of them are in predictions.csv
 
 
 @dataclass(slots=True)
@@ -169,10 +170,11 @@ def dataset_facts(facts: RunFacts, **more: Any) -> DatasetFacts:
 
 
 def _samples(facts: RunFacts, evaluation: Evaluation) -> list[Sample]:
-    """The surest hits and the worst misses as film strips, all further misses by name."""
+    """The surest hits and the worst misses as film strips, further misses by name."""
     labels, tested = facts.config.labels, evaluation.tested
-    truth = np.array([labels.index(r.label or "") for r in tested.records])
-    hits, misses = surest_and_worst(tested.scores, truth, misses=len(truth))
+    index = {label: number for number, label in enumerate(labels)}
+    truth = np.array([index[r.label or ""] for r in tested.records])
+    hits, misses = surest_and_worst(tested.scores, truth, misses=NAMED)
     strips = {*hits, *misses[:STRIPS]}
     return [_sample(facts, evaluation, i, strip=i in strips) for i in [*hits, *misses]]
 
@@ -186,8 +188,8 @@ def _sample(facts: RunFacts, evaluation: Evaluation, index: int, *, strip: bool)
     film, steps = strip_of(facts.extracted, record)
     tags: tuple[str, ...] = ()
     # With several rounds, the model here is not the one that answered for every video.
-    own = record in facts.dataset.part("test")
-    if film is not None and own and facts.config.recipe.classifier.per_step:
+    per_step = facts.config.recipe.classifier.per_step
+    if film is not None and per_step and record in facts.dataset.part("test"):
         found = step_labels(facts.model, facts.extracted.items([record], labels)[0])
         tags = tuple(labels[found[step]] for step in steps)
     return Sample(record.name, record.label, top, film, tags)

@@ -52,7 +52,7 @@
 
   // ---- bars per class: sorting
   all(".controls[data-for=classes]").forEach((controls) => {
-    const list = one(".bars"), rows = all("li", list);
+    const list = one(".bars", controls.parentNode), rows = all("li", list);
     const name = (row) => one(".label", row).textContent;
     const orders = {
       name: (a, b) => name(a).localeCompare(name(b)),
@@ -122,12 +122,12 @@
 
   // ---- confusion matrix: read, walk, sort, count or percent, choose
   function matrix(table) {
-    const labels = data("script.confusion-data").labels, size = labels.length;
+    // Of many classes the table shows some: `classes` are their numbers among all, `totals` count all answers.
+    const { labels, classes, totals } = data("script.confusion-data"), size = labels.length;
     const readout = one("#confusion .readout"), body = table.tBodies[0], head = table.tHead.rows[0];
     const rows = Array.from(body.rows), heads = Array.from(head.cells).slice(1);
     const cells = rows.map((row) => Array.from(row.cells).slice(1));
     const counts = cells.map((row) => row.map((cell) => Number(cell.textContent || 0)));
-    const totals = counts.map((row) => row.reduce((sum, value) => sum + value, 0));
     let order = labels.map((_, index) => index), current = null, chosen = null;
     rows.forEach((row, i) => cells[i].forEach((cell, j) => { cell.truth = i; cell.said = j; cell.tabIndex = -1; }));
     if (size) cells[0][0].tabIndex = 0;
@@ -151,7 +151,7 @@
       if (chosen) chosen.classList.remove("chosen");
       chosen = cells[i][j];
       chosen.classList.add("chosen");
-      choose(i, j, sentence(i, j));
+      choose(classes[i], classes[j], sentence(i, j));
     }
     const cellOf = (event) => { const cell = event.target.closest("td"); return cell && cell.truth !== undefined ? cell : null; };
     body.addEventListener("pointerover", (event) => { const cell = cellOf(event); if (cell) read(cell); });
@@ -197,8 +197,14 @@
       if (button.dataset.order) sort(button.dataset.order); else unit(button.dataset.unit);
     });
     all("#confusion .pairs button").forEach((button) => {
-      button.addEventListener("pointerenter", () => read(cells[button.dataset.truth][button.dataset.said]));
-      button.addEventListener("click", () => pick(+button.dataset.truth, +button.dataset.said));
+      const i = classes.indexOf(+button.dataset.truth), j = classes.indexOf(+button.dataset.said);
+      if (i < 0 || j < 0) {
+        button.addEventListener("click", () =>
+          choose(+button.dataset.truth, +button.dataset.said, button.textContent));
+        return;
+      }
+      button.addEventListener("pointerenter", () => read(cells[i][j]));
+      button.addEventListener("click", () => pick(i, j));
     });
   }
   all("table.matrix").forEach(matrix);

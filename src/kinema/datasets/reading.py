@@ -1,0 +1,92 @@
+"""A dataset while it is being read: its records as they are found, and the whole when all are."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ..types import VideoRecord
+from . import load_dataset
+from .dataset import Dataset
+
+_LOOK_AGAIN = 0.05  # seconds
+
+
+class _Stopped(Exception):
+    """Nobody wants the rest."""
+
+
+class DatasetReading:
+    """Reads as `load_dataset` does, in a thread of its own, from the moment that it is made.
+
+    Iterating gives the records as they are found, and waits for the next; it ends with the last, and raises
+    what reading raised. `stop` it in the end.
+    """
+
+    def __init__(self, data: str | Path, **options: Any):
+        self._found: list[VideoRecord] = []
+        self._error: BaseException | None = None
+        self._dataset: Dataset | None = None
+        self._stopped = False
+        self._thread = threading.Thread(
+            target=self._read, args=(data, options), daemon=True, name="reading a dataset"
+        )
+        self._thread.start()
+
+    def __iter__(self) -> Iterator[VideoRecord]:
+        given = 0
+        while not self._stopped:
+            ended = self.complete
+            while given < len(self._found) and not self._stopped:
+                yield self._found[given]
+                given += 1
+            if ended:
+                break
+            self._thread.join(_LOOK_AGAIN)
+        if self._error is not None:
+            raise self._error
+
+    def __len__(self) -> int:
+        """How many records were found so far."""
+        return len(self._found)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all was found, or reading failed."""
+        return not self._thread.is_alive()
+
+    def wait(self, seconds: float) -> None:
+        """Give it so long. Raises what reading raised."""
+        self._thread.join(seconds)
+        if self._error is not None:
+            raise self._error
+
+    def dataset(self) -> Dataset:
+        """The whole dataset, when it is there. Raises as `load_dataset` does."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        assert self._dataset is not None
+        return self._dataset
+
+    def stop(self) -> None:
+        """Find no more."""
+        self._stopped = True
+
+    def _read(self, data: str | Path, options: dict[str, Any]) -> None:
+        add: Callable[[VideoRecord], None] = self._found.append
+
+        def found(record: VideoRecord) -> None:
+            if self._stopped:
+                raise _Stopped
+            add(record)
+
+        try:
+            dataset = load_dataset(data, found=found, **options)
+            if not self._found:  # a layout that knows its records when it has them all
+                self._found.extend(dataset.records)
+            self._dataset = dataset
+        except _Stopped:
+            pass
+        except BaseException as error:
+            self._error = error
