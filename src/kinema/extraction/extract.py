@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 from ..errors import KinemaError, WorkError
 from ..features.sequence_file import SequenceWriter
@@ -17,6 +18,7 @@ from ..media.container import content_digest
 from ..resources import Resources, cores
 from ..streams.base import StreamSettings, Task
 from ..types import VideoRecord
+from .cluster.answers import Place, Result
 from .engine import Compute, Done, sequences
 from .messages import Job, Message
 from .pool import DecodingPool
@@ -49,7 +51,7 @@ class ExtractReport:
     failed: list[tuple[VideoRecord, str]] = field(default_factory=list)
     notes: dict[str, int] = field(default_factory=dict)
 
-    def count(self, done: Done[SequenceWriter]) -> None:
+    def count(self, done: Done[SequenceWriter] | Done[Result]) -> None:
         """Count one video that has ended; those that failed are listed at the end."""
         if done.end.skipped:
             self.reused += 1
@@ -58,6 +60,18 @@ class ExtractReport:
             self.steps += done.sink.steps
             for note in done.end.notes:
                 self.notes[note] = self.notes.get(note, 0) + 1
+
+
+@runtime_checkable
+class Elsewhere(Protocol):
+    """What decodes, computes and stores videos on other machines (`cluster.driver.Remote`)."""
+
+    dim: int
+
+    def videos(
+        self, jobs: Iterable[Job], place_of: Callable[[int], Place | None]
+    ) -> Generator[Done[Result], None, None]:
+        """Compute videos to their places; yields each as it ends."""
 
 
 def digest_files(paths: Iterable[Path]) -> tuple[dict[Path, str], dict[Path, str]]:
@@ -94,7 +108,7 @@ def items_of(
 def extract(
     items: Sequence[ExtractItem],
     stream: StreamSettings,
-    compute: Compute,
+    compute: Compute | Elsewhere,
     store: FeatureStore,
     shelf_of: Callable[[int], Shelf],
     resources: Resources,
@@ -107,9 +121,10 @@ def extract(
 ) -> ExtractReport:
     """Compute what the store lacks. Safe to stop at any moment and to start again.
 
-    `shelf_of(variant)` gives the shelf of each augmented version. `forecast` is told once, after the first
-    videos, what to expect. A file that cannot be read is told to `on_failure` at once and ends up in the
-    report; the rest goes on. Raises `WorkError` on a full disk.
+    Videos are decoded by `pool` and computed by `compute`, or both `Elsewhere`. `shelf_of(variant)` gives the
+    shelf of each augmented version. `forecast` is told once, after the first videos, what to expect. A file
+    that cannot be read is told to `on_failure` at once and ends up in the report; the rest goes on. Raises
+    `WorkError` on a full disk.
     """
     report = ExtractReport(shelf_of(0).stream, shelf_of(0).fingerprint)
     started = time.monotonic()
@@ -121,14 +136,18 @@ def extract(
     first_ones = max(_FIRST, 2 * workers)
     failed: dict[str, str] = {}
     jobs = [Job(i.record, Task(i.key, i.variant, store.root)) for i in todo]
-    messages = pool.results(
-        stream,
-        resources,
-        jobs,
-        lambda n: todo[n].key not in shelf_of(todo[n].variant),
-        workers=workers,
-    )
-    computed = _computed(todo, messages, compute, shelf_of)
+    computed: Generator[Done[Any], None, None]
+    if isinstance(compute, Elsewhere):
+        computed = compute.videos(jobs, lambda n: Place(shelf_of(todo[n].variant), todo[n].key))
+    else:
+        messages = pool.results(
+            stream,
+            resources,
+            jobs,
+            lambda n: todo[n].key not in shelf_of(todo[n].variant),
+            workers=workers,
+        )
+        computed = _computed(todo, messages, compute, shelf_of)
     with _disk_of(store), closing(computed) as videos:
         for ended, done in enumerate(videos, start=1):
             report.count(done)

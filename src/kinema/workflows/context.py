@@ -1,11 +1,13 @@
 """What every verb is given: resources, whom to tell, what is known of the files; a training's own options."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..datasets import Dataset
 from ..errors import UsageError
@@ -15,6 +17,9 @@ from ..resources import Resources
 from ..types import VideoRecord
 from .events import SILENT, Events
 from .memory import PeakMemory
+
+if TYPE_CHECKING:
+    from ..extraction.cluster.driver import Cluster
 
 TASKS = ("auto", "clips", "timeline")
 # Also the names of the packages that they need.
@@ -32,6 +37,7 @@ class Context:
     events: Events = SILENT
     unreadable: dict[Path, str] = field(default_factory=dict)  # why a file could not be hashed
     memory: PeakMemory = field(default_factory=PeakMemory)
+    cluster: Cluster | None = None  # what extracts, in place of this machine
     _digests: dict[Path, str] = field(default_factory=dict)
 
     @cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,12 @@ from ..resources import Resources
 from ..types import VideoRecord
 from .context import Context
 from .events import SILENT, Events, duration, megabytes
+from .on_cluster import computing, context_on
+from .pace import Pace
 
 if TYPE_CHECKING:
+    from ..extraction.engine import Compute
+    from ..extraction.extract import Elsewhere
     from ..extraction.extracted import Extracted
     from ..extraction.loaded import LoadedStream
 
@@ -34,15 +38,24 @@ def extract_dataset(
     split: int = 1,
     resources: Resources | None = None,
     events: Events = SILENT,
+    cluster: str | None = None,
 ) -> dict[str, Any]:
     """Extract every stream of `recipe` for all videos of `data`; returns counts per stream.
 
-    What `scan` says against the data itself (leaks, duplicates, contradictions) is said before the work.
+    `cluster` is auto, local or ray://HOST:PORT: machines of Ray then do it. What `scan` says against the data
+    itself (leaks, duplicates, contradictions) is said before the work.
 
     Raises `UsageError` where there is nothing to extract, `WorkError` where nothing can be read.
     """
-    context = Context(resources or Resources(), events)
-    resolved = resolve(recipe, overrides, context.resources)
+    resolved = resolve(recipe, overrides, resources or Resources())
+    with context_on(cluster, resources or Resources(), events) as context:
+        return _extract_dataset(data, resolved, layout, split, context)
+
+
+def _extract_dataset(
+    data: str | Path, resolved: Recipe, layout: str, split: int, context: Context
+) -> dict[str, Any]:
+    events = context.events
     dataset = load_dataset(data, layout=layout, split=split, whole_files=resolved.data.whole_files)
     if not dataset.records:
         raise UsageError(f"no videos in {data}; give a folder of class folders, a CSV or a known dataset")
@@ -55,6 +68,8 @@ def extract_dataset(
     for text in warnings:
         events.warn(text)
     streams = load_streams(resolved.streams, context.resources, advice=NO_WEIGHTS)
+    if context.cluster is not None:
+        streams = context.cluster.fitted(streams)
     done = extract_streams(dataset.records, streams, context)
     return {
         "features": str(done.store.root),
@@ -92,10 +107,10 @@ def extract_streams(
         store.quarantine.add((*_place(record), "file", reason))
     streams = {name: _ready(stream, records, context) for name, stream in streams.items()}
     reports = {}
-    with context.memory.watched(), DecodingPool() as pool:
+    with context.memory.watched(), DecodingPool() as pool, computing(streams, records, context) as compute_of:
         # Flow first: the motion that it leaves in the cache spares other streams the work.
         for name in sorted(streams, key=lambda n: streams[n].spec.input != "flow"):
-            reports[name] = _extract_stream(records, streams[name], digests, context, pool)
+            reports[name] = _extract_stream(records, streams[name], compute_of, digests, context, pool)
             _tell_details(reports[name], streams[name], context.events)
             failures += [(record, name, reason) for record, reason in reports[name].failed]
     seen = {(*_place(r), stream) for r in records for stream in (*streams, "file")}
@@ -131,6 +146,7 @@ def _place(record: VideoRecord) -> tuple[str, str]:
 def _extract_stream(
     records: Sequence[VideoRecord],
     stream: LoadedStream,
+    compute_of: Callable[[LoadedStream], Compute | Elsewhere],
     digests: Mapping[Path, str],
     context: Context,
     pool: DecodingPool,
@@ -145,17 +161,23 @@ def _extract_stream(
     events.step(
         f"stream {stream.name}: extracting {missing} of {len(items)} ({', '.join(stream.spec.backbones)})"
     )
+    pace = Pace(events)
+
+    def fail(record: VideoRecord, reason: str) -> None:
+        pace.fail()
+        context.store.quarantine.add((*_place(record), stream.name, reason))
+
     return extract(
         items,
         stream.spec,
-        stream.compute,
+        compute_of(stream),
         context.store,
         lambda variant: shelves[variant],
         stream.resources,
         pool,
         workers=stream.workers,
-        progress=events.progress,
-        on_failure=lambda r, reason: context.store.quarantine.add((*_place(r), stream.name, reason)),
+        progress=pace.progress,
+        on_failure=fail,
         forecast=partial(_foretell, events=events, store=context.store.root),
     )
 
