@@ -136,7 +136,7 @@ def extract(
     first_ones = max(_FIRST, 2 * workers)
     failed: dict[str, str] = {}
     jobs = [Job(i.record, Task(i.key, i.variant, store.root)) for i in todo]
-    computed: Generator[Done[Any], None, None]
+    computed: Generator[Done[SequenceWriter], None, None] | Generator[Done[Result], None, None]
     if isinstance(compute, Elsewhere):
         computed = compute.videos(jobs, lambda n: Place(shelf_of(todo[n].variant), todo[n].key))
     else:

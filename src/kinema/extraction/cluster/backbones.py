@@ -1,7 +1,7 @@
 """The backbones of a cluster's machine: an actor that has videos decoded, computes, and stores."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,13 +25,16 @@ NODE = "ray.io/node-id"  # Ray's label of every machine
 class Backbones:
     """All streams of a job, loaded once. Videos are computed by as many threads as there are calls."""
 
-    def __init__(self, threads: int, decoder: Mapping[str, Any]):
+    def __init__(self, threads: int, decoder: dict[str, Any]):
         # Ahead of torch: Ray allows as many as the processors that the actor reserves, and not those that
         # it uses while nothing is decoded.
         os.environ["OMP_NUM_THREADS"] = str(threads)
-        self._decode = ray.remote(_decode).options(
-            num_returns="streaming", max_retries=AGAIN, _generator_backpressure_num_objects=AHEAD, **decoder
-        )
+        self._decode = ray.remote(_decode)
+        self._decoder = decoder | {
+            "num_returns": "streaming",
+            "max_retries": AGAIN,
+            "_generator_backpressure_num_objects": AHEAD,
+        }
         self._stations: dict[str, Any] = {}
         self._settings: dict[str, Setting] = {}
 
@@ -81,8 +84,9 @@ class Backbones:
 
     def _messages(self, setting: Setting, job: Job, machines: Sequence[str]) -> Iterator[list[Message]]:
         where = {NODE: f"in({','.join(machines)})"}
+        task = self._decode.options(label_selector=where, **self._decoder)
         try:
-            for group in self._decode.options(label_selector=where).remote(setting, job, self._site):
+            for group in task.remote(setting, job, self._site):
                 yield ray.get(group)
         except ray.exceptions.WorkerCrashedError:
             yield [Finished(error=f"decoder crashed {1 + AGAIN} times")]

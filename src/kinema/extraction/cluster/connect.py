@@ -23,7 +23,11 @@ _SETTINGS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 # A cluster of this process alone: on loopback, which Ray keeps to on other systems only, at our own priority.
-_LOCAL = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_worker_niceness": "0"}
+_LOCAL = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_worker_niceness": "0",
+    "RAY_agent_register_timeout_ms": "100000",  # of a busy machine
+}
 
 
 def check_address(address: str) -> None:
@@ -45,10 +49,10 @@ def connected(address: str) -> Iterator[Any]:
     if client:
         _knock(client[1].strip("[]"), int(client[2]), address)
     os.environ.update({name: os.environ.get(name, value) for name, value in _SETTINGS.items()})
-    logging.getLogger("ray").setLevel(logging.CRITICAL)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     import ray
 
+    logging.getLogger("ray").setLevel(logging.CRITICAL)  # what it raises is told by us
     if ray.is_initialized():
         yield ray
         return
