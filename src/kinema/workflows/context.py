@@ -14,6 +14,7 @@ from ..errors import UsageError
 from ..extraction.extract import digest_files
 from ..features.store import FeatureStore, default_features
 from ..resources import Resources
+from ..training.ranks import ALONE, Ranks
 from ..types import VideoRecord
 from .events import SILENT, Events
 from .memory import PeakMemory
@@ -38,6 +39,7 @@ class Context:
     unreadable: dict[Path, str] = field(default_factory=dict)  # why a file could not be hashed
     memory: PeakMemory = field(default_factory=PeakMemory)
     cluster: Cluster | None = None  # what extracts, in place of this machine
+    ranks: Ranks = ALONE  # the processes that train together
     _digests: dict[Path, str] = field(default_factory=dict)
 
     @cached_property
@@ -50,7 +52,7 @@ class Context:
         unknown = {r.path for r in records} - self._digests.keys() - self.unreadable.keys()
         if unknown:
             self.events.step(f"reading {len(unknown)} files")
-            found, unreadable = digest_files(unknown)
+            found, unreadable = self.ranks.from_first(lambda: digest_files(unknown))
             self._digests |= found
             self.unreadable |= unreadable
         return self._digests
@@ -65,6 +67,7 @@ class TrainOptions:
     """How the data is read, whether a run that is there is replaced, and which classes are scored apart.
 
     task: clips, timeline, or auto: the one that the recipe is for.
+    devices, nodes: processes that train together, on each of so many machines; see `kinema.training.ranks`.
     logger: tensorboard, mlflow or wandb, told of every epoch as well. Raises `UsageError` for another name
     and where its package is not there.
     """
@@ -75,6 +78,8 @@ class TrainOptions:
     subsets: Subsets | None = None
     logger: str | None = None
     task: str = "auto"
+    devices: int = 1
+    nodes: int = 1
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
@@ -91,8 +96,12 @@ class TrainOptions:
 
 @dataclass(slots=True)
 class TrainResult:
-    """A finished run: its folder, metrics.json's content, and the warnings shown in the report."""
+    """A finished run: its folder, metrics.json's content, and the warnings shown in the report.
+
+    `first`: whether this process, of those that trained together, is the one that wrote it and tells of it.
+    """
 
     run: Path
     metrics: dict[str, Any]
     warnings: list[str] = field(default_factory=list)
+    first: bool = True

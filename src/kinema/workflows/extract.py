@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from ..extraction.extract import ExtractReport, extract, items_of
 from ..extraction.pool import DecodingPool
 from ..recipe import Recipe, resolve
 from ..resources import Resources
+from ..training.ranks import ALONE
 from ..types import VideoRecord
 from .context import Context
 from .events import SILENT, Events, duration, megabytes
@@ -23,6 +25,7 @@ from .on_cluster import computing, context_on
 from .pace import Pace
 
 if TYPE_CHECKING:
+    from ..backbones.calibrated import CalibratedNetwork
     from ..extraction.engine import Compute
     from ..extraction.extract import Elsewhere
     from ..extraction.extracted import Extracted
@@ -101,7 +104,32 @@ def extract_streams(
     """
     from ..extraction.extracted import Extracted
 
-    store, digests = context.store, context.digests(records)
+    digests = context.digests(records)
+    found = context.ranks.from_first(lambda: _stored(records, streams, digests, context))
+    streams = {name: replace(stream, calibrated=found.calibrated[name]) for name, stream in streams.items()}
+    usable = [records[number] for number in found.usable]
+    return Extracted(usable, digests, context.store, streams, found.reports, found.quarantined)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the process that extracted tells the others: numbers of the usable records, and the rest."""
+
+    usable: list[int]
+    reports: dict[str, ExtractReport]
+    quarantined: dict[str, str]
+    calibrated: dict[str, tuple[CalibratedNetwork, ...]]
+
+
+def _stored(
+    records: Sequence[VideoRecord],
+    streams: Mapping[str, LoadedStream],
+    digests: Mapping[Path, str],
+    context: Context,
+) -> _Found:
+    if context.ranks.count > 1:
+        context = replace(context, ranks=ALONE)  # from here on it is one process
+    store = context.store
     failures = [(r, "file", reason) for r in records if (reason := context.unreadable.get(r.path))]
     for record, _, reason in failures:
         store.quarantine.add((*_place(record), "file", reason))
@@ -118,14 +146,15 @@ def extract_streams(
     if failures:
         context.events.note(f"files that could not be read, with reasons: {store.quarantine.path}")
     lost = {_place(r) for r, _, _ in failures}
-    usable = [r for r in records if _place(r) not in lost]
+    usable = [number for number, r in enumerate(records) if _place(r) not in lost]
     quarantined = {r.name: reason for r, _, reason in failures}
     if not usable:
         name, reason = next(iter(quarantined.items()), ("", "no files"))
         raise WorkError(
             f"no usable videos: all {len(quarantined)} files failed, {name}: {reason}; see `kinema scan`"
         )
-    return Extracted(usable, digests, store, streams, {n: reports[n] for n in streams}, quarantined)
+    ready = {name: stream.calibrated for name, stream in streams.items()}
+    return _Found(usable, {n: reports[n] for n in streams}, quarantined, ready)
 
 
 def _ready(stream: LoadedStream, records: Sequence[VideoRecord], context: Context) -> LoadedStream:
