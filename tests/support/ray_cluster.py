@@ -69,5 +69,6 @@ def processes(title: str) -> list[psutil.Process]:
 
 
 def tree(root: Path) -> dict[str, bytes]:
-    """Every file below a folder, by its path there."""
-    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+    """Every file below a folder, by its path there; what a dead process was writing is none."""
+    found = [p for p in root.rglob("*") if p.is_file() and p.suffix != ".tmp"]
+    return {str(p.relative_to(root)): p.read_bytes() for p in found}

@@ -29,8 +29,10 @@ def score_items(
     shuffle_steps: int | None = None,
     numbers: Sequence[int] | None = None,
 ) -> np.ndarray:
-    """Class scores float32 [N, C] of items, in order. `shuffle_steps` is the seed of a step permutation, which
-    depends on an item's number; see `FeatureDataset`."""
+    """Class scores float32 [N, C] of items, in order.
+
+    `shuffle_steps` is the seed of a step permutation, which depends on an item's number (`FeatureDataset`).
+    """
     model.eval()
     dataset = FeatureDataset(items, shuffle_steps=shuffle_steps, numbers=numbers)
     loader = feature_loader(dataset, EVALUATION_BATCH)

@@ -72,7 +72,7 @@ def loss(output: Output, labels: Tensor, activation: str, weights: Tensor | None
 
 
 def mass(output: Output, labels: Tensor, weights: Tensor | None) -> Tensor | None:
-    """What `loss` is a mean over: the valid steps, or the weights of the labels; None for videos, each once."""
+    """What `loss` is a mean over: valid steps, or the weights of labels; None for videos, each once."""
     if output.lengths is None and (weights is None or labels.ndim > 1):
         return None
     of_each = torch.ones(len(labels), device=labels.device) if weights is None else weights[labels]

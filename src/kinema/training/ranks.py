@@ -10,11 +10,12 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import UsageError, WorkError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 T = TypeVar("T")
 # While the first process extracts, the others wait.
@@ -36,7 +37,7 @@ class Ranks:
         return self.rank == 0
 
     def from_first(self, function: Callable[[], T]) -> T:
-        """What `function` returns in the first process, where alone it is called; what it raises, all raise."""
+        """What `function` returns in the first process, which alone calls it; what it raises, all raise."""
         if self.count == 1:
             return function()
         answer: list[Any] = [None, None]
@@ -74,6 +75,8 @@ class Ranks:
         """`function` of all items, an array with a row an item, of which each process computes its part."""
         if self.count == 1:
             return function(items)
+        import numpy as np
+
         parts = self._gather(function(items[self.rank :: self.count]))
         joined = np.zeros((len(items), *parts[0].shape[1:]), parts[0].dtype)
         for rank, part in enumerate(parts):
@@ -123,6 +126,8 @@ def join(devices: int, nodes: int, device: str) -> Ranks:
     check_ranks(devices, nodes, device)
     if devices * nodes == 1:
         return ALONE
+    # Ahead of torch, whose remarks on unused parameters are not for users.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     from lightning.fabric import Fabric
     from lightning.fabric.strategies import DDPStrategy
 

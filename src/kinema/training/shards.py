@@ -15,13 +15,14 @@ class Shard(Sampler[list[Any]]):
     batches, because they exchange gradients.
     """
 
-    def __init__(self, batches: Any, order: Any, ranks: Ranks):
-        self.batches, self.order, self.ranks = batches, order, ranks
+    def __init__(self, batches: Any, sampler: Any, ranks: Ranks):
+        # Lightning looks for the sampler behind a batch sampler by this name, to tell it the epoch.
+        self.batches, self.sampler, self.ranks = batches, sampler, ranks
         self.fillers: list[bool] = []
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of this epoch."""
-        set_epoch(self.order, epoch)
+        set_epoch(self.sampler, epoch)
 
     def __len__(self) -> int:
         return len(self.batches)

@@ -83,8 +83,8 @@ class Stage:
 def run_stage(stage: Stage) -> list[Row]:
     """Train in place and return one row per epoch. Raises `WorkError` when the loss is no longer finite.
 
-    With `resume`, goes on from the stage's last checkpoint; the result equals an uninterrupted run. Of several
-    processes each computes a part of every batch; the gradient, and every figure, is that of the whole batch.
+    With `resume`, goes on from the stage's last checkpoint; the result equals an uninterrupted run. Of
+    several processes each computes a part of every batch; gradients and figures are those of the whole batch.
     """
     quiet()
     options, best = stage.options, _BestState()

@@ -193,7 +193,7 @@ def _extract_stream(
     pace = Pace(events)
 
     def fail(record: VideoRecord, reason: str) -> None:
-        pace.fail()
+        pace.failed += 1
         context.store.quarantine.add((*_place(record), stream.name, reason))
 
     return extract(

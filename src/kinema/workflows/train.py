@@ -38,8 +38,9 @@ def train(
     """Train `recipe` (`lite`, or `timeline` for that task) on `data` and write a run to `out`.
 
     A run that was interrupted goes on where it stopped when it is started again with the same settings, and
-    a finished one is returned as it is. With `options.devices` and `nodes` every process of them calls this, and
-    the first one writes; the folder, the data and the store must be the same for all. One of other settings is refused, unless `options.overwrite`.
+    a finished one is returned as it is. One of other settings is refused, unless `options.overwrite`. With
+    `options.devices` and `nodes` each of the processes calls this, and the first one writes; all must see the
+    same data, store and `out`.
     Raises `UsageError` (nothing was done) or `WorkError` (the work failed; what is in the store stays).
     """
     options = options or TrainOptions()
@@ -58,7 +59,8 @@ def _joined(recipe: Recipe, options: TrainOptions, resources: Resources) -> Rank
     trains_norm = any(s.train_blocks and s.batch_norm == "train" for s in recipe.streams.values())
     if options.devices * options.nodes > 1 and trains_norm and (resources.device == "cpu" or not has_cuda()):
         raise UsageError(
-            "batch_norm=train across processes needs GPUs; use --set streams.NAME.batch_norm=eval or --devices 1"
+            "batch_norm=train across processes needs GPUs; "
+            "use --set streams.NAME.batch_norm=eval, or --devices 1"
         )
     return join(options.devices, options.nodes, resources.device)
 

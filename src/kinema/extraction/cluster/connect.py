@@ -20,7 +20,8 @@ _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_CLIENT_INITIAL_CONNECTION_TIMEOUT_S": str(SECONDS),
     "RAY_CLIENT_MAX_CONNECTION_TIMEOUT_S": str(SECONDS),
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Of processes that died Ray tells the driver on stdout; what matters is told by us.
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
 }
 # A cluster of this process alone: on loopback, which Ray keeps to on other systems only, at our own priority.
 _LOCAL = {
