@@ -96,8 +96,8 @@ def command(
             raise UsageError(
                 "--out FILE.parquet is all that is written; leave --csv, --annotate and --tags out"
             )
-        asked = Asked(top, min_score, risk)
-        predict_archive(run, Archive(videos or [], files), out, asked, resources, cluster, json=json)
+        archive, question = Archive(videos or [], files), Asked(top, min_score, risk)
+        predict_archive(run, archive, out, question, resources, cluster, json=json)
         return
     refuse_idle("--out FILE.parquet", cluster=cluster)
     found = find_videos(videos or [], files)
