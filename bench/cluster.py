@@ -99,11 +99,14 @@ def main() -> None:
                 done = subprocess.run(command, env=os.environ, check=True, stdout=subprocess.PIPE, text=True)
                 whole[way].append(time.monotonic() - started)
                 pace[way].append(float(done.stdout.splitlines()[-1]))
-        print(f"{args.count} clips, {args.recipe}, {args.rounds} rounds; stores equal: {same(*stores.values())}")
+        print(
+            f"{args.count} clips, {args.recipe}, {args.rounds} rounds; stores equal: {same(*stores.values())}"
+        )
     for name, found in (("pace", pace), ("whole", whole)):
         cells = [f"{w} {statistics.median(s):.1f} ({min(s):.1f}–{max(s):.1f}) s" for w, s in found.items()]
         ratios = [ray / alone for alone, ray in zip(found["alone"], found["ray"], strict=True)]
-        print(f"{name:6} {'   '.join(cells)}   ratio {statistics.median(ratios):.3f} ({min(ratios):.3f}–{max(ratios):.3f})")
+        ratio = f"{statistics.median(ratios):.3f} ({min(ratios):.3f}–{max(ratios):.3f})"
+        print(f"{name:6} {'   '.join(cells)}   ratio {ratio}")
 
 
 if __name__ == "__main__":
