@@ -52,7 +52,7 @@ class Answers:
     def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write the file. Raises `WorkError` where that cannot be."""
         facts = {"digest": self._digest, "failed": sum(row.get("error") is not None for row in rows)}
-        columns = {name: [row.get(name) for row in rows] for name in SCHEMA.names}
+        columns: dict[str, list[Any]] = {name: [row.get(name) for row in rows] for name in SCHEMA.names}
         columns["video"] = [_text(name) for name in columns["video"]]
         schema = SCHEMA.with_metadata({_FACTS: json.dumps(facts).encode()})
         with _Whole(self.path) as file, pq.ParquetWriter(file, schema) as writer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pyarrow.parquet as pq
 import pytest
 
 from support.ray_clips import OPTIONS, extract_here, write_clip
@@ -125,3 +127,29 @@ def test_a_file_that_kills_its_worker_is_quarantined(cluster, data: Path, tmp_pa
     quarantine = (tmp_path / "store" / "quarantine.csv").read_text()
     assert "decoder crashed 3 times" in quarantine
     assert len(quarantine.splitlines()) == 3
+
+
+def test_through_rays_client(data, reference, tmp_path: Path, clips_of):
+    """The driver is no node of the cluster; and a run answers for an archive there as it does here."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with ray_cluster(2, ray_client_server_port=port) as cluster:
+        address = f"ray://127.0.0.1:{port}"
+        options = [*OPTIONS, "--features", str(tmp_path / "store"), "--cluster", address]
+        finish(started(cluster, "extract", str(data), *options))
+    assert tree(tmp_path / "store") == reference
+
+
+def test_an_archive_is_answered_as_here(
+    cluster, data: Path, tiny_run: Path, tiny_videos: Path, tmp_path: Path
+):
+    found = [str(p) for p in sorted(tiny_videos.parent.rglob("*.mp4"))]
+    files = tmp_path / "list.txt"
+    files.write_text("\n".join([*found, str(data / "left" / "text.mp4"), "/nowhere/gone.mp4"]))
+    common = ["predict", str(tiny_run), "--files", str(files), "--min-score", "0.4", "--out"]
+    finish(started(cluster, *common, str(tmp_path / "here.parquet")))
+    finish(started(cluster, *common, str(tmp_path / "there.parquet"), "--cluster", "auto"))
+    here, there = (pq.read_table(tmp_path / f"{name}.parquet").to_pylist() for name in ("here", "there"))
+    assert here == there
+    assert [row["error"] is None for row in here] == [True] * len(found) + [False, False]
