@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from ..errors import KinemaError, WorkError
 from ..features.sequence_file import SequenceWriter
@@ -51,7 +51,7 @@ class ExtractReport:
     failed: list[tuple[VideoRecord, str]] = field(default_factory=list)
     notes: dict[str, int] = field(default_factory=dict)
 
-    def count(self, done: Done[SequenceWriter] | Done[Result]) -> None:
+    def count(self, done: Done[Any]) -> None:
         """Count one video that has ended; those that failed are listed at the end."""
         if done.end.skipped:
             self.reused += 1
@@ -136,7 +136,7 @@ def extract(
     first_ones = max(_FIRST, 2 * workers)
     failed: dict[str, str] = {}
     jobs = [Job(i.record, Task(i.key, i.variant, store.root)) for i in todo]
-    computed: Generator[Done[SequenceWriter], None, None] | Generator[Done[Result], None, None]
+    computed: Generator[Done[Any], None, None]
     if isinstance(compute, Elsewhere):
         computed = compute.videos(jobs, lambda n: Place(shelf_of(todo[n].variant), todo[n].key))
     else:

@@ -46,9 +46,9 @@ class Ranks:
                 answer[0] = function()
             except (UsageError, WorkError) as error:
                 answer[1] = error
-        found, error = self._broadcast(answer)
-        if error is not None:
-            raise error
+        found, failure = self._broadcast(answer)
+        if failure is not None:
+            raise failure
         result: T = found
         return result
 

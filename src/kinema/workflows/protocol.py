@@ -66,8 +66,8 @@ def train_protocol(
         folds = Folds(made, [d.metrics for d in done], spent, why)
         result = train_on_all(everything, folds, recipe, ready, out, options, context)
     else:
-        one = replace(context, ranks=ALONE) if ranks.count > 1 else context
-        result = ranks.from_first(lambda: _whole(made, quarantined, done, spent, recipe, out, one))
+        alone = replace(context, ranks=ALONE) if ranks.count > 1 else context
+        result = ranks.from_first(lambda: _whole(made, quarantined, done, spent, recipe, out, alone))
     if ranks.first:
         mark_finished(result, digest, recipe)
     return result
