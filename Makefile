@@ -44,7 +44,7 @@ bench-speed: $(VENV)/.installed-dev
 	$(BIN)/python bench/speed.py $(CLIPS)
 
 # Fuzzing and the studies have targets of their own; the others need real clips, or a GPU.
-NO_BENCH := $(addprefix bench/,cost.py directions.py doubts.py finetune.py fuzz.py gpu.py heads.py label_order.py live.py live_soak.py serve.py studies.py timeline.py which.py)
+NO_BENCH := $(addprefix bench/,cluster.py cost.py directions.py doubts.py finetune.py fuzz.py gpu.py heads.py label_order.py live.py live_soak.py serve.py studies.py timeline.py which.py)
 
 bench: $(VENV)/.installed-dev
 	for script in $(filter-out $(NO_BENCH),$(wildcard bench/[a-z]*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done

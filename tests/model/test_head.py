@@ -34,7 +34,7 @@ BATCH = Scored(torch.tensor([[0.0, math.log(3)], [0.0, 0.0], [math.log(3), 0.0]]
 def test_loss_and_hits_by_hand(weights: Tensor | None, expected: float) -> None:
     """Probabilities of the right classes are 3/4, 1/2 and 1/4; ties go to the first class."""
     objective = ClassObjective(Classifier(), weights, lambda module, batch: Output(batch.logits))
-    loss, hits, items = objective(nn.Identity(), BATCH)
+    loss, hits, items, _ = objective(nn.Identity(), BATCH)
     assert float(loss) == pytest.approx(expected, rel=1e-6)
     assert (hits, items) == (2, 3)
 

@@ -78,7 +78,7 @@ def test_the_loss_of_chunks_is_that_of_whole_files(tmp_path: Path) -> None:
     total = steps = 0.0
     with torch.no_grad():
         for batch in lane_loader(made, lanes=2, chunk=8, seed=1):
-            loss, _, count = objective(model, batch)
+            loss, _, count, _ = objective(model, batch)
             total, steps = total + float(loss) * count, steps + count
     assert steps == 100
     expected = 0.0
@@ -104,7 +104,7 @@ def test_steps_that_nobody_looked_at_count_for_nothing(tmp_path: Path) -> None:
         targets = np.where(known[:, None], item.targets, filling).astype(np.float32)
         own = TimelineItem(item.path, item.times, targets, known)
         (batch,) = lane_loader([own], lanes=1, chunk=16, seed=0)
-        loss, _, count = StepObjective(model, None)(model, batch)
+        loss, _, count, _ = StepObjective(model, None)(model, batch)
         losses.append(float(loss))
         assert count == 5
     assert losses[0] == losses[1]

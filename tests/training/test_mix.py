@@ -64,7 +64,7 @@ def test_nothing_is_mixed_in_validation() -> None:
     objective(module.eval(), whole)
     assert module.seen is whole
     torch.manual_seed(0)
-    value, hits, items = objective(module.train(), whole)
+    value, hits, items, _ = objective(module.train(), whole)
     assert module.seen is not whole
     logits = module.seen.inputs["rgb"][0].flatten(1)[:, :3]
     expected = -(module.seen.labels * logits.log_softmax(1)).sum(1).mean()

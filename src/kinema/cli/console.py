@@ -153,6 +153,9 @@ class ConsoleEvents(Events):
         if total and done >= total:
             self._clear()
 
+    def beside(self, text: str) -> None:
+        self._beside = text
+
     def epoch(self, row: Mapping[str, Any], epochs: int) -> None:
         """Move the bar, with the epoch's loss and accuracy beside it."""
         prefix = "val" if "val_loss" in row else "train"

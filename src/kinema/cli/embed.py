@@ -8,7 +8,15 @@ import typer
 
 from ..resources import Resources
 from .console import ConsoleEvents, print_json
-from .options import STORING, DataArgument, JsonOption, LayoutOption, RunArgument, with_resources
+from .options import (
+    STORING,
+    ClusterOption,
+    DataArgument,
+    JsonOption,
+    LayoutOption,
+    RunArgument,
+    with_resources,
+)
 
 
 @with_resources(*STORING)
@@ -18,6 +26,7 @@ def command(
     data: DataArgument,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The file to write: .parquet, or .csv.")],
     layout: LayoutOption = "auto",
+    cluster: ClusterOption = None,
     json: JsonOption = False,
 ) -> None:
     """Write the embedding of every video of a folder to a Parquet file, for search and for other programs.
@@ -29,7 +38,9 @@ def command(
     from ..workflows.embed import embed_dataset
 
     with ConsoleEvents() as events:
-        result = embed_dataset(run, data, out, layout=layout, resources=resources, events=events)
+        result = embed_dataset(
+            run, data, out, layout=layout, resources=resources, events=events, cluster=cluster
+        )
     quarantined = len(result.quarantined)
     if json:
         print_json(asdict(result) | {"file": str(result.file), "quarantined": quarantined})

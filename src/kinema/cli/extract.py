@@ -14,6 +14,7 @@ def command(
     layout: options.LayoutOption = "auto",
     split: options.SplitOption = 1,
     set_: options.SetOption = None,
+    cluster: options.ClusterOption = None,
     json: options.JsonOption = False,
 ) -> None:
     """Fill the feature store. Safe to stop at any moment and to start again; several may share a store.
@@ -31,6 +32,7 @@ def command(
             split=split,
             resources=resources,
             events=events,
+            cluster=cluster,
         )
         if not json:
             for name, counts in result["streams"].items():

@@ -22,6 +22,10 @@ RecipeOption = Annotated[str, typer.Option(help="Name of a recipe (see `kinema r
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the recipe.")
 ]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(metavar="WHERE", help="Machines of Ray that do it: auto, local or ray://HOST:PORT."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 # The fields of `Resources`: type, default, help, and the default in words where the value does not say it.

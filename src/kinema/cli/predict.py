@@ -13,9 +13,10 @@ from ..resources import Resources
 from ..types import Prediction
 from .checks import check_output, check_run, refuse_idle
 from .console import ConsoleEvents
-from .options import COMPUTING, JsonOption, RunArgument, with_resources
+from .options import COMPUTING, ClusterOption, JsonOption, RunArgument, with_resources
+from .predict_archive import Asked, predict_archive
 from .predict_timeline import predict_timeline
-from .videos import each_video, find_videos, raise_unread, write_csv
+from .videos import Archive, each_video, find_videos, raise_unread, write_csv
 
 if TYPE_CHECKING:
     from ..inference.predictor import LoadedRun
@@ -66,12 +67,15 @@ def command(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Write the segments of the one video: .json, .csv, .srt, or .eaf for ELAN."
+            metavar="FILE",
+            help="Write the segments of the one video (.json, .csv, .srt, or .eaf for ELAN), or, without "
+            "--timeline, a row for every video (.parquet), in bounded memory.",
         ),
     ] = None,
     annotate: Annotated[
         Path | None, typer.Option(metavar="FILE.mp4", help="Write the one video with its answer on it.")
     ] = None,
+    cluster: ClusterOption = None,
     json: JsonOption = False,
 ) -> None:
     """Name the action in videos, or, with --timeline, say when which action happens.
@@ -82,11 +86,20 @@ def command(
     Example: kinema predict run clip.mp4 --top 3
     """
     if not timeline:
-        refuse_idle("--timeline", windows=windows, window=window, stride=stride, out=out)
+        refuse_idle("--timeline", windows=windows, window=window, stride=stride)
     if risk is not None and min_score is not None:
         raise UsageError("--risk and --min-score both say when to answer unknown; give one of them")
     if timeline and tags:
         raise UsageError("--tags are of whole videos; leave --timeline or --tags out")
+    if out is not None and not timeline:
+        if csv or annotate or tags:
+            raise UsageError(
+                "--out FILE.parquet is all that is written; leave --csv, --annotate and --tags out"
+            )
+        archive, question = Archive(videos or [], files), Asked(top, min_score, risk)
+        predict_archive(run, archive, out, question, resources, cluster, json=json)
+        return
+    refuse_idle("--out FILE.parquet", cluster=cluster)
     found = find_videos(videos or [], files)
     _check_outputs(found, csv, annotate, out)
     check_run(run)

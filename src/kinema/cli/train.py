@@ -35,6 +35,12 @@ def command(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a finished or interrupted run in RUN.")
     ] = False,
+    devices: Annotated[
+        int, typer.Option(help="Processes that train together on each node; one a GPU, where there are some.")
+    ] = 1,
+    nodes: Annotated[
+        int, typer.Option(help="Machines that train together, each started by torchrun, SLURM or Ray Train.")
+    ] = 1,
     logger: Annotated[
         str | None, typer.Option(help="Tell tensorboard, mlflow or wandb of every epoch too.")
     ] = None,
@@ -52,7 +58,7 @@ def command(
     from ..workflows.train import TrainOptions, train
 
     overrides = [*(set_ or []), *([f"training.seed={seed}"] if seed is not None else [])]
-    chosen = TrainOptions(layout, split, overwrite, logger=logger, task=task)
+    chosen = TrainOptions(layout, split, overwrite, logger=logger, task=task, devices=devices, nodes=nodes)
     with ConsoleEvents() as events:
         result = train(
             data,
@@ -63,6 +69,8 @@ def command(
             resources=resources,
             events=events,
         )
+    if not result.first:
+        return
     if json:
         print_json({"run": str(result.run), "warnings": result.warnings, **result.metrics})
     else:

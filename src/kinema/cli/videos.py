@@ -76,9 +76,45 @@ def _lines(files: Path) -> list[Path]:
     try:
         raw = sys.stdin.buffer.read() if str(files) == "-" else files.read_bytes()
     except OSError as error:
-        raise UsageError(f"cannot read the list {files} ({error.strerror}); check the path") from None
+        raise _unreadable(files, error) from None
     lines = (line.rstrip(b"\r") for line in raw.removeprefix(BOM_UTF8).split(b"\n"))
     return [Path(os.fsdecode(line)) for line in lines if line.strip()]
+
+
+def _unreadable(files: Path, error: OSError) -> UsageError:
+    return UsageError(f"cannot read the list {files} ({error.strerror}); check the path")
+
+
+class Archive:
+    """Any number of videos, one by one: what is named, then the lines of a list, which need not exist.
+
+    A list is not read into memory; `-`, stdin, is. Raises `UsageError` where the list cannot be read.
+    """
+
+    def __init__(self, named: Sequence[Path], files: Path | None):
+        self._named = find_videos(named) if named else []
+        self._files = files
+        self._lines = _lines(files) if files is not None and str(files) == "-" else None
+        self.total = len(self._named) + sum(1 for _ in self._listed())
+
+    def __iter__(self) -> Iterator[Path]:
+        yield from self._named
+        yield from self._listed()
+
+    def _listed(self) -> Iterator[Path]:
+        if self._lines is not None or self._files is None:
+            yield from self._lines or []
+            return
+        try:
+            with open(self._files, "rb") as file:
+                for number, line in enumerate(file):
+                    name = line.removeprefix(BOM_UTF8 if number == 0 else b"").rstrip(b"\r\n")
+                    if name.strip():
+                        yield Path(os.fsdecode(name))
+        except OSError as error:
+            raise UsageError(
+                f"cannot read the list {self._files} ({error.strerror}); check the path"
+            ) from None
 
 
 def each_video(

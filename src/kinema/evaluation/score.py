@@ -23,11 +23,19 @@ def score_batch(model: Recognizer, batch: Mapping[str, SequenceBatch]) -> np.nda
 
 
 def score_items(
-    model: Recognizer, items: Sequence[FeatureItem], *, shuffle_steps: int | None = None
+    model: Recognizer,
+    items: Sequence[FeatureItem],
+    *,
+    shuffle_steps: int | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> np.ndarray:
-    """Class scores float32 [N, C] of items, in order. `shuffle_steps` is the seed of a step permutation."""
+    """Class scores float32 [N, C] of items, in order.
+
+    `shuffle_steps` is the seed of a step permutation, which depends on an item's number (`FeatureDataset`).
+    """
     model.eval()
-    loader = feature_loader(FeatureDataset(items, shuffle_steps=shuffle_steps), EVALUATION_BATCH)
+    dataset = FeatureDataset(items, shuffle_steps=shuffle_steps, numbers=numbers)
+    loader = feature_loader(dataset, EVALUATION_BATCH)
     rows = [score_batch(model, batch.streams) for batch in loader]
     return np.concatenate(rows) if rows else np.zeros((0, model.classes), np.float32)
 

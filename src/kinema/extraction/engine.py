@@ -65,12 +65,15 @@ class SequenceBuffer:
 S = TypeVar("S", bound=Sink)
 
 
+R = TypeVar("R")
+
+
 @dataclass(frozen=True, slots=True)
-class Done(Generic[S]):
+class Done(Generic[R]):
     """One video that has ended: its number, its sink (None where it failed), and how it ended."""
 
     number: int
-    sink: S | None
+    sink: R | None
     end: Finished
 
 

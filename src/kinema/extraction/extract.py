@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 from ..errors import WorkError
 from ..features.digests import Digests
@@ -19,6 +20,7 @@ from ..media.container import shown
 from ..resources import Resources
 from ..streams.base import StreamSettings, Task
 from ..types import VideoRecord
+from .cluster.answers import Place, Result
 from .engine import Compute, Done, sequences
 from .identify import Contents, Identified
 from .messages import Finished, Job, Message
@@ -56,7 +58,7 @@ class ExtractReport:
     failed: list[tuple[VideoRecord, str]] = field(default_factory=list)
     notes: dict[str, int] = field(default_factory=dict)
 
-    def count(self, done: Done[SequenceWriter]) -> None:
+    def count(self, done: Done[Any]) -> None:
         """Count one video that has ended; those that failed are listed at the end."""
         if done.end.skipped:
             self.reused += 1
@@ -65,6 +67,18 @@ class ExtractReport:
             self.steps += done.sink.steps
             for note in done.end.notes:
                 self.notes[note] = self.notes.get(note, 0) + 1
+
+
+@runtime_checkable
+class Elsewhere(Protocol):
+    """What decodes, computes and stores videos on other machines (`cluster.driver.Remote`)."""
+
+    dim: int
+
+    def videos(
+        self, jobs: Iterable[Job], place_of: Callable[[int], Place | None]
+    ) -> Generator[Done[Result], None, None]:
+        """Compute videos to their places; yields each as it ends."""
 
 
 def digest_files(paths: Iterable[Path]) -> tuple[dict[Path, str], dict[Path, str]]:
@@ -186,7 +200,7 @@ class Missing(Iterator[Job]):
 def extract(
     items: Iterable[ExtractItem],
     stream: StreamSettings,
-    compute: Compute,
+    compute: Compute | Elsewhere,
     store: FeatureStore,
     shelf_of: Callable[[int], Shelf],
     resources: Resources,
@@ -205,10 +219,11 @@ def extract(
 
     `items` may come while others are computed, after `before` that the store has; `count` then says how many
     there are so far, and whether that is all, and `stop` makes who waits for the next one go on without it.
-    `shelf_of(variant)` gives the shelf of each augmented version. `forecast` is told once, after the first
-    videos, what to expect. `unchanged` is asked before features are kept: where the file is another one by
-    now, they are not. A file that cannot be read is told to `on_failure` at once and ends up in the report;
-    the rest goes on. Raises `WorkError` on a full disk.
+    Videos are decoded by `pool` and computed by `compute`, or both `Elsewhere`. `shelf_of(variant)` gives the
+    shelf of each augmented version. `forecast` is told once, after the first videos, what to expect.
+    `unchanged` is asked before features are kept here: where the file is another one by now, they are not. A
+    file that cannot be read is told to `on_failure` at once and ends up in the report; the rest goes on.
+    Raises `WorkError` on a full disk.
     """
     report = ExtractReport(shelf_of(0).stream, shelf_of(0).fingerprint)
     if count is None:
@@ -216,12 +231,17 @@ def extract(
         count = partial(_counted, before + len(items))
     started = time.monotonic()
     missing = Missing(items, shelf_of, store.root, report, before)
-    messages = pool.results(
-        stream, resources, missing, lambda n: missing.lacks(missing.item(n)), workers=workers
-    )
     first_ones = max(_FIRST, 2 * workers)
-    computed = _computed(missing, messages, compute, shelf_of, unchanged)
-    with _disk_of(store), closing(computed) as videos, ExitStack() as leaving:
+
+    def computed() -> Generator[Done[Any], None, None]:
+        if isinstance(compute, Elsewhere):
+            return compute.videos(missing, lambda n: _place(missing.item(n), shelf_of))
+        messages = pool.results(
+            stream, resources, missing, lambda n: missing.lacks(missing.item(n)), workers=workers
+        )
+        return _computed(missing, messages, compute, shelf_of, unchanged)
+
+    with _disk_of(store), closing(computed()) as videos, ExitStack() as leaving:
         leaving.callback(stop)
         for ended, done in enumerate(videos, start=1):
             item, error = missing.item(done.number), done.end.error
@@ -241,6 +261,10 @@ def extract(
     report.failed = list(dict.fromkeys(report.failed))
     report.seconds = time.monotonic() - started
     return report
+
+
+def _place(item: ExtractItem, shelf_of: Callable[[int], Shelf]) -> Place:
+    return Place(shelf_of(item.variant), item.key)
 
 
 def _counted(number: int) -> tuple[int, bool]:

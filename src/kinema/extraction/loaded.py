@@ -87,13 +87,19 @@ class LoadedStream:
 
     @property
     def workers(self) -> int:
-        """Decoding processes: half the processor where it computes the backbones too, and no flow.
+        """Decoding processes on this machine."""
+        return self.workers_of(cores())
+
+    def workers_of(self, processors: int) -> int:
+        """Decoding processes: half the processors where they compute the backbones too, and no flow.
 
         Few share a GPU for flow: it takes turns between processes, and two keep it busy.
         """
         flow, gpu = bool(self.spec.flow_methods), self.choice.device.startswith("cuda")
-        most = GPU_FLOW_WORKERS if flow and gpu else max(1, cores() // 2) if not (flow or gpu) else cores()
-        return self.resources.workers or min(most, cores())
+        most = GPU_FLOW_WORKERS if flow else processors
+        if not gpu:
+            most = processors if flow else max(1, processors // 2)
+        return self.resources.workers or min(most, processors)
 
     def features(self, video: Video) -> FeatureSequence:
         """The feature sequence of one video, computed in this process. Raises `MediaError`."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,18 @@ class Output:
 
     logits: Tensor
     lengths: Tensor | None = None
+
+
+class Scored(NamedTuple):
+    """The loss of a batch, a mean; how many of its `items` were scored right; what the mean is over.
+
+    `mass` is the number of steps or the sum of the weights; left out, it is `items`.
+    """
+
+    loss: Tensor
+    hits: int
+    items: int
+    mass: Tensor | None = None
 
 
 class Head(nn.Module):
@@ -59,6 +71,14 @@ def loss(output: Output, labels: Tensor, activation: str, weights: Tensor | None
     return F.cross_entropy(logits, labels, weight=weights)
 
 
+def mass(output: Output, labels: Tensor, weights: Tensor | None) -> Tensor | None:
+    """What `loss` is a mean over: valid steps, or the weights of labels; None for videos, each once."""
+    if output.lengths is None and (weights is None or labels.ndim > 1):
+        return None
+    of_each = torch.ones(len(labels), device=labels.device) if weights is None else weights[labels]
+    return of_each.sum() if output.lengths is None else (of_each * output.lengths.to(of_each)).sum()
+
+
 def scores(output: Output, classifier: Classifier) -> Tensor:
     """Class scores of videos, [B, C]: softmax or sigmoid, and the vote over steps where steps are scored."""
     found = activated(output.logits, classifier)
@@ -88,12 +108,12 @@ class ClassObjective:
     ):
         self.classifier, self.weights, self.output = classifier, weights, output
 
-    def __call__(self, module: nn.Module, batch: Any) -> tuple[Tensor, int, int]:
-        """(loss, number of items scored right, number of items)."""
+    def __call__(self, module: nn.Module, batch: Any) -> Scored:
+        """The loss, and how many items are scored right."""
         output, labels = self.output(module, batch), batch.labels
         weights = None if self.weights is None else self.weights.to(labels.device)
         value = loss(output, labels, self.classifier.activation, weights)
         with torch.no_grad():
             best = scores(output, self.classifier).argmax(1)
             wanted = labels if labels.ndim == 1 else labels.argmax(1)
-        return value, int((best == wanted).sum()), len(labels)
+        return Scored(value, int((best == wanted).sum()), len(labels), mass(output, labels, weights))

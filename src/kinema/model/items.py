@@ -28,13 +28,20 @@ class FeatureItem:
 
 
 class FeatureDataset(Dataset[tuple[int, dict[str, FeatureSequence], int]]):
-    """Reads one item's files per access. `shuffle_steps` seeds a permutation of each sequence's steps.
+    """Reads one item's files per access. `shuffle_steps` seeds a permutation of each sequence's steps, by the
+    item's number: its place, unless `numbers` say another.
 
     What is read is shared with every other data set of this process, see `SequenceReader`.
     """
 
-    def __init__(self, items: Sequence[FeatureItem], *, shuffle_steps: int | None = None):
-        self.items, self.shuffle_steps = items, shuffle_steps
+    def __init__(
+        self,
+        items: Sequence[FeatureItem],
+        *,
+        shuffle_steps: int | None = None,
+        numbers: Sequence[int] | None = None,
+    ):
+        self.items, self.shuffle_steps, self.numbers = items, shuffle_steps, numbers
 
     def __len__(self) -> int:
         return len(self.items)
@@ -45,7 +52,8 @@ class FeatureDataset(Dataset[tuple[int, dict[str, FeatureSequence], int]]):
         if item.steps is not None:
             sequences = {name: _part(sequence, *item.steps) for name, sequence in sequences.items()}
         if self.shuffle_steps is not None:
-            random = np.random.default_rng([self.shuffle_steps, index])
+            number = index if self.numbers is None else self.numbers[index]
+            random = np.random.default_rng([self.shuffle_steps, number])
             sequences = {n: replace(s, data=s.data[random.permutation(len(s))]) for n, s in sequences.items()}
         return index, sequences, item.label
 

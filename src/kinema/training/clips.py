@@ -80,18 +80,25 @@ class Clips:
         known = self._counts.get((item.key, stream))
         return len(self.of(item, stream)) if known is None else known
 
-    def drop_unreadable(self, progress: Callable[[int, int], None]) -> dict[str, str]:
-        """Read every video once and leave out those that cannot be read: file name -> reason."""
-        good, failed = [], {}
+    def drop_unreadable(
+        self,
+        progress: Callable[[int, int], None],
+        union: Callable[[dict[str, str]], dict[str, str]] = lambda failed: failed,
+    ) -> dict[str, str]:
+        """Read every video once and leave out those that cannot be read: file name -> reason.
+
+        `union` adds what other processes could not read.
+        """
+        failed: dict[str, str] = {}
         for number, item in enumerate(self.items, start=1):
             try:
                 for stream in self.streams:
                     self.of(item, stream)
-                good.append(item)
             except MediaError as error:
                 failed[item.record.name] = str(error)
             progress(number, len(self.items))
-        self.items = good
+        failed = union(failed)
+        self.items = [item for item in self.items if item.record.name not in failed]
         return failed
 
 

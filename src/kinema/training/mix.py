@@ -5,7 +5,7 @@ from dataclasses import replace
 from torch import Tensor, nn
 from torchvision.transforms.v2 import CutMix, MixUp
 
-from ..model.head import ClassObjective
+from ..model.head import ClassObjective, Scored
 from ..recipe import Classifier, Mix
 from .clips import ClipBatch
 
@@ -21,7 +21,7 @@ class MixedObjective(ClassObjective):
         kind = MixUp if mix.kind == "mixup" else CutMix
         self.mix = kind(alpha=mix.alpha, num_classes=classes)
 
-    def __call__(self, module: nn.Module, batch: ClipBatch) -> tuple[Tensor, int, int]:
+    def __call__(self, module: nn.Module, batch: ClipBatch) -> Scored:
         return super().__call__(module, self.mixed(batch) if module.training else batch)
 
     def mixed(self, batch: ClipBatch) -> ClipBatch:

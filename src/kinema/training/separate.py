@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from zlib import crc32
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,6 +13,7 @@ from ..model import svm
 from ..model.items import FeatureDataset, FeatureItem, feature_loader, with_stream
 from ..model.separate import SeparateRecognizer
 from .fit import fit
+from .ranks import ALONE, Ranks
 from .stage import FitOptions, Row
 
 
@@ -81,21 +83,38 @@ def _digest(model: SeparateRecognizer, name: str, train: list[FeatureItem], val:
     )
 
 
-def fit_svm(model: SeparateRecognizer, train: Sequence[FeatureItem], held_out: Sequence[FeatureItem]) -> None:
-    """Fit the model's SVM on training embeddings; calibrate it on held-out items where there are any."""
+def fit_svm(
+    model: SeparateRecognizer,
+    train: Sequence[FeatureItem],
+    held_out: Sequence[FeatureItem],
+    ranks: Ranks = ALONE,
+) -> None:
+    """Fit the model's SVM on training embeddings; calibrate it on held-out items where there are any.
+
+    Of several `ranks` each computes a part of the embeddings, and the first fits.
+    """
     fusion = model.recipe.fusion
     if not isinstance(fusion, ConcatSvm):
         raise ValueError("the recipe's fusion has no SVM")
     seed = model.recipe.training.seed
-    model.svm = svm.fit(*_samples(model, train), classes=model.classes, l2=fusion.svm_l2, seed=seed)
-    if held_out:
-        model.svm = model.svm.calibrate(*_samples(model, held_out))
+    samples = _samples(model, train, ranks)
+    others = _samples(model, held_out, ranks) if held_out else None
+
+    def fitted() -> svm.LinearSVM:
+        machine = svm.fit(*samples, classes=model.classes, l2=fusion.svm_l2, seed=seed)
+        return machine if others is None else machine.calibrate(*others)
+
+    model.svm = ranks.from_first(fitted)
 
 
-def _samples(model: SeparateRecognizer, items: Sequence[FeatureItem]) -> tuple[Tensor, Tensor]:
+def _samples(model: SeparateRecognizer, items: Sequence[FeatureItem], ranks: Ranks) -> tuple[Tensor, Tensor]:
     """What the SVM is given, float32 [N, E], and classes int64 [N]."""
     model.eval()
-    loader = feature_loader(FeatureDataset(items), batch_size=32)
-    with torch.inference_mode():
-        inputs = torch.cat([model.svm_input(batch.streams).cpu() for batch in loader])
-    return inputs, torch.tensor([item.label for item in items])
+
+    def inputs(own: Sequence[FeatureItem]) -> np.ndarray:
+        # Where there are fewer videos than processes, one computes what it does not give.
+        loader = feature_loader(FeatureDataset(own or items[:1]), batch_size=32)
+        with torch.inference_mode():
+            return torch.cat([model.svm_input(batch.streams).cpu() for batch in loader]).numpy()[: len(own)]
+
+    return torch.from_numpy(ranks.rows(items, inputs)), torch.tensor([item.label for item in items])

@@ -13,20 +13,22 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.strategies import DDPStrategy, Strategy
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
 
 from ..errors import WorkError
+from ..model.head import Scored
 from ..recipe import StageTraining
 from .checkpoint import SafeCheckpointIO
 from .optimizers import current_rate, make_optimizer, make_schedule
+from .ranks import ALONE, Ranks
 from .reuse import Kept
-from .samplers import EpochSampler
+from .shards import is_filler, order_of, set_epoch, sharded
 
 Row = dict[str, Any]
-# (module, batch) -> (loss, hits, items)
-Objective = Callable[[nn.Module, Any], tuple[Tensor, int, int]]
+Objective = Callable[[nn.Module, Any], Scored]  # of a module and a batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class FitOptions:
     """Where checkpoints go (None: there are none), whether to resume, whom to tell, the device, what is kept.
 
     `logger` is one of Lightning's: each row of the history goes there too, its keys after the stage's name.
+    `ranks` are the processes that train together.
     """
 
     checkpoints: Path | None
@@ -43,6 +46,7 @@ class FitOptions:
     on_note: Callable[[str], None] = lambda text: None
     kept: Kept = field(default_factory=Kept)
     logger: Logger | None = None
+    ranks: Ranks = ALONE
 
 
 @dataclass(slots=True)
@@ -79,9 +83,10 @@ class Stage:
 def run_stage(stage: Stage) -> list[Row]:
     """Train in place and return one row per epoch. Raises `WorkError` when the loss is no longer finite.
 
-    With `resume`, goes on from the stage's last checkpoint; the result equals an uninterrupted run.
+    With `resume`, goes on from the stage's last checkpoint; the result equals an uninterrupted run. Of
+    several processes each computes a part of every batch; gradients and figures are those of the whole batch.
     """
-    _quiet()
+    quiet()
     options, best = stage.options, _BestState()
     callbacks: list[pl.Callback] = []
     last: Path | None = None
@@ -96,9 +101,20 @@ def run_stage(stage: Stage) -> list[Row]:
     if stage.spec.keep == "best" and stage.val is not None:
         callbacks.append(best)
     accelerator, _, number = options.device.partition(":")
+    ranks = options.ranks
+    stage.train = sharded(stage.train, ranks)
+    stage.val = sharded(stage.val, ranks) if stage.val is not None else None
+    stage.watched = sharded(stage.watched, ranks) if stage.watched is not None else None
+    strategy: Strategy | str = "auto"
+    if ranks.count > 1:  # a recogniser may have parts that a stage does not use
+        strategy = DDPStrategy(find_unused_parameters=True)
     trainer = pl.Trainer(
         accelerator=accelerator,
-        devices=[int(number)] if number else 1,
+        devices=[int(number)] if number else ranks.devices,
+        num_nodes=ranks.nodes,
+        strategy=strategy,
+        use_distributed_sampler=False,  # batches are shared out by us, in their order
+        sync_batchnorm=ranks.count > 1 and torch.cuda.is_available() and accelerator != "cpu",
         max_epochs=stage.epochs,
         callbacks=callbacks,
         plugins=[SafeCheckpointIO()],
@@ -162,8 +178,7 @@ class _LitStage(pl.LightningModule):
             self.stage.options.on_note(f"stage {self.stage.name} goes on from epoch {done + 1} of {epochs}")
         self.schedule_state = checkpoint["kinema_schedule"]
         # Lightning fetches the first batch before it says which epoch this is.
-        assert isinstance(self.stage.train.sampler, EpochSampler)
-        self.stage.train.sampler.set_epoch(len(self.stage.history))
+        set_epoch(order_of(self.stage.train), len(self.stage.history))
 
     def on_train_epoch_start(self) -> None:
         self.sums, self.started = {}, time.monotonic()
@@ -172,9 +187,11 @@ class _LitStage(pl.LightningModule):
         if index == 0:
             # Dropout then depends on (seed, epoch) alone, which makes a resumed run equal to a whole one.
             # Not earlier: whether the loader draws a number before or after the epoch starts differs.
-            torch.manual_seed(self.stage.seed * 1_000_003 + self.current_epoch)
-        loss = self._add("train", batch)
-        if not torch.isfinite(loss):
+            # Each process draws numbers of its own.
+            rank = self.stage.options.ranks.rank
+            torch.manual_seed(self.stage.seed * 1_000_003 + self.current_epoch + (rank << 40))
+        loss, finite = self._add("train", batch, is_filler(self.stage.train, index))
+        if not finite:
             raise WorkError(
                 f"training stage '{self.stage.name}': the loss is not finite at "
                 f"epoch {self.current_epoch + 1}, step {index + 1}; lower training.lr"
@@ -182,15 +199,40 @@ class _LitStage(pl.LightningModule):
         return loss
 
     def validation_step(self, batch: Any, index: int, dataloader_idx: int = 0) -> None:
-        self._add([*self.stage.held_out][dataloader_idx], batch)
+        prefix, loader = [*self.stage.held_out.items()][dataloader_idx]
+        self._add(prefix, batch, is_filler(loader, index))
 
-    def _add(self, prefix: str, batch: Any) -> Tensor:
-        loss, hits, items = self.stage.objective(self.module, batch)
-        for key, value in (("loss", float(loss.detach()) * items), ("hits", hits), ("items", items)):
-            self.sums[f"{prefix}_{key}"] = self.sums.get(f"{prefix}_{key}", 0.0) + value
-        return loss
+    def _add(self, prefix: str, batch: Any, filler: bool) -> tuple[Tensor, bool]:
+        """Count a batch; its loss, and whether it is finite.
+
+        Of several processes it is this one's share of the loss of the whole batch, times their number: the
+        mean over processes, which DDP takes of gradients, is then the gradient of one process.
+        """
+        scored, ranks = Scored(*self.stage.objective(self.module, batch)), self.stage.options.ranks
+        loss, hits, items = scored.loss, scored.hits, scored.items
+        if ranks.count == 1:
+            value, finite = float(loss.detach()) * items, bool(torch.isfinite(loss))
+        else:
+            own = 0.0 if filler else float(items if scored.mass is None else scored.mass)
+            hits, items = (0, 0) if filler else (hits, items)
+            finite = filler or bool(torch.isfinite(loss))
+            whole, all_items, wrong = ranks.total([own, items, not finite])
+            loss = loss * (own / whole if whole else 0.0)
+            value, finite = float(loss.detach()) * all_items, not wrong
+            loss = loss * ranks.count
+        for key, count in (("loss", value), ("hits", hits), ("items", items)):
+            self.sums[f"{prefix}_{key}"] = self.sums.get(f"{prefix}_{key}", 0.0) + count
+        return loss, finite
+
+    def _gather(self, *prefixes: str) -> None:
+        """Make this process's sums those of all."""
+        keys = sorted(key for key in self.sums if key.partition("_")[0] in prefixes)
+        self.sums |= dict(
+            zip(keys, self.stage.options.ranks.total([self.sums[k] for k in keys]), strict=True)
+        )
 
     def on_validation_epoch_end(self) -> None:
+        self._gather("val", "test")
         if self.stage.val is None:
             return
         self.log("val_loss", self._mean("val", "loss"), logger=False)
@@ -199,6 +241,7 @@ class _LitStage(pl.LightningModule):
         return self.sums.get(f"{prefix}_{key}", 0.0) / max(self.sums.get(f"{prefix}_items", 0.0), 1.0)
 
     def on_train_epoch_end(self) -> None:
+        self._gather("train")
         self.log("train_loss", self._mean("train", "loss"), logger=False)
         row: Row = {"stage": self.stage.name, "epoch": self.current_epoch + 1}
         for prefix in ("train", "val", "test"):
@@ -247,7 +290,7 @@ class _BestState(pl.Callback):
         self.loss, self.state = state_dict["loss"], state_dict["state"]
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Lightning's advice about workers and loggers is not for Kinema's users."""
     for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.ERROR)

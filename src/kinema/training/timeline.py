@@ -11,6 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ..datasets.balance import folds_of_units
 from ..features.sequence_file import read_sequence
+from ..model.head import Scored
 from ..model.smoothing import Smoothing
 from ..model.timeline import TimelineRecognizer
 from ..temporal.stack import State
@@ -93,8 +94,8 @@ class StepObjective:
         self.model, self.weights = model, weights
         self.state: State | None = None
 
-    def __call__(self, module: nn.Module, batch: ChunkBatch) -> tuple[Tensor, int, int]:
-        """(loss, number of steps whose classes are all right, number of known steps)."""
+    def __call__(self, module: nn.Module, batch: ChunkBatch) -> Scored:
+        """The loss, and of how many known steps all classes are right."""
         logits, known = self._logits(batch), batch.known
         weights = None if self.weights is None else self.weights.to(logits.device)
         losses = binary_cross_entropy_with_logits(
@@ -103,7 +104,7 @@ class StepObjective:
         count = int(known.sum())
         with torch.no_grad():
             right = ((logits > 0) == (batch.targets > 0.5)).all(2) & known
-        return losses[known].sum() / max(count, 1), int(right.sum()), count
+        return Scored(losses[known].sum() / max(count, 1), int(right.sum()), count)
 
     def _logits(self, batch: ChunkBatch) -> Tensor:
         if self.model.both:

@@ -1,11 +1,13 @@
 """What every verb is given: resources, whom to tell, what is known of the files; a training's own options."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..datasets import Dataset
 from ..datasets.dataset import counted
@@ -14,9 +16,13 @@ from ..extraction.identify import Contents, Identified
 from ..features.digests import Digests
 from ..features.store import FeatureStore, default_features
 from ..resources import Resources
+from ..training.ranks import ALONE, Ranks
 from ..types import VideoRecord
 from .events import SILENT, Events
 from .memory import PeakMemory
+
+if TYPE_CHECKING:
+    from ..extraction.cluster.driver import Cluster
 
 TASKS = ("auto", "clips", "timeline")
 # Also the names of the packages that they need.
@@ -35,6 +41,8 @@ class Context:
     events: Events = SILENT
     contents: Contents = field(default_factory=Contents)
     memory: PeakMemory = field(default_factory=PeakMemory)
+    cluster: Cluster | None = None  # what extracts, in place of this machine
+    ranks: Ranks = ALONE  # the processes that train together
 
     @cached_property
     def store(self) -> FeatureStore:
@@ -51,14 +59,18 @@ class Context:
         unknown = {r.path: r for r in records if r.path not in self.contents}
         if unknown:
             self.events.step(f"reading {counted(len(unknown), 'file')}")
-            identified = self.identifying(unknown.values())
-            try:
-                for number, _ in enumerate(identified, start=1):
-                    if not number % TELL_EVERY:
-                        self.events.progress(number, len(unknown))
-            finally:
-                identified.stop()
+            self.contents = self.ranks.from_first(lambda: self._read(unknown.values()))
         return self.contents.digests
+
+    def _read(self, records: Collection[VideoRecord]) -> Contents:
+        identified = self.identifying(records)
+        try:
+            for number, _ in enumerate(identified, start=1):
+                if not number % TELL_EVERY:
+                    self.events.progress(number, len(records))
+        finally:
+            identified.stop()
+        return self.contents
 
     def identifying(self, records: Iterable[VideoRecord]) -> Identified:
         """The records as they come, each when the content of its file is known; `stop` it in the end."""
@@ -74,6 +86,7 @@ class TrainOptions:
     """How the data is read, whether a run that is there is replaced, and which classes are scored apart.
 
     task: clips, timeline, or auto: the one that the recipe is for.
+    devices, nodes: processes that train together, on each of so many machines; see `kinema.training.ranks`.
     logger: tensorboard, mlflow or wandb, told of every epoch as well. Raises `UsageError` for another name
     and where its package is not there.
     """
@@ -84,6 +97,8 @@ class TrainOptions:
     subsets: Subsets | None = None
     logger: str | None = None
     task: str = "auto"
+    devices: int = 1
+    nodes: int = 1
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
@@ -100,8 +115,12 @@ class TrainOptions:
 
 @dataclass(slots=True)
 class TrainResult:
-    """A finished run: its folder, metrics.json's content, and the warnings shown in the report."""
+    """A finished run: its folder, metrics.json's content, and the warnings shown in the report.
+
+    `first`: whether this process, of those that trained together, is the one that wrote it and tells of it.
+    """
 
     run: Path
     metrics: dict[str, Any]
     warnings: list[str] = field(default_factory=list)
+    first: bool = True

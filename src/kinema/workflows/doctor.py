@@ -21,6 +21,7 @@ from ..weights.find import find_weights
 CORE = ("torch", "torchvision", "timm", "av", "numba", "scikit-learn", "lightning", "safetensors", "pyarrow")
 EXTRAS = {
     "camera": "cv2",
+    "cluster": "ray",
     "export": "onnx",
     "int8": "nncf",
     "flownet2": "ptlflow",

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from ..types import VideoRecord
 from .context import Context
 from .events import SILENT, Events
 from .extract import extract_streams
+from .on_cluster import context_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +46,30 @@ def embed_dataset(
     layout: str = "auto",
     resources: Resources | None = None,
     events: Events = SILENT,
+    cluster: str | None = None,
 ) -> EmbedResult:
     """Write the embedding of every video of `data` to the file `out`, whatever its split.
 
     `out` is Parquet, or CSV with the same columns where its name ends in .csv; `search` reads Parquet.
 
     A folder of loose videos will do: labels and groups are then null. Features go through the store, so a
-    second call computes nothing; memory does not grow with the number of videos but for their names.
+    second call computes nothing; machines of a `cluster` of Ray may compute them (auto, local or
+    ray://HOST:PORT). Memory does not grow with the number of videos but for their names.
     Raises `UsageError` (wrong call) or `WorkError` (nothing readable, disk full); `out` then stays as it was.
     """
-    context = Context(resources or Resources(), events)
+    with context_on(cluster, resources or Resources(), events) as context:
+        return _embed_dataset(run, data, Path(out), layout, context)
+
+
+def _embed_dataset(
+    run: str | Path, data: str | Path, out: Path, layout: str, context: Context
+) -> EmbedResult:
+    events = context.events
     loaded = load(run, context.resources)
+    if context.cluster is not None:
+        loaded = replace(loaded, streams=context.cluster.fitted(loaded.streams, own=True))
     dataset = load_dataset(data, layout=layout, whole_files=loaded.whole_files)
-    out = _writable(Path(out))
+    out = _writable(out)
     dim, fingerprint = loaded.sequences.model.embedding_size, loaded.fingerprint
     with embedding_writer(out, dim, fingerprint, run=os.path.abspath(run)) as writer:
         extracted = extract_streams(dataset.records, loaded.streams, context)

@@ -12,7 +12,9 @@ from ..evaluation.metrics import classification_metrics
 from ..evaluation.predictions import Answers
 from ..evaluation.score import score_items
 from ..extraction.extracted import Extracted
+from ..model.items import FeatureItem
 from ..model.recognizer import Recognizer
+from ..training.ranks import ALONE, Ranks
 from .context import Subsets
 
 # Seeds of the step permutations whose mean accuracy is reported beside the real one.
@@ -35,16 +37,25 @@ def evaluate_model(
     *,
     train_counts: Sequence[int],
     subsets: Subsets | None = None,
+    ranks: Ranks = ALONE,
 ) -> Evaluation:
     """Score the test split of a dataset whose features are in the store.
 
     `subsets` names groups of classes whose accuracy is given by itself. Every accuracy is also measured
-    with the steps of each sequence shuffled: where that changes nothing, time plays no part.
+    with the steps of each sequence shuffled: where that changes nothing, time plays no part. Of several
+    `ranks` each scores a part of the videos, and all get the whole.
     """
+
+    def score(items: Sequence[FeatureItem], seed: int | None = None) -> np.ndarray:
+        def part(numbers: Sequence[int]) -> np.ndarray:
+            return score_items(model, [items[n] for n in numbers], shuffle_steps=seed, numbers=numbers)
+
+        return ranks.rows(range(len(items)), part)
+
     records = dataset.part("test")
     items = extracted.items(records, dataset.labels)
     truth = np.array([i.label for i in items])
-    scores = score_items(model, items)
+    scores = score(items)
     metrics = classification_metrics(
         scores,
         truth,
@@ -54,14 +65,14 @@ def evaluate_model(
         split=dataset.split_source,
     )
     metrics |= calibration_metrics(scores, truth)
-    shuffled = [score_items(model, items, shuffle_steps=seed) for seed in SHUFFLE_SEEDS]
+    shuffled = [score(items, seed) for seed in SHUFFLE_SEEDS]
     metrics["shuffled_accuracy"] = float(np.mean([_accuracy(s, truth) for s in shuffled]))
     metrics["subsets"] = {
         name: _subset([dataset.labels.index(c) for c in classes], scores, shuffled, truth)
         for name, classes in (subsets or {}).items()
     }
     validated = dataset.part("val")
-    val_scores = score_items(model, extracted.items(validated, dataset.labels))
+    val_scores = score(extracted.items(validated, dataset.labels))
     return Evaluation(Answers(records, scores), Answers(validated, val_scores), metrics)
 
 

@@ -18,6 +18,9 @@ class Events:
     def progress(self, done: int, total: int) -> None:
         """How far the present step is."""
 
+    def beside(self, text: str) -> None:
+        """What stands beside the progress from now on, until the next step."""
+
     def epoch(self, row: Mapping[str, Any], epochs: int) -> None:
         """One epoch of training has ended; `row` is its line of the history."""
 

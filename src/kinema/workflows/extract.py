@@ -7,7 +7,7 @@ import random
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -21,11 +21,17 @@ from ..extraction.extract import ExtractReport, each_item, extract, past_stored
 from ..extraction.pool import DecodingPool
 from ..recipe import Recipe, resolve
 from ..resources import Resources
+from ..training.ranks import ALONE
 from ..types import VideoRecord
 from .context import TELL_EVERY, Context
 from .events import SILENT, Events, duration, megabytes
+from .on_cluster import computing, context_on
+from .pace import Pace
 
 if TYPE_CHECKING:
+    from ..backbones.calibrated import CalibratedNetwork
+    from ..extraction.engine import Compute
+    from ..extraction.extract import Elsewhere
     from ..extraction.extracted import Extracted
     from ..extraction.loaded import LoadedStream
 
@@ -43,16 +49,24 @@ def extract_dataset(
     split: int = 1,
     resources: Resources | None = None,
     events: Events = SILENT,
+    cluster: str | None = None,
 ) -> dict[str, Any]:
     """Extract every stream of `recipe` for all videos of `data`; returns counts per stream.
 
+    `cluster` is auto, local or ray://HOST:PORT: machines of Ray then do it.
     Work begins with the first files, while others are found. What `scan` says against the data itself (leaks,
     duplicates, contradictions) is said as soon as all files are known.
 
     Raises `UsageError` where there is nothing to extract, `WorkError` where nothing can be read.
     """
-    context = Context(resources or Resources(), events)
-    resolved = resolve(recipe, overrides, context.resources)
+    resolved = resolve(recipe, overrides, resources or Resources())
+    with context_on(cluster, resources or Resources(), events) as context:
+        return _extract_dataset(data, resolved, layout, split, context)
+
+
+def _extract_dataset(
+    data: str | Path, resolved: Recipe, layout: str, split: int, context: Context
+) -> dict[str, Any]:
     reading = DatasetReading(data, layout=layout, split=split, whole_files=resolved.data.whole_files)
     try:
         reading.wait(PATIENCE)
@@ -67,6 +81,8 @@ def extract_dataset(
 
         warnings: list[str] = []
         streams = load_streams(resolved.streams, context.resources, advice=NO_WEIGHTS)
+        if context.cluster is not None:
+            streams = context.cluster.fitted(streams)
         done = extract_streams(
             records, streams, context, when_identified=lambda: warnings.extend(_warn(whole(), context))
         )
@@ -125,25 +141,57 @@ def extract_streams(
     """
     from ..extraction.extracted import Extracted
 
+    if context.ranks.count > 1:
+        context.digests(records)  # of which every process must know
+    found = context.ranks.from_first(lambda: _stored(records, streams, context, when_identified))
+    streams = {name: replace(stream, calibrated=found.calibrated[name]) for name, stream in streams.items()}
+    known = _all(records)
+    usable = [known[number] for number in found.usable]
+    digests = context.contents.digests
+    return Extracted(usable, digests, context.store, streams, found.reports, found.quarantined)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the process that extracted tells the others: numbers of the usable records, and the rest."""
+
+    usable: list[int]
+    reports: dict[str, ExtractReport]
+    quarantined: dict[str, str]
+    calibrated: dict[str, tuple[CalibratedNetwork, ...]]
+
+
+def _stored(
+    records: Records,
+    streams: Mapping[str, LoadedStream],
+    context: Context,
+    when_identified: Callable[[], None],
+) -> _Found:
+    if context.ranks.count > 1:
+        context = replace(context, ranks=ALONE)  # from here on it is one process
     streams = {name: _ready(stream, records, context) for name, stream in streams.items()}
     work = _Work(records, context, when_identified)
     reports = {}
-    with context.memory.watched(), DecodingPool() as pool:
+    with context.memory.watched(), DecodingPool() as pool, computing(streams, records, context) as compute_of:
         # Flow first: the motion that it leaves in the cache spares other streams the work.
         for name in sorted(streams, key=lambda n: streams[n].spec.input != "flow"):
-            reports[name] = work.extract(streams[name], pool)
+            reports[name] = work.extract(streams[name], compute_of, pool)
             _tell_details(reports[name], streams[name], context.events)
-    all_records, store = work.settle(streams), context.store
-    lost = {_place(r): reason for r, _, reason in work.failures}
-    usable = [r for r in all_records if _place(r) not in lost] if lost else list(all_records)
+    all_records = work.settle(streams)
+    lost = {_place(r) for r, _, _ in work.failures}
+    usable = [number for number, r in enumerate(all_records) if not lost or _place(r) not in lost]
     quarantined = {r.name: reason for r, _, reason in work.failures}
     if not usable:
         name, reason = next(iter(quarantined.items()), ("", "no files"))
         raise WorkError(
             f"no usable videos: all {len(quarantined)} files failed, {name}: {reason}; see `kinema scan`"
         )
-    done = {n: reports[n] for n in streams}
-    return Extracted(usable, context.contents.digests, store, streams, done, quarantined)
+    ready = {name: stream.calibrated for name, stream in streams.items()}
+    return _Found(usable, {n: reports[n] for n in streams}, quarantined, ready)
+
+
+def _all(records: Records) -> Sequence[VideoRecord]:
+    return records.dataset().records if isinstance(records, DatasetReading) else records
 
 
 class _Work:
@@ -154,9 +202,16 @@ class _Work:
         self.failures: list[tuple[VideoRecord, str, str]] = []  # record, stream or "file", reason
         self._unreadable: set[Path] = set()
         self._when_identified: Callable[[], None] | None = when_identified
+        self._pace = Pace(context.events)
 
-    def extract(self, stream: LoadedStream, pool: DecodingPool) -> ExtractReport:
+    def extract(
+        self,
+        stream: LoadedStream,
+        compute_of: Callable[[LoadedStream], Compute | Elsewhere],
+        pool: DecodingPool,
+    ) -> ExtractReport:
         """Compute what the store lacks of one stream."""
+        self._pace = Pace(self.context.events)
         copies, events, context = stream.spec.copies, self.context.events, self.context
         shelves = [stream.shelf(context.store, v) for v in range(copies + 1)]
         identified = context.identifying(shuffled(self.records))
@@ -170,7 +225,7 @@ class _Work:
         def progress(done: int, total: int) -> None:
             if identified.complete:
                 self._tell_identified()
-            events.progress(done, total)
+            self._pace.progress(done, total)
 
         def look(number: int) -> None:
             if not number % TELL_EVERY:
@@ -192,7 +247,7 @@ class _Work:
             report = extract(
                 chain([first], items),
                 stream.spec,
-                stream.compute,
+                compute_of(stream),
                 context.store,
                 shelves.__getitem__,
                 stream.resources,
@@ -214,7 +269,7 @@ class _Work:
 
     def settle(self, streams: Iterable[str]) -> Sequence[VideoRecord]:
         """Bring quarantine.csv up to date; all records, in their order."""
-        records = self.records.dataset().records if isinstance(self.records, DatasetReading) else self.records
+        records = _all(self.records)
         quarantine = self.context.store.quarantine
         seen = ((*_place(r), stream) for r in records for stream in (*streams, "file"))
         quarantine.settle({(*_place(r), stream, reason) for r, stream, reason in self.failures}, seen)
@@ -236,6 +291,7 @@ class _Work:
                 self._quarantine(record, "file", reason)
 
     def _quarantine(self, record: VideoRecord, stream: str, reason: str) -> None:
+        self._pace.failed += 1
         self.context.store.quarantine.add((*_place(record), stream, reason))
 
     def _tell_identified(self) -> None:

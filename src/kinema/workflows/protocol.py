@@ -22,6 +22,7 @@ from ..inference.load import load
 from ..keys import fingerprint
 from ..recipe import Recipe, changed
 from ..run import load_run, save_run
+from ..training.ranks import ALONE
 from .context import Context, TrainOptions, TrainResult
 from .evaluate_model import Evaluation
 from .extract import extract_streams
@@ -43,10 +44,11 @@ def train_protocol(
     repeated. `why` says why folds were chosen, if they were. Raises as `train` does; data that does not fit
     the protocol is refused at once.
     """
-    made = _rounds(data, recipe, options, context)
+    made, ranks = _rounds(data, recipe, options, context), context.ranks
     streams = load_streams(recipe.streams, context.resources, advice=NO_WEIGHTS)
     digest = fingerprint({"rounds": [_digest(one, recipe, streams) for one in made]})
-    whole = finished(out, digest, overwrite=options.overwrite)
+    ranks.check_same(digest)
+    whole = ranks.from_first(lambda: finished(out, digest, overwrite=options.overwrite))
     if whole is not None and not options.overwrite:
         context.events.note(f"{out.name} is finished: accuracy {whole.metrics['accuracy']:.1%}")
         return whole
@@ -64,8 +66,10 @@ def train_protocol(
         folds = Folds(made, [d.metrics for d in done], spent, why)
         result = train_on_all(everything, folds, recipe, ready, out, options, context)
     else:
-        result = _whole(made, quarantined, done, spent, recipe, out, context)
-    mark_finished(result, digest, recipe)
+        alone = replace(context, ranks=ALONE) if ranks.count > 1 else context
+        result = ranks.from_first(lambda: _whole(made, quarantined, done, spent, recipe, out, alone))
+    if ranks.first:
+        mark_finished(result, digest, recipe)
     return result
 
 
@@ -96,7 +100,7 @@ def _trained(
         name = one.part if folded else f"round {number} of {len(made)}: {one.part}"
         context.events.step(f"{name}{seed}")
         folder = round_folder(one, out)
-        if finished(folder, _digest(one, recipe, streams), overwrite=True) is None:
+        if context.ranks.first and finished(folder, _digest(one, recipe, streams), overwrite=True) is None:
             reopen(folder)  # a round of other settings, of a whole that is to go
         asked = round_recipe(recipe, one)
         done.append(train_once(one.dataset, asked, folder, options, own, streams=shared, alone=False))

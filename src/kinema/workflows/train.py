@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..datasets import Dataset, check_trainable, ensure_split, load_dataset
 from ..errors import UsageError
 from ..recipe import Recipe, resolve
-from ..resources import Resources
+from ..resources import Resources, has_cuda
+from ..training.ranks import Ranks, check_ranks, join
 from .choose_protocol import choose_protocol
 from .context import Context, TrainOptions, TrainResult
 from .events import SILENT, Events
@@ -36,14 +38,36 @@ def train(
     """Train `recipe` (`lite`, or `timeline` for that task) on `data` and write a run to `out`.
 
     A run that was interrupted goes on where it stopped when it is started again with the same settings, and
-    a finished one is returned as it is. One of other settings is refused, unless `options.overwrite`.
+    a finished one is returned as it is. One of other settings is refused, unless `options.overwrite`. With
+    `options.devices` and `nodes` each of the processes calls this, and the first one writes; all must see the
+    same data, store and `out`.
     Raises `UsageError` (nothing was done) or `WorkError` (the work failed; what is in the store stays).
     """
     options = options or TrainOptions()
-    context = Context(resources or Resources(), events)
+    resources = resources or Resources()
     overrides = list(overrides)
     _refuse_facts(overrides)
-    resolved = resolve(recipe or DEFAULTS[options.task], overrides, context.resources)
+    resolved = resolve(recipe or DEFAULTS[options.task], overrides, resources)
+    ranks = _joined(resolved, options, resources)
+    context = Context(resources, events if ranks.first else SILENT, ranks=ranks)
+    return replace(_train(data, resolved, out, options, context), first=ranks.first)
+
+
+def _joined(recipe: Recipe, options: TrainOptions, resources: Resources) -> Ranks:
+    """This process among those that train together."""
+    check_ranks(options.devices, options.nodes, resources.device)
+    trains_norm = any(s.train_blocks and s.batch_norm == "train" for s in recipe.streams.values())
+    if options.devices * options.nodes > 1 and trains_norm and (resources.device == "cpu" or not has_cuda()):
+        raise UsageError(
+            "batch_norm=train across processes needs GPUs; "
+            "use --set streams.NAME.batch_norm=eval, or --devices 1"
+        )
+    return join(options.devices, options.nodes, resources.device)
+
+
+def _train(
+    data: str | Path, resolved: Recipe, out: str | Path, options: TrainOptions, context: Context
+) -> TrainResult:
     if resolved.timeline is not None or options.task == "timeline":
         return _train_timeline(data, resolved, Path(out), options, context)
     dataset = load_dataset(

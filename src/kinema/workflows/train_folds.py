@@ -20,7 +20,7 @@ from .finished import training_digest
 from .round_runs import round_answers, round_history
 from .spent import Spent
 from .train_model import CHECKPOINTS, save_model, train_model
-from .write_report import write_results
+from .write_report import RunFacts, write_results
 
 
 class FoldEvents(Events):
@@ -57,24 +57,31 @@ def train_on_all(
 ) -> TrainResult:
     """Train the run `out` on all of `dataset` and write it with the figures of its folds, which are done."""
     context.events.step("the saved model")
-    made, classes = folds.made, len(dataset.labels)
-    digest = training_digest(changed(recipe, {"data.classes": classes}), streams, dataset.records)
+    digest = training_digest(changed(recipe, {"data.classes": len(dataset.labels)}), streams, dataset.records)
     facts = train_model(dataset, recipe, streams, digest, out, options, context)
+    return context.ranks.from_first(lambda: _written(facts, dataset, folds, recipe, out, context.events))
+
+
+def _written(
+    facts: RunFacts, dataset: Dataset, folds: Folds, recipe: Recipe, out: Path, events: Events
+) -> TrainResult:
+    """Write the run with the figures of its folds."""
+    made, classes = folds.made, len(dataset.labels)
     folds.spent.add(facts.spent)
     facts.spent = folds.spent
     for text in never_tested(made):
         facts.warnings.append(text)
-        context.events.warn(text)
+        events.warn(text)
     answers = round_answers(made, out)
     metrics = pool_folds(recipe.protocol, made, folds.metrics, answers)
     videos = len(facts.dataset.records)
     metrics["protocol"] |= {"trained_on": videos, "said": folds_line(folds.why, folds.count, videos)}
     metrics |= {"quarantined": len(facts.extracted.quarantined), "absent": len(dataset.absent)}
     rounds = [_tested(one, out) for one in made if one.seed == made[0].seed]
-    metrics |= data_facts(facts, rounds, context.events)
+    metrics |= data_facts(facts, rounds, events)
     save_model(facts)
     evaluation = Evaluation(joined(answers, classes), joined([], classes), metrics)
-    write_results(facts, evaluation, context.events)
+    write_results(facts, evaluation, events)
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     return TrainResult(out, metrics, facts.warnings)
 

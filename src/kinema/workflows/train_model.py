@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from ..extraction.extracted import Extracted
 from ..extraction.loaded import TRAINED, LoadedStream
 from ..keys import video_key
 from ..model.build import build_recognizer
+from ..model.items import FeatureItem
 from ..model.recognizer import JointRecognizer, Recognizer
 from ..model.separate import SeparateRecognizer
 from ..recipe import Recipe, changed
@@ -55,15 +56,16 @@ def train_model(
     Unreadable videos are left out of the dataset that is returned. `digest` says which training it is, so
     that an interrupted one goes on. Raises as `check_trainable` does, if there are test videos.
     """
-    events, tested = context.events, bool(dataset.part("test"))
+    events, ranks, tested = context.events, context.ranks, bool(dataset.part("test"))
     spent = Spent()
     warnings = [*dataset.warnings, *(check_trainable(dataset) if tested else [])]
     recipe = changed(recipe, {"data.classes": len(dataset.labels)})
-    resume = resumable(folder, digest, options.overwrite)
+    resume = ranks.from_first(lambda: resumable(folder, digest, options.overwrite))
     kept = kept_in(folder)
-    logger = make_logger(options.logger, folder) if options.logger else None
+    logger = make_logger(options.logger, folder) if options.logger and ranks.first else None
+    device = context.resources.device
     fit_options = FitOptions(
-        folder / CHECKPOINTS, resume, context.resources.device, events.epoch, events.note, kept, logger
+        folder / CHECKPOINTS, resume, device, events.epoch, events.note, kept, logger, ranks
     )
     torch.manual_seed(recipe.training.seed)
     model = build_recognizer(recipe, {name: s.dim for name, s in streams.items()}, recipe.data.classes)
@@ -77,7 +79,7 @@ def train_model(
             streams, history = _backbone_stage(recipe, dataset, streams, model, fit_options, context)
     extracted = extract_streams(dataset.records, streams, context)
     spent.extraction(extracted.reports)
-    if released:  # the flow fields that the backbone stage kept for the extraction
+    if released and ranks.first:  # the flow fields that the backbone stage kept for the extraction
         shutil.rmtree(context.store.root / FLOW_FOLDER, ignore_errors=True)
     dataset = replace(dataset, records=tuple(extracted.records))
     warnings += [*(check_trainable(dataset) if tested else []), *data_warnings(dataset, extracted)]
@@ -90,7 +92,7 @@ def train_model(
         history += _fit(model, dataset, extracted, fit_options, events)
     if isinstance(model, SeparateRecognizer):
         with spent.timed("train fusion"):
-            _fit_fusion(model, dataset, extracted, events)
+            _fit_fusion(model, dataset, extracted, context)
     how = next(iter(streams.values())).choice
     facts = {
         "layout": dataset.layout,
@@ -129,8 +131,8 @@ def _backbone_stage(
     events.step(f"reading clips to train {', '.join(read)}")
     if any(isinstance(stream, FlowStream) for stream in read.values()):
         events.note(f"optical flow is kept in {cache / FLOW_FOLDER} until features are extracted")
-    failed = train.drop_unreadable(events.progress)
-    val.drop_unreadable(events.progress)
+    failed = train.drop_unreadable(events.progress, context.ranks.union)
+    val.drop_unreadable(events.progress, context.ranks.union)
     if not train.items:
         name, reason = next(iter(failed.items()), ("", "no files"))
         raise WorkError(f"no training video can be read, {name}: {reason}; see `kinema scan`")
@@ -158,7 +160,7 @@ def _fit(
     watched = extracted.items(dataset.part("test"), labels) if watch else []
     if isinstance(model, JointRecognizer) and model.recipe.temporal.closed_form:
         events.step(f"fitting statistics of {len(records)} videos in closed form")
-        return fit_closed(model, items)
+        return _first_fits(model, items, fit_options)
     if isinstance(model, JointRecognizer) and model.recipe.training.keep == "folds":
         events.step(f"choosing the number of epochs by folds of {len(records)} videos")
         return fit_by_folds(model, items, fit_options)
@@ -171,10 +173,21 @@ def _fit(
     return fit_separate(model, items, val_items, fit_options, watched)
 
 
-def _fit_fusion(model: SeparateRecognizer, dataset: Dataset, extracted: Extracted, events: Events) -> None:
-    events.step("fitting the linear SVM on the joined embeddings")
+def _first_fits(model: JointRecognizer, items: Sequence[FeatureItem], options: FitOptions) -> list[Row]:
+    """The closed form, which the first process fits for all."""
+    ranks = options.ranks
+    if ranks.count > 1:
+        options.on_note("a closed form is solved for by one process: the others wait")
+    history, tensors = ranks.from_first(lambda: (fit_closed(model, items), model.tensors()))
+    if not ranks.first:
+        model.load_tensors(tensors)
+    return history
+
+
+def _fit_fusion(model: SeparateRecognizer, dataset: Dataset, extracted: Extracted, context: Context) -> None:
+    context.events.step("fitting the linear SVM on the joined embeddings")
     train, val = (extracted.items(dataset.part(part), dataset.labels) for part in ("train", "val"))
-    fit_svm(model, train, val)
+    fit_svm(model, train, val, context.ranks)
 
 
 def _trained_modules(streams: Mapping[str, LoadedStream]) -> dict[str, torch.nn.Module]:

@@ -9,10 +9,11 @@ from ..extraction.loaded import NO_WEIGHTS, LoadedStream, load_streams
 from ..recipe import Recipe, changed
 from .context import Context, TrainOptions, TrainResult
 from .data_facts import Tested, data_facts
-from .evaluate_model import evaluate_model
+from .evaluate_model import Evaluation, evaluate_model
+from .events import Events
 from .finished import finished, mark_finished, training_digest
 from .train_model import CHECKPOINTS, save_model, train_model
-from .write_report import write_results
+from .write_report import RunFacts, write_results
 
 
 def train_once(
@@ -35,7 +36,9 @@ def train_once(
     counted = changed(recipe, {"data.classes": len(dataset.labels)})
     streams = streams or load_streams(recipe.streams, context.resources, advice=NO_WEIGHTS)
     digest = training_digest(counted, streams, dataset.records)
-    done = finished(folder, digest, overwrite=options.overwrite)
+    ranks = context.ranks
+    ranks.check_same(digest)
+    done = ranks.from_first(lambda: finished(folder, digest, overwrite=options.overwrite))
     if done is not None and not options.overwrite:
         events.note(f"{folder.name} is finished: accuracy {done.metrics['accuracy']:.1%}")
         return done
@@ -44,18 +47,30 @@ def train_once(
         events.step(f"evaluating on {len(facts.dataset.part('test'))} test videos")
         counts = facts.config.data["train_counts"]
         evaluation = evaluate_model(
-            facts.model, facts.extracted, facts.dataset, train_counts=counts, subsets=options.subsets
+            facts.model,
+            facts.extracted,
+            facts.dataset,
+            train_counts=counts,
+            subsets=options.subsets,
+            ranks=ranks,
         )
     evaluation.metrics |= {
         "quarantined": len(facts.extracted.quarantined),
         "absent": len(dataset.absent),
     }
+    return ranks.from_first(lambda: _written(facts, evaluation, digest, recipe, events, alone=alone))
+
+
+def _written(
+    facts: RunFacts, evaluation: Evaluation, digest: str, recipe: Recipe, events: Events, *, alone: bool
+) -> TrainResult:
+    """Write the run and say that it is finished."""
     if alone:
         tested = Tested(facts.dataset.part("train"), facts.dataset.part("test"), facts.history[-1])
         evaluation.metrics |= data_facts(facts, [tested], events)
     save_model(facts)
     write_results(facts, evaluation, events)
-    result = TrainResult(folder, evaluation.metrics, facts.warnings)
+    result = TrainResult(facts.folder, evaluation.metrics, facts.warnings)
     mark_finished(result, digest, recipe)
-    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    shutil.rmtree(facts.folder / CHECKPOINTS, ignore_errors=True)
     return result

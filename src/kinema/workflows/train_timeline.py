@@ -21,6 +21,7 @@ from ..training.stage import FitOptions
 from ..training.timeline import fit_timeline
 from .context import Context, TrainOptions, TrainResult
 from .evaluate_timeline import evaluate_timeline
+from .events import Events
 from .extract import extract_streams
 from .finished import finished, mark_finished, training_digest
 from .seen import write_seen
@@ -39,11 +40,13 @@ def train_timeline(
     recipe = changed(recipe, {"data.classes": max(2, len(dataset.labels))})
     streams = load_streams(recipe.streams, context.resources, advice=NO_WEIGHTS)
     digest = _digest(dataset, training_digest(recipe, streams, dataset.records))
-    done = finished(folder, digest, overwrite=options.overwrite)
+    ranks = context.ranks
+    ranks.check_same(digest)
+    done = ranks.from_first(lambda: finished(folder, digest, overwrite=options.overwrite))
     if done is not None and not options.overwrite:
         events.note(f"{folder.name} is finished: segmental F1 at 50 % {done.metrics['f1_50']:.1%}")
         return done
-    resume = resumable(folder, digest, options.overwrite)
+    resume = ranks.from_first(lambda: resumable(folder, digest, options.overwrite))
     torch.manual_seed(recipe.training.seed)
     model = build_recognizer(recipe, {n: s.dim for n, s in streams.items()}, len(dataset.labels))
     assert isinstance(model, TimelineRecognizer)
@@ -58,9 +61,10 @@ def train_timeline(
     for text in warnings:
         events.warn(text)
     spent.memory, spent.learned = context.memory.bytes, len(dataset.records)
-    logger = make_logger(options.logger, folder) if options.logger else None
+    logger = make_logger(options.logger, folder) if options.logger and ranks.first else None
+    device = context.resources.device
     fit_options = FitOptions(
-        folder / CHECKPOINTS, resume, context.resources.device, events.epoch, events.note, Kept(), logger
+        folder / CHECKPOINTS, resume, device, events.epoch, events.note, Kept(), logger, ranks
     )
     assert recipe.timeline is not None
     with spent.timed("train temporal"):
@@ -68,10 +72,6 @@ def train_timeline(
         items = timeline_items(dataset, train, extracted, recipe.timeline.border_seconds)
         events.step(f"training on {len(train)} files, {recipe.training.epochs} epochs")
         history = fit_timeline(model, items, dataset.labels, fit_options)
-    with spent.timed("evaluate"):
-        events.step(f"evaluating on {len(dataset.part('test'))} test files")
-        answers, metrics = evaluate_timeline(model, dataset, extracted)
-    metrics |= {"quarantined": len(extracted.quarantined), "absent": len(dataset.absent)}
     how = next(iter(streams.values())).choice
     config = RunConfig(
         recipe,
@@ -87,16 +87,29 @@ def train_timeline(
         },
     )
     facts = RunFacts(folder, config, dataset, extracted, model, history, spent, warnings)
+    return ranks.from_first(lambda: _written(facts, dataset, digest, recipe, events))
+
+
+def _written(
+    facts: RunFacts, dataset: TimelineSet, digest: str, recipe: Recipe, events: Events
+) -> TrainResult:
+    """Evaluate, and write the run."""
+    extracted, folder, spent = facts.extracted, facts.folder, facts.spent
+    assert isinstance(facts.model, TimelineRecognizer)
+    with spent.timed("evaluate"):
+        events.step(f"evaluating on {len(dataset.part('test'))} test files")
+        answers, metrics = evaluate_timeline(facts.model, dataset, extracted)
+    metrics |= {"quarantined": len(extracted.quarantined), "absent": len(dataset.absent)}
     save_model(facts)
     with atomic_open(folder / "history.jsonl") as file:
-        file.writelines(json.dumps(row) + "\n" for row in history)
+        file.writelines(json.dumps(row) + "\n" for row in facts.history)
     write_seen(folder, dataset.records)
     metrics |= spent.metrics() | {"computed_with": extracted.computed()}
     write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     events.step("writing the report")
     data = write_timeline_report(facts, answers, metrics)
     write_text(folder / "README.md", model_card(data))
-    result = TrainResult(folder, metrics, warnings)
+    result = TrainResult(folder, metrics, facts.warnings)
     mark_finished(result, digest, recipe)
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     return result
