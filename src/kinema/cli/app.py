@@ -18,6 +18,7 @@ from . import (
     export,
     extract,
     flow,
+    label,
     live,
     predict,
     recipes,
@@ -46,7 +47,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 VERBS = (
-    demo, scan, recipes, backbones, extract, train, evaluate, study, predict, live, serve, flow, embed,
+    demo, scan, recipes, backbones, extract, train, evaluate, study, predict, label, live, serve, flow, embed,
     search, export, doctor
 )  # fmt: skip
 for verb in VERBS:

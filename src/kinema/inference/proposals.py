@@ -9,6 +9,7 @@ import numpy as np
 from ..types import FeatureSequence
 
 TINY = 1e-6
+BLOCK = 1024  # of what is known, compared at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,8 @@ def propose(open_ones: Sequence[Stretch], labelled: Sequence[Stretch], count: in
     spread = vectors.std(0) + TINY
     vectors = vectors / spread
     unsure = np.array([one.uncertainty for one in open_ones])
-    far = np.full(len(open_ones), np.inf)
-    for one in labelled:
-        far = np.minimum(far, np.linalg.norm(vectors - one.vector / spread, axis=1))
-    if not labelled:
-        far = np.linalg.norm(vectors - vectors.mean(0), axis=1)
+    known = np.stack([one.vector for one in labelled]) / spread if labelled else vectors.mean(0)[None]
+    far = _nearest(vectors, known)
     left = np.ones(len(open_ones), bool)
     order: list[int] = []
     for _ in range(min(count, len(open_ones))):
@@ -72,6 +70,17 @@ def propose(open_ones: Sequence[Stretch], labelled: Sequence[Stretch], count: in
         left[best] = False
         far = np.minimum(far, np.linalg.norm(vectors - vectors[best], axis=1))
     return order
+
+
+def _nearest(vectors: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The distance of each of `vectors` [N, D] to the nearest of `known` [M, D]."""
+    squares = (vectors**2).sum(1)
+    found = np.full(len(vectors), np.inf)
+    for start in range(0, len(known), BLOCK):
+        some = known[start : start + BLOCK]
+        between = squares[:, None] + (some**2).sum(1) - 2 * vectors @ some.T
+        found = np.minimum(found, between.min(1))
+    return np.sqrt(np.maximum(found, 0.0))
 
 
 def _share(values: np.ndarray, left: np.ndarray) -> np.ndarray:

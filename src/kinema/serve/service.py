@@ -18,6 +18,8 @@ from ..errors import KinemaError
 from ..extraction.messages import Finished, Message
 from ..inference.predictor import LoadedRun
 from ..inference.search import Hit, search
+from ..inference.suggest import Suggested, suggested, suggested_by_windows
+from ..inference.timeline import is_timeline
 from ..inference.windows import Window
 from ..media.video import GivenFrames
 from ..report.data import FilmStrip
@@ -29,6 +31,8 @@ from .messages import Along, Drawn, Ended, Found, Of, Opening, Picture, Preview,
 from .scratch import Scratch
 
 Features = Mapping[str, FeatureSequence]
+Keep = Callable[[Path, Callable[[], Features]], Features]
+WINDOW_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +80,12 @@ class Service:
 
     def predict(self, file: Path, lease: Lease) -> Prediction:
         """Class scores of a file."""
-        features = self._features(file, lease)
+        features = self.features(file, lease)
         return self.compute.call(lambda: self.run.sequences.predict(features, file))
 
     def embed(self, file: Path, lease: Lease) -> np.ndarray:
         """The embedding float32 [E] of a file."""
-        features = self._features(file, lease)
+        features = self.features(file, lease)
         return self.compute.call(lambda: self.run.sequences.embed(features))
 
     def search(self, file: Path, top: int, lease: Lease) -> list[Hit]:
@@ -92,7 +96,7 @@ class Service:
 
     def anomaly(self, file: Path, lease: Lease) -> Verdict:
         """The verdict of the detector on the shelf."""
-        return self._verdict(self._features(file, lease))
+        return self._verdict(self.features(file, lease))
 
     def anomalies(
         self, file: Path, window: float | None, stride: float | None, lease: Lease
@@ -114,6 +118,31 @@ class Service:
             (start, end), features = found
             scores = self.compute.call(lambda features=features: self.run.sequences.predict(features, file))  # type: ignore[misc]
             yield replace(scores, start_seconds=start, end_seconds=end)
+
+    def suggest(self, name: str, file: Path, lease: Lease, keep: Keep | None = None) -> Suggested:
+        """What the run would label in a file that is called `name`.
+
+        `keep` stores features, of a run that was taught segments: it gives those of a file, computed or kept.
+        """
+        sequences = self.run.sequences
+        if is_timeline(self.run):
+            found = (
+                self.features(file, lease) if keep is None else keep(file, lambda: self.features(file, lease))
+            )
+            (steps,) = found.values()
+            return self.compute.call(lambda: suggested(sequences, name, steps))
+
+        def windows() -> Iterator[tuple[Prediction, np.ndarray]]:
+            for found in self._windows(file, WINDOW_SECONDS, WINDOW_SECONDS / 2, lease):
+                if isinstance(found, int):
+                    continue
+                (start, end), features = found
+                scores, vector = self.compute.call(
+                    lambda features=features: (sequences.predict(features, file), sequences.embed(features))  # type: ignore[misc]
+                )
+                yield replace(scores, start_seconds=start, end_seconds=end), vector
+
+        return suggested_by_windows(name, windows())
 
     def strip(self, file: Path, times: Iterable[float], lease: Lease) -> FilmStrip:
         """The frames nearest to `times`, seconds in ascending order."""
@@ -147,7 +176,8 @@ class Service:
 
         return self.compute.call(judge)
 
-    def _features(self, file: Path, lease: Lease) -> Features:
+    def features(self, file: Path, lease: Lease) -> Features:
+        """The feature sequences of a file, as extraction stores them."""
         with self.decoders.process(lease) as ask:
             messages = _keyed(ask(Whole(file)))
             found = {name: sequence for (name, _), sequence in self.compute.sequences(messages)}
