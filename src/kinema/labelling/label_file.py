@@ -1,9 +1,10 @@
 """The CSV file on disk: each change is written at once, and what others write meanwhile is never lost.
 
-A change is a small difference (rows to remove, rows to add). It is made to the file as it stands at that moment,
-under a lock that every `kinema label` takes, and the whole file is replaced: so a kill at any moment leaves the
-file before or after a change, and what another program changed meanwhile is kept. Where another program has
-removed rows (an editor that saved what it had read long ago), the version before is kept beside the file.
+A change is a small difference (rows to remove, rows to add). It is made to the file as it stands at that
+moment, under a lock that every `kinema label` takes, and the whole file is replaced: so a kill at any moment
+leaves the file before or after a change, and what another program changed meanwhile is kept. Where another
+program has removed rows (an editor that saved what it had read long ago), the version before is kept beside
+the file.
 """
 
 import hashlib
@@ -92,7 +93,7 @@ class LabelFile:
                 raise NotSaved(f"another program holds {self._lock.lock_file}; end it") from None
             except OSError as error:
                 raise NotSaved(
-                    f"{self.name} cannot be written ({error.strerror or error}); free space, or mend its rights"
+                    f"{self.name} cannot be written ({error.strerror or error}); free space or mend its rights"
                 ) from None
         raise NotSaved(f"another program writes {self.name} all the time; end it")
 

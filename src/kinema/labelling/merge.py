@@ -10,7 +10,7 @@ from ..atomic import atomic_open
 from ..datasets.timeline.assemble import assemble
 from ..datasets.timeline.csv_segments import parsed
 from ..errors import UsageError
-from .table import Labelled, Table
+from .table import Labelled, Table, cells_of
 
 COLUMNS = ("file_name", "label", "start", "end", "split", "group", "annotator")
 
@@ -88,8 +88,8 @@ def _table(rows: dict[Labelled, dict[str, str]]) -> Table:
             said = cells.get(name, "").strip()
             if said and own[name] and said != own[name]:
                 raise UsageError(
-                    f"'{row.file}' has two values of {name}, '{own[name]}' and '{said}'; a file is never split,"
-                    " so give all its rows one"
+                    f"'{row.file}' has two values of {name}, '{own[name]}' and '{said}';"
+                    " a file is never split, so give all its rows one"
                 )
             own[name] = own[name] or said
     lines = [tuple({**known[row.file], **cells_of(row)}[name] for name in COLUMNS) for row in rows]

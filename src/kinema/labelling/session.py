@@ -18,7 +18,10 @@ SLACK = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A segment of one video as the page has it: `label` None is "nothing in this file", `end` None its end."""
+    """A segment of one video as the page has it.
+
+    `label` None is "nothing in this file", `end` None is the end of the file.
+    """
 
     label: str | None
     start: float = 0.0

@@ -62,7 +62,8 @@ class Table:
         except UnicodeDecodeError:
             raise UsageError(f"{name} is not UTF-8 text; save it as CSV UTF-8") from None
         bom, text = text.startswith(BOM), text.removeprefix(BOM)
-        rows, columns = [], ()
+        rows: list[tuple[str, ...]] = []
+        columns: tuple[str, ...] = ()
         for line, row in text_rows(text, name, [], ALL_COLUMNS):
             mark_of(f"{name} line {line}", row)
             rows.append(tuple(row.values()))

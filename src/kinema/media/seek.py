@@ -1,7 +1,7 @@
 """Frames near any moment of a file, without decoding what comes before: for showing, not for features.
 
 Times are those of `VideoReader`: seconds since the file's first frame. Where a file has no time stamps, or
-cannot be sought in, it is read from its start. Files whose stamps jump (`clock.GAP_SECONDS`) keep their gaps here.
+cannot be sought in, it is read from its start. Gaps in the stamps (`clock.GAP_SECONDS`) are not left out here.
 """
 
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ class FrameSeeker:
         self._run.close()
 
     def at(self, seconds: float) -> tuple[float, np.ndarray]:
-        """The frame that is on at `seconds`, uint8 [H, W, 3] RGB, and its time; the last one after the end."""
+        """The time and the picture, uint8 [H, W, 3] RGB, of the frame that is on at `seconds`, or the last."""
         with damaged_as_media(self.path):
             self._go(seconds)
             return self._now[0], self._convert(self._now[1])
@@ -146,7 +146,8 @@ class FrameSeeker:
             self._open()
             return False
         self._coming = self._timed()
-        found = next(self._coming, None)
+        # What comes before a keyframe lacks what it was made from.
+        found = next((one for one in self._coming if one[1].key_frame), None)
         if found is None or found[1].pts is None:  # when that is, is not known
             self.close()
             self._open()
@@ -166,9 +167,11 @@ class FrameSeeker:
         """By the packets, undecoded: for recordings whose header does not know how long they became."""
         with open_container(self.path) as container:
             stream = video_stream(container)
-            assert stream is not None and stream.time_base is not None
+            base = stream.time_base if stream is not None else None
+            if base is None:
+                return 0.0
             stamps = (packet.pts for packet in container.demux(stream) if packet.pts is not None)
-            return float(max(stamps, default=0) * stream.time_base) - (self._origin or 0.0)
+            return float(max(stamps, default=0) * base) - (self._origin or 0.0)
 
     def _first_seconds(self) -> float:
         start = self._run.container.start_time

@@ -119,17 +119,14 @@ class Service:
             scores = self.compute.call(lambda features=features: self.run.sequences.predict(features, file))  # type: ignore[misc]
             yield replace(scores, start_seconds=start, end_seconds=end)
 
-    def suggest(self, name: str, file: Path, lease: Lease, keep: Keep | None = None) -> Suggested:
+    def suggest(self, name: str, file: Path, lease: Lease, keep: Keep) -> Suggested:
         """What the run would label in a file that is called `name`.
 
-        `keep` stores features, of a run that was taught segments: it gives those of a file, computed or kept.
+        `keep` gives the features of a file, kept or computed, for a run that was taught segments.
         """
         sequences = self.run.sequences
         if is_timeline(self.run):
-            found = (
-                self.features(file, lease) if keep is None else keep(file, lambda: self.features(file, lease))
-            )
-            (steps,) = found.values()
+            (steps,) = keep(file, lambda: self.features(file, lease)).values()
             return self.compute.call(lambda: suggested(sequences, name, steps))
 
         def windows() -> Iterator[tuple[Prediction, np.ndarray]]:
