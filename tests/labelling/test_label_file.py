@@ -82,7 +82,7 @@ def test_a_file_that_another_program_broke_is_left_alone(path: Path) -> None:
     labels = LabelFile(path)
     labels.change([], [WAVE])
     path.write_text(HEAD + "a.mp4,wave,one,2\n")
-    with pytest.raises(Conflict, match="cannot be read now: labels.csv line 2"):
+    with pytest.raises(Conflict, match=r"cannot be read now: labels\.csv line 2"):
         labels.change([], [BOW])
     assert path.read_text() == HEAD + "a.mp4,wave,one,2\n"
     path.write_text(HEAD + "a.mp4,wave,1,2\n")

@@ -38,7 +38,9 @@ def test_rows_are_followed_and_named_after_who_marked_them(folder: Path) -> None
         "videos/a.mp4,bow,8.000,9.000,g1,eve",
     ]
     read = load_timelines(out)
-    assert [(s.label, s.start_seconds, s.end_seconds) for s in read.segments(read.records[0])] == [("wave", 2, 5)]
+    assert [(s.label, s.start_seconds, s.end_seconds) for s in read.segments(read.records[0])] == [
+        ("wave", 2, 5)
+    ]
 
 
 def test_those_who_contradict_each_other_are_named(folder: Path) -> None:

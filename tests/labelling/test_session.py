@@ -1,4 +1,4 @@
-"""One annotator's changes: what is no segment is refused, others' rows stay, the reader takes what is written."""
+"""One annotator's changes: what is no segment is refused, others' rows stay, training reads what is written."""
 
 from __future__ import annotations
 
@@ -37,13 +37,18 @@ def test_videos_are_in_natural_order_and_found_by_path_or_name(folder: Path) -> 
     videos = videos_of(folder / "videos", folder / "labels.csv")
     assert [video.name for video in videos] == ["sub/v1.mp4", "v2.mp4", "v10.avi"]
     assert [video.written for video in videos][1] == "videos/v2.mp4"
-    assert [videos.number(name) for name in ("videos/v2.mp4", "v10", "v10.avi", "else.mp4")] == [1, 2, 2, None]
+    assert [videos.number(name) for name in ("videos/v2.mp4", "v10", "v10.avi", "else.mp4")] == [
+        1,
+        2,
+        2,
+        None,
+    ]
     assert videos_of(folder / "videos/v2.mp4", folder / "a/labels.csv")[0].written.startswith("/")
     listed = folder / "list.csv"
     listed.write_text("file_name,label\nvideos/v10.avi,x\nabsent.mp4,y\n")
     assert [video.path.name for video in videos_of(listed, folder / "labels.csv")] == ["v10.avi"]
+    (folder / "empty").mkdir()
     with pytest.raises(UsageError, match="no video"):
-        (folder / "empty").mkdir()
         videos_of(folder / "empty", folder / "labels.csv")
 
 
@@ -106,8 +111,10 @@ def test_rows_of_others_are_shown_and_stay(folder: Path) -> None:
     with pytest.raises(Conflict):
         bob.edit(0, [Span("wave", 1, 2)], [Span("bow", 1, 2)])
     assert lines(folder) == [
-        HEAD + ",annotator", "videos/sub/v1.mp4,wave,1.000,2.000,ann", "videos/sub/v1.mp4,wave,1.500,3.000,bob",
-    ]  # fmt: skip
+        HEAD + ",annotator",
+        "videos/sub/v1.mp4,wave,1.000,2.000,ann",
+        "videos/sub/v1.mp4,wave,1.500,3.000,bob",
+    ]
     assert [row["mine"] for row in bob.state()["rows"]] == [False, True]
 
 

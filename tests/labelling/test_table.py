@@ -1,4 +1,4 @@
-"""A label file that is edited keeps what it held: columns, order, and the text of rows that nobody touched."""
+"""A label file that is edited keeps what it held: columns, order, the text of rows that nobody touched."""
 
 from __future__ import annotations
 

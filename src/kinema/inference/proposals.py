@@ -46,12 +46,14 @@ def stretches_of(
     return found
 
 
-def propose(open_ones: Sequence[Stretch], labelled: Sequence[Stretch], count: int) -> list[int]:
+def propose(
+    open_ones: Sequence[Stretch], labelled: Sequence[Stretch], count: int, *, share: float = 0.5
+) -> list[int]:
     """Numbers of the `count` stretches of `open_ones` to look at next, the first one first.
 
-    One after the other the stretch of the highest sum of two shares: of its uncertainty, and of its distance
-    to the nearest stretch that is labelled or proposed already, each of the highest that is left. So what is
-    proposed together is not all alike.
+    One after the other the stretch of the highest sum of two values: its uncertainty, and its distance to the
+    nearest stretch that is labelled or proposed already, each as a part of the highest that is left. So what
+    is proposed together is not all alike. `share` is the weight of the uncertainty, 0 to 1.
     """
     if not open_ones:
         return []
@@ -64,7 +66,7 @@ def propose(open_ones: Sequence[Stretch], labelled: Sequence[Stretch], count: in
     left = np.ones(len(open_ones), bool)
     order: list[int] = []
     for _ in range(min(count, len(open_ones))):
-        value = _share(unsure, left) + _share(far, left)
+        value = share * _part(unsure, left) + (1 - share) * _part(far, left)
         best = int(np.where(left, value, -np.inf).argmax())
         order.append(best)
         left[best] = False
@@ -83,5 +85,5 @@ def _nearest(vectors: np.ndarray, known: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(found, 0.0))
 
 
-def _share(values: np.ndarray, left: np.ndarray) -> np.ndarray:
+def _part(values: np.ndarray, left: np.ndarray) -> np.ndarray:
     return values / max(float(values[left].max()), TINY)

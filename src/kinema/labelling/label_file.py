@@ -93,7 +93,7 @@ class LabelFile:
                 raise NotSaved(f"another program holds {self._lock.lock_file}; end it") from None
             except OSError as error:
                 raise NotSaved(
-                    f"{self.name} cannot be written ({error.strerror or error}); free space or mend its rights"
+                    f"{self.name} cannot be written ({error.strerror or error}); free space, or its rights"
                 ) from None
         raise NotSaved(f"another program writes {self.name} all the time; end it")
 

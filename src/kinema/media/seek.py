@@ -1,7 +1,7 @@
 """Frames near any moment of a file, without decoding what comes before: for showing, not for features.
 
 Times are those of `VideoReader`: seconds since the file's first frame. Where a file has no time stamps, or
-cannot be sought in, it is read from its start. Gaps in the stamps (`clock.GAP_SECONDS`) are not left out here.
+cannot be sought in, it is read from its start. Gaps in the stamps (`clock.GAP_SECONDS`) stay.
 """
 
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ class FrameSeeker:
         self._run.close()
 
     def at(self, seconds: float) -> tuple[float, np.ndarray]:
-        """The time and the picture, uint8 [H, W, 3] RGB, of the frame that is on at `seconds`, or the last."""
+        """The time and the picture, uint8 [H, W, 3] RGB, of the frame on at `seconds`, or the last."""
         with damaged_as_media(self.path):
             self._go(seconds)
             return self._now[0], self._convert(self._now[1])
