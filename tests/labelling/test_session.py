@@ -1,4 +1,4 @@
-"""One annotator's changes: what is no segment is refused, others' rows stay, training reads what is written."""
+"""One annotator's changes: what is no segment is refused, others' rows stay, training reads the file."""
 
 from __future__ import annotations
 

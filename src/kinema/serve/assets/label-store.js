@@ -28,7 +28,7 @@ export class Store {
       const state = await get("/api/labels?version=" + this.version);
       if (!this.queue.length) this.take(state);
     } catch (problem) {
-      if (problem.status) this.told("problem", problem.message);
+      if (problem.status) this.told("disk", problem.message);
     }
   }
 
@@ -39,7 +39,7 @@ export class Store {
       if (news) this.told("outside", "", state.outside);
       this.changed();
     }
-    this.told("problem", "");
+    this.told("disk", "");
   }
 
   edit(file, remove, add) {

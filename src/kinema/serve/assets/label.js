@@ -147,9 +147,9 @@ function told(kind, text, state) {
     one("#" + id)?.remove();
     if (children.length) one("#told").append(el("div", { class: "problem", id, role: kind === "outside" ? "status" : "alert" }, ...children));
   };
-  if (kind === "saved") box("gone");
+  if (kind === "saved") { box("gone"); box("problem"); }
   if (kind === "gone") box("gone", text);
-  if (kind === "problem") { if (text !== (one("#problem")?.firstChild.textContent ?? "")) box("problem", ...(text ? [el("span", { text }), close("problem")] : [])); }
+  if (kind === "problem" || kind === "disk") { if (text !== (one("#" + kind)?.firstChild.textContent ?? "")) box(kind, ...(text ? [el("span", { text }), close(kind)] : [])); }
   if (kind === "outside") box("outside", ...outside(state));
   saved();
 }
