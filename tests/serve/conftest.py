@@ -16,12 +16,19 @@ from kinema.serve.guard import Access
 from kinema.serve.limits import Limits
 from kinema.serve.scratch import Scratch
 from kinema.serve.service import Service, Shelf
+from support.labelling import timeline_run
 from support.serving import served
 
 
 @pytest.fixture(scope="session")
 def loaded(tiny_run: Path) -> LoadedRun:
     return load(tiny_run, Resources(weights="none", device="cpu"))
+
+
+@pytest.fixture(scope="session")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of `--task timeline`; the videos that it was trained on lie in `set` beside it."""
+    return timeline_run(tmp_path_factory.mktemp("taught"))
 
 
 @pytest.fixture(scope="session")

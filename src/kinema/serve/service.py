@@ -19,11 +19,12 @@ from ..extraction.messages import Finished, Message
 from ..inference.predictor import LoadedRun
 from ..inference.search import Hit, search
 from ..inference.suggest import Suggested, suggested, suggested_by_windows
-from ..inference.timeline import is_timeline
+from ..inference.timeline import curve, is_timeline
 from ..inference.windows import Window
 from ..media.video import GivenFrames
+from ..model.timeline import TimelineRecognizer
 from ..report.data import FilmStrip
-from ..types import Clip, FeatureSequence, Prediction
+from ..types import Clip, FeatureSequence, Prediction, Segment
 from .compute import ComputeThread, Key
 from .decoders import Decoders, Lease
 from .limits import Limits
@@ -42,6 +43,15 @@ class Shelf:
     detector: Detector | None = None
     embeddings: Path | None = None
     root: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Happenings:
+    """The whole video's answer, its scores along the video, and the segments, which may overlap."""
+
+    answer: Prediction
+    along: list[Prediction]
+    segments: list[Segment]
 
 
 class Service:
@@ -118,6 +128,23 @@ class Service:
             (start, end), features = found
             scores = self.compute.call(lambda features=features: self.run.sequences.predict(features, file))  # type: ignore[misc]
             yield replace(scores, start_seconds=start, end_seconds=end)
+
+    def happenings(self, file: Path, lease: Lease) -> "Happenings":
+        """What happens when in a file, by a run that was taught segments."""
+        features = self.features(file, lease)
+        return self.compute.call(lambda: self._happenings(features, file))
+
+    def _happenings(self, features: Features, file: Path) -> "Happenings":
+        model, labels = self.run.sequences.model, self.run.labels
+        assert isinstance(model, TimelineRecognizer)
+        steps = features[model.stream]
+        scores = model.step_scores(steps)
+        found = model.segments(scores, steps.pts_seconds, labels)
+        return Happenings(
+            self.run.sequences.predict(features, file),
+            curve(file, scores, steps.pts_seconds, labels),
+            [one.segment for one in found],
+        )
 
     def suggest(self, name: str, file: Path, lease: Lease, keep: Keep) -> Suggested:
         """What the run would label in a file that is called `name`.

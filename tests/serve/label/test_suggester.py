@@ -19,25 +19,19 @@ from kinema.serve.limits import Limits
 from kinema.serve.scratch import Scratch
 from kinema.serve.service import Service, Shelf
 from kinema.types import Segment
-from support.labelling import timeline_run
 from support.serving import wait_for
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return timeline_run(tmp_path_factory.mktemp("run"))
-
-
 @pytest.fixture
-def service(run: Path, tmp_path: Path) -> Iterator[Service]:
-    loaded = load(run, Resources(weights="none", device="cpu"))
+def service(taught: Path, tmp_path: Path) -> Iterator[Service]:
+    loaded = load(taught, Resources(weights="none", device="cpu"))
     (tmp_path / "scratch").mkdir()
     with Service(loaded, Scratch(tmp_path / "scratch"), limits=Limits(), shelf=Shelf(), workers=1) as found:
         yield found
 
 
 def test_segments_and_places_of_a_timeline_run(
-    service: Service, run: Path, long_set: Path, tmp_path: Path
+    service: Service, taught: Path, long_set: Path, tmp_path: Path
 ) -> None:
     videos = videos_of(long_set, tmp_path / "labels.csv")
     store = FeatureStore(tmp_path / "features")
@@ -64,7 +58,7 @@ def test_segments_and_places_of_a_timeline_run(
     assert all(0 <= row["start"] < row["end"] <= 24.1 for row in places)
     suggester.close()
     kept = sorted(path for path in (tmp_path / "features").rglob("*.safetensors"))
-    training = {path.parts[-1]: path for path in (run.parent / "features").rglob("*.safetensors")}
+    training = {path.parts[-1]: path for path in (taught.parent / "features").rglob("*.safetensors")}
     same = [path for path in kept if path.name in training]
     assert same, "the videos that the run was trained on are among these"
     for path in same:

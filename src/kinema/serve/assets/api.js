@@ -21,11 +21,11 @@ export async function get(path) {
   return answer.headers.get("content-type").startsWith("application/json") ? answer.json() : answer.text();
 }
 
-// Sends plain data and returns what the server answers.
-export async function post(path, body) {
+// Sends plain data and returns what the server answers: data, or a file ("blob").
+export async function post(path, body, type = "json") {
   const answer = await fetch(path, { method: "POST", headers: { ...token.headers(), "Content-Type": "application/json" }, body: JSON.stringify(body) });
   if (!answer.ok) throw new Problem(answer.status, said(await answer.text(), answer.status));
-  return answer.json();
+  return answer[type]();
 }
 
 // Sends one file. `line` is called with each line of a streamed answer, `sent` with the share that is sent.
