@@ -9,29 +9,11 @@ import numpy as np
 import pytest
 
 from kinema.errors import UsageError
-from kinema.inference.predictor import LoadedRun
 from kinema.inference.timeline import found_segments
 from kinema.live.timeline import LiveTimeline, Moment
 from kinema.media.video import VideoFile
-from kinema.model.smoothing import Smoothing
 from kinema.model.timeline import TimelineRecognizer
-from support.live import CLIP, GRU, RATE, untrained
-
-STEPS = {
-    "classifier": {"activation": "sigmoid", "per_step": True, "vote": "max"},
-    "timeline": {"chunk": 8},
-}
-
-
-def timeline_run(stream: dict[str, Any], video: Path, **temporal: Any) -> LoadedRun:
-    """Of random values, with thresholds in the midst of its scores, so that there are segments."""
-    run = untrained({"rgb": stream}, {**GRU, "pool": "none", **temporal}, **STEPS)
-    model = run.sequences.model
-    assert isinstance(model, TimelineRecognizer)
-    scores = model.step_scores(run.features(video)["rgb"])
-    on, off = np.quantile(scores, 0.6, axis=0), np.quantile(scores, 0.4, axis=0)
-    model.smoothing = Smoothing(on.astype(np.float64), off.astype(np.float64), 0.2, 0.2, 0.2)
-    return run
+from support.live import CLIP, RATE, taught, untrained
 
 
 def fed(live: LiveTimeline, video: Path) -> list[Moment]:
@@ -44,7 +26,7 @@ def fed(live: LiveTimeline, video: Path) -> list[Moment]:
 @pytest.mark.parametrize("stream", [RATE, {**RATE, "sampling": {"kind": "rate", "fps": 40}}, CLIP])
 def test_segments_and_scores_are_those_of_the_file(stream: dict[str, Any], moving: Path) -> None:
     """40 steps a second of 25 frames: some frames are two steps."""
-    run = timeline_run(stream, moving)
+    run = taught(stream, moving)
     model = run.sequences.model
     assert isinstance(model, TimelineRecognizer)
     steps = run.features(moving)["rgb"]
@@ -79,7 +61,7 @@ def test_segments_and_scores_are_those_of_the_file(stream: dict[str, Any], movin
 
 
 def test_a_stream_that_was_lost_begins_anew(moving: Path) -> None:
-    run = timeline_run(RATE, moving)
+    run = taught(RATE, moving)
     fresh = fed(LiveTimeline(run), moving)
     live = LiveTimeline(run)
     for number in range(20):
@@ -95,6 +77,6 @@ def test_a_stream_that_was_lost_begins_anew(moving: Path) -> None:
 
 def test_runs_that_cannot_are_refused_with_the_cure(moving: Path) -> None:
     with pytest.raises(UsageError, match="train one with --recipe timeline"):
-        LiveTimeline(timeline_run(RATE, moving, bidirectional=True))
+        LiveTimeline(taught(RATE, moving, bidirectional=True))
     with pytest.raises(UsageError, match="train one with --task timeline"):
         LiveTimeline(untrained({"rgb": RATE}))

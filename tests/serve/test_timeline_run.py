@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -12,13 +13,11 @@ import pytest
 from websockets.sync.client import connect
 
 from kinema.inference.answers import segment_facts
-from kinema.inference.load import load
 from kinema.inference.predictor import LoadedRun
 from kinema.inference.segment_files import write_segments
 from kinema.inference.timeline import found_segments
 from kinema.live.timeline import LiveTimeline
 from kinema.media.reader import VideoReader
-from kinema.resources import Resources
 from kinema.serve.app import create_app
 from kinema.serve.guard import Access
 from kinema.serve.limits import Limits
@@ -30,13 +29,13 @@ from support.serving import served
 
 
 @pytest.fixture(scope="module")
-def run(taught: Path) -> LoadedRun:
-    return load(taught, Resources(weights="none", device="cpu"))
+def run(taught_run: LoadedRun) -> LoadedRun:
+    return taught_run
 
 
 @pytest.fixture(scope="module")
-def video(taught: Path) -> Path:
-    return sorted((taught.parent / "set").glob("*.mp4"))[0]
+def video(long_set: Path) -> Path:
+    return sorted(long_set.glob("*.mp4"))[0]
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +64,12 @@ def test_segments_are_those_of_predict(site: str, run: LoadedRun, video: Path) -
     lines = [json.loads(line) for line in answer.text.splitlines()]
     windows = [line["window"] for line in lines if "window" in line]
     assert (lines[0].keys(), lines[1]["windows"]) == ({"answer"}, len(windows))
-    assert all(a["end"] == b["start"] for a, b in zip(windows, windows[1:], strict=False))
+    assert all(a["end"] == b["start"] for a, b in pairwise(windows))
     assert lines[-2]["timeline"] == expected
-    assert [row["label"] for row in lines[-1]["moments"]] == [row["label"] for row in expected]
+    best = sorted(sorted(expected, key=lambda row: -row["score"])[:12], key=lambda row: row["start"])
+    assert [(row["label"], row["start"]) for row in lines[-1]["moments"]] == [
+        (row["label"], row["start"]) for row in best
+    ]
 
 
 @pytest.mark.parametrize("form", ["json", "csv", "srt", "eaf"])

@@ -18,14 +18,13 @@ from kinema.resources import Resources
 from support.serving import SECONDS
 
 CLASSES = ["waving", "squatting"]
+LONG_STREAM = {
+    "input": "rgb", "backbone": "small_cnn", "weights": "none",
+    "sampling": {"kind": "windows", "length": 3, "stride": 2},
+}  # fmt: skip
 RECIPE = {
     "name": "small",
-    "streams": {
-        "rgb": {
-            "input": "rgb", "backbone": "small_cnn", "weights": "none",
-            "sampling": {"kind": "windows", "length": 3, "stride": 2},
-        },
-    },
+    "streams": {"rgb": LONG_STREAM},
     "temporal": {"kind": "gru", "units": 8, "pool": "none"},
     "classifier": {"activation": "sigmoid", "per_step": True, "vote": "max"},
     "timeline": {"chunk": 32, "folds": 2},
@@ -48,7 +47,7 @@ def long_videos(folder: Path, seconds: float = 24.0) -> Path:
     return folder
 
 
-def timeline_run(folder: Path, recipe: str | dict = RECIPE) -> Path:  # type: ignore[type-arg]
+def timeline_run(folder: Path) -> Path:
     """A run trained on long videos of its own, in `folder`."""
     from kinema.workflows.context import TrainOptions
     from kinema.workflows.train import train
@@ -56,7 +55,7 @@ def timeline_run(folder: Path, recipe: str | dict = RECIPE) -> Path:  # type: ig
     segments = make_long(folder / "set", actors=4, seconds=24, fps=8, width=96, height=72, classes=CLASSES)
     resources = Resources(weights="none", features=folder / "features", workers=1, device="cpu")
     options = TrainOptions(task="timeline")
-    return train(segments, recipe=recipe, out=folder / "run", options=options, resources=resources).run
+    return train(segments, recipe=RECIPE, out=folder / "run", options=options, resources=resources).run
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from .clips import Given, given_file
 from .decoders import Lease
 from .desk import Desk
 from .errors import Refused, status_of
-from .moments import moment_facts, moments
+from .moments import MOST, moment_facts, moments
 from .schemas import BODY, Answer, Embedding, Hit, Timeline, VerdictTimeline, VideoVerdict
 from .scratch import Scratch
 from .service import Service
@@ -276,13 +276,14 @@ class _Happening:
             yield {"window": facts}
         yield {"timeline": rows}
         if self.moments and rows:
-            chosen = moments(found.along, [_as_prediction(row, service.run.labels, given) for row in rows])
+            best = sorted(rows, key=lambda row: -row["score"])[:MOST]
+            chosen = [_as_prediction(row, given) for row in sorted(best, key=lambda row: row["start"])]
             yield moment_facts(chosen, lambda times: service.strip(given.path, times, lease))
 
 
-def _as_prediction(row: dict[str, Any], labels: tuple[str, ...], given: Given) -> Prediction:
-    scores = np.where(np.array(labels) == row["label"], row["score"], 0.0).astype(np.float32)
-    return Prediction(given.path, labels, scores, row["start"], row["end"])
+def _as_prediction(row: dict[str, Any], given: Given) -> Prediction:
+    scores = np.array([row["score"]], np.float32)
+    return Prediction(given.path, (row["label"],), scores, row["start"], row["end"])
 
 
 Asked = _Along | _Happening

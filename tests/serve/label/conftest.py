@@ -18,13 +18,7 @@ from kinema.serve.label.app import Desk, create_label_app
 from kinema.serve.label.looking import Looking
 from kinema.serve.limits import Limits
 from kinema.serve.messages import Opening
-from support.labelling import long_videos
 from support.serving import served
-
-
-@pytest.fixture(scope="session")
-def long_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return long_videos(tmp_path_factory.mktemp("long"))
 
 
 @pytest.fixture(scope="session")
