@@ -71,6 +71,7 @@ def to(page: Any, seconds: int) -> None:
 
 def mark(page: Any, start: int, end: int, label: str) -> None:
     """In, out and class by keyboard; a class that is not there is added."""
+    marked = page.locator("#segments tbody tr").count()
     to(page, start)
     page.keyboard.press("i")
     to(page, end)
@@ -82,6 +83,7 @@ def mark(page: Any, start: int, end: int, label: str) -> None:
         page.keyboard.press("a")
         page.fill("#class-name", label)
         page.keyboard.press("Enter")
+    expect(page.locator("#segments tbody tr")).to_have_count(marked + 1)
     expect(page.locator("#saved")).to_have_text("All saved in labels.csv")
 
 

@@ -66,7 +66,7 @@ export class Proposals {
   draw() {
     const item = (row, label) => [
       el("i", { "aria-hidden": "true", style: { "--c": row.label ? colour(row.label) : "var(--soft)" } }),
-      el("span", { class: "what" }, el("b", { text: label }), el("span", { class: "note num", text: `${this.name(row.file)} · ${exact(row.start)} – ${exact(row.end)}` })),
+      el("span", { class: "what" }, el("b", { text: label }), el("span", { class: "note num", text: `${exact(row.start)} – ${exact(row.end)} · ${this.name(row.file)}` })),
     ];
     one("#surest").replaceChildren(...this.left.slice(0, SHOWN).map((row, i) => el("li", {},
       el("button", { type: "button", class: "go", "aria-current": String(this.current !== null && key(this.current) === key(row)), onclick: () => this.go(row) }, ...item(row, `${row.label} ${percent(row.score)}`)),

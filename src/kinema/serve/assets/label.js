@@ -147,7 +147,7 @@ function told(kind, text, state) {
     one("#" + id)?.remove();
     if (children.length) one("#told").append(el("div", { class: "problem", id, role: kind === "outside" ? "status" : "alert" }, ...children));
   };
-  if (kind === "saved") { box("gone"); box("problem"); }
+  if (kind === "saved") box("gone");
   if (kind === "gone") box("gone", text);
   if (kind === "problem" || kind === "disk") { if (text !== (one("#" + kind)?.firstChild.textContent ?? "")) box(kind, ...(text ? [el("span", { text }), close(kind)] : [])); }
   if (kind === "outside") box("outside", ...outside(state));
@@ -312,6 +312,7 @@ const KEYS = { " ": "play", i: "in", o: "out", u: "undo", r: "redo", e: "nothing
 function act(name) {
   const needsVideo = !["undo", "redo", "next", "class", "nothing"].includes(name);
   if (needsVideo && (!player || !shape)) return;
+  told("problem", "");
   actions[name]();
 }
 
