@@ -126,6 +126,7 @@ def test_undo_redo_borders_and_nothing(page: Any, videos: Path, labels: Path) ->
         wait_for(lambda: rows(labels) == ["long_g01_c01.mp4,waving,2.000,5.125"])
         page.get_by_role("slider", name="End of waving").press("Shift+ArrowLeft")
         wait_for(lambda: rows(labels) == ["long_g01_c01.mp4,waving,2.000,4.125"])
+        expect(page.locator("#saved")).to_have_text("All saved in labels.csv")
         box, lanes = page.locator(".handle.start").bounding_box(), page.locator(".lanes").bounding_box()
         page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         page.mouse.down()

@@ -62,6 +62,7 @@ export class LabelTimeline {
   }
 
   draw() {
+    if (this.dragging) return;  // it would take the border from under the pointer
     this.overview.querySelectorAll("i").forEach((one) => one.remove());
     for (const row of this.rows) this.overview.append(el("i", { style: { "--c": colour(row.label), ...this.#span(row, 0, this.length) } }));
     const used = (this.labels || []).filter((label) => [...this.rows, ...this.ghosts, ...this.others].some((row) => row.label === label));
@@ -133,6 +134,7 @@ export class LabelTimeline {
       return side === "start" ? Math.min(seconds, other - 0.04) : Math.max(seconds, other + 0.04);
     };
     let last = null;
+    this.dragging = true;
     const move = (later) => {
       last = place(later);
       const shown = side === "start" ? { start: last, end: other } : { start: other, end: last };
@@ -141,11 +143,13 @@ export class LabelTimeline {
     };
     const done = () => {
       node.removeEventListener("pointermove", move);
+      this.dragging = false;
       if (last !== null) this.border(row, side, last, { done: true });
+      else this.draw();
     };
     node.addEventListener("pointermove", move);
     node.addEventListener("pointerup", done, { once: true });
-    node.addEventListener("pointercancel", () => { last = null; done(); this.draw(); }, { once: true });
+    node.addEventListener("pointercancel", () => { last = null; done(); }, { once: true });
   }
 
   #scrub(event, node, range) {
