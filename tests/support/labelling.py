@@ -80,3 +80,20 @@ def label_program(
         process.kill()
         process.wait()
         process.stderr.close()
+
+
+def repeated(path: Path, out: Path, times: int) -> Path:
+    """The file again and again, its packets copied."""
+    with av.open(str(path)) as source:
+        stream = source.streams.video[0]
+        packets = [packet for packet in source.demux(stream) if packet.dts is not None]
+        length = sum(packet.duration or 0 for packet in packets)
+        stamps = [(packet.pts, packet.dts) for packet in packets]
+        with av.open(str(out), "w") as target:
+            copied = target.add_stream_from_template(stream)
+            for number in range(times):
+                for packet, (pts, dts) in zip(packets, stamps, strict=True):
+                    packet.pts, packet.dts = pts + number * length, dts + number * length
+                    packet.stream = copied
+                    target.mux(packet)
+    return out

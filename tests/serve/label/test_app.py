@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from kinema.media.reader import VideoReader
+from support.labelling import repeated
 
 
 def edit(client: httpx.Client, file: int, remove: list, add: list) -> httpx.Response:
@@ -107,6 +108,27 @@ def test_a_broken_file_costs_its_own_request(client: httpx.Client, labels: Path)
     answer = client.get("/api/videos/2")
     assert (answer.status_code, path.name in answer.json()["error"]) == (422, True)
     assert client.get("/api/videos/1").status_code == 200
+
+
+@pytest.mark.parametrize("number", [0, 3])
+def test_a_file_of_ten_hours_needs_no_more_than_its_parts(
+    client: httpx.Client, labels: Path, number: int
+) -> None:
+    """One that browsers play, and one that they do not: the same pictures come again every 24 seconds."""
+    path = sorted((labels.parent / "set").glob("long*"))[number]
+    repeated(path, path.with_name("again" + path.suffix), 1500).replace(path)
+    shape = client.get(f"/api/videos/{number}").json()
+    assert shape["seconds"] == pytest.approx(36_000, abs=1e-3)
+    late, early = (
+        client.get(f"/api/videos/{number}/frame", params={"at": seconds})
+        for seconds in (24 * 1499 + 5.01, 5.01)
+    )
+    assert float(late.headers["x-seconds"]) == pytest.approx(24 * 1499 + 5, abs=1e-3)
+    assert late.content == early.content
+    part = client.get(f"/api/videos/{number}/file", headers={"Range": "bytes=-1000"})
+    assert (part.status_code, len(part.content)) == (206, 1000)
+    edit(client, number, [], [segment("waving", 35_990, 35_999)])
+    assert labels.read_text().splitlines()[1].endswith("waving,35990.000,35999.000")
 
 
 def test_this_machine_alone(client: httpx.Client) -> None:

@@ -150,7 +150,8 @@ function told(kind, text, state) {
   if (kind === "saved") box("gone");
   if (kind === "gone") box("gone", text);
   if (kind === "problem" || kind === "disk") { if (text !== (one("#" + kind)?.firstChild.textContent ?? "")) box(kind, ...(text ? [el("span", { text }), close(kind)] : [])); }
-  if (kind === "outside") box("outside", ...outside(state));
+  // Of several people at work on one file each sees the rows of the others appear, without a word.
+  if (kind === "outside" && (state.lost.length || !project.annotator)) box("outside", ...outside(state));
   saved();
 }
 
