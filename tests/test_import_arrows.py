@@ -15,7 +15,7 @@ LAYERS = [
     {"keys", "plugins", "resources", "shipped"},
     {"weights", "media", "sampling", "audio", "temporal", "fusion"},
     {"backbones", "datasets"},
-    {"flow", "anomaly"},
+    {"flow", "anomaly", "labelling"},
     {"streams"},
     {"recipe", "features"},
     {"model", "run"},

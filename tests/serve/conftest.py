@@ -16,12 +16,26 @@ from kinema.serve.guard import Access
 from kinema.serve.limits import Limits
 from kinema.serve.scratch import Scratch
 from kinema.serve.service import Service, Shelf
+from support.labelling import LONG_STREAM, long_videos
+from support.live import taught
 from support.serving import served
 
 
 @pytest.fixture(scope="session")
 def loaded(tiny_run: Path) -> LoadedRun:
     return load(tiny_run, Resources(weights="none", device="cpu"))
+
+
+@pytest.fixture(scope="session")
+def long_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four long videos; browsers do not play the last."""
+    return long_videos(tmp_path_factory.mktemp("long"))
+
+
+@pytest.fixture(scope="session")
+def taught_run(long_set: Path) -> LoadedRun:
+    """A run of `--task timeline`."""
+    return taught(LONG_STREAM, sorted(long_set.glob("*.mp4"))[0])
 
 
 @pytest.fixture(scope="session")

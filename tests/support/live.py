@@ -12,6 +12,8 @@ from kinema.extraction.loaded import load_streams
 from kinema.inference.predictor import LoadedRun, SequencePredictor
 from kinema.media.writer import VideoWriter
 from kinema.model.build import build_recognizer
+from kinema.model.smoothing import Smoothing
+from kinema.model.timeline import TimelineRecognizer
 from kinema.recipe import load_recipe
 from kinema.resources import Resources
 from kinema.run import RunConfig
@@ -29,6 +31,9 @@ FLOW = {
 SEGMENTS = {"input": "rgb", "sampling": {"kind": "segments", "length": 4}, "backbone": "probe_clip"}
 SOUND = {"input": "audio", "backbone": "yamnet"}
 GRU = {"kind": "gru", "units": 5}
+PER_STEP: dict[str, Any] = {
+    "classifier": {"activation": "sigmoid", "per_step": True, "vote": "max"}, "timeline": {"chunk": 8},
+}  # fmt: skip
 
 
 def untrained(streams: dict[str, Any], temporal: dict[str, Any] = GRU, **more: Any) -> LoadedRun:
@@ -39,6 +44,18 @@ def untrained(streams: dict[str, Any], temporal: dict[str, Any] = GRU, **more: A
     model = build_recognizer(recipe, {name: s.dim for name, s in loaded.items()}, len(LABELS))
     model.eval().requires_grad_(False)
     return LoadedRun(Path("run"), RunConfig(recipe, LABELS, {}), loaded, SequencePredictor(LABELS, model))
+
+
+def taught(stream: dict[str, Any], video: Path, **temporal: Any) -> LoadedRun:
+    """Of `--task timeline`, of random values, with thresholds in the midst of its scores of `video`, so that
+    there are segments."""
+    run = untrained({"rgb": stream}, {**GRU, "pool": "none", **temporal}, **PER_STEP)
+    model = run.sequences.model
+    assert isinstance(model, TimelineRecognizer)
+    scores = model.step_scores(run.features(video)["rgb"])
+    on, off = np.quantile(scores, 0.6, axis=0), np.quantile(scores, 0.4, axis=0)
+    model.smoothing = Smoothing(on.astype(np.float64), off.astype(np.float64), 0.2, 0.2, 0.2)
+    return run
 
 
 def write_moving(path: Path, seconds: float = 3.0, sample_rate: int | None = None) -> Path:

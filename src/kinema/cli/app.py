@@ -19,6 +19,7 @@ from . import (
     extract,
     flow,
     index,
+    label,
     live,
     predict,
     recipes,
@@ -49,6 +50,8 @@ app = typer.Typer(
 VERBS = (
     demo, scan, recipes, backbones, extract, train, evaluate, study, predict, live, serve, flow, embed,
     index, search, export, doctor
+    demo, scan, recipes, backbones, extract, train, evaluate, study, predict, label, live, serve, flow, embed,
+    search, export, doctor
 )  # fmt: skip
 for verb in VERBS:
     app.command(name=verb.__name__.rpartition(".")[2])(with_volume(verb.command))

@@ -16,6 +16,7 @@ from .options import COMPUTING, JsonOption, RunArgument, with_resources
 
 if TYPE_CHECKING:
     from ..live.decision import Decision
+    from ..live.timeline import Moment
 
 SourceArgument = Annotated[
     str,
@@ -84,6 +85,8 @@ def command(
 ) -> None:
     """Say what is going on, as it goes on: a line when that changes, or with --json one for every decision.
 
+    A run of --task timeline says when segments open, are reported and close, which may overlap.
+
     It ends with the source, or with Ctrl-C; a summary follows. A stream that is lost is tried again.
 
     Example: kinema live run rtsp://camera.local/stream --json
@@ -114,13 +117,13 @@ def command(
         min_score=min_score,
     )
 
-    def report(decision: Decision, delay: float) -> None:
+    def report(decision: Decision | Moment, delay: float) -> None:
         if json:
-            print_line({"time": now(), **decision.as_json(top), "delay": round(delay, 4)})
-        elif decision.changed:
-            echo(
-                f"{decision.seconds:10.2f} s  {decision.label or 'unknown'}  {decision.score:.3f}", flush=True
-            )
+            for facts in decision.json_lines(top):
+                print_line({"time": now(), **facts, "delay": round(delay, 4)})
+        else:
+            for text in decision.said():
+                echo(text, flush=True)
 
     with ConsoleEvents() as events, signals.asked_to_stop() as stop:
         recognise(

@@ -72,21 +72,28 @@ def csv_rows(
     path: Path, warnings: list[str], columns: Sequence[str] = COLUMNS
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """(1-based number of the row's first line, {column: text}) for every row that is not blank."""
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    yield from text_rows(read_text(path), path.name, warnings, columns)
+
+
+def text_rows(
+    text: str, name: str, warnings: list[str], columns: Sequence[str] = COLUMNS
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """`csv_rows` of the text of a file that messages call `name`."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        header = read_header(path.name, next(reader, []), warnings, columns)
+        header = read_header(name, next(reader, []), warnings, columns)
         line = reader.line_num + 1
         for fields in reader:
             if any(field.strip() for field in fields):
                 if len(fields) != len(header):
                     raise UsageError(
-                        f"{path.name} line {line}: {counted(len(fields), 'field')} where the header has"
+                        f"{name} line {line}: {counted(len(fields), 'field')} where the header has"
                         f" {len(header)}; put names with commas in double quotes"
                     )
                 yield line, dict(zip(header, fields, strict=True))
             line = reader.line_num + 1
     except csv.Error as error:
-        raise UsageError(f"{path.name} line {reader.line_num}: {error}; check its quotes") from None
+        raise UsageError(f"{name} line {reader.line_num}: {error}; check its quotes") from None
 
 
 def read_text(path: Path) -> str:

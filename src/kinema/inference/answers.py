@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ..types import Prediction
+from ..types import Prediction, Segment
 
 if TYPE_CHECKING:
     from ..anomaly.detector import Verdict
@@ -32,6 +32,15 @@ def timeline_facts(
     """Segments or windows: `prediction_facts` with start and end in seconds."""
     return [
         {"start": p.start_seconds, "end": p.end_seconds, **prediction_facts(p, top, min_score)} for p in parts
+    ]
+
+
+def segment_facts(segments: Iterable[Segment], min_score: float | None = None) -> list[dict[str, Any]]:
+    """Segments of a run that was taught them, without those of a lower score."""
+    return [
+        {"start": s.start_seconds, "end": s.end_seconds, "label": s.label, "score": s.score}
+        for s in segments
+        if (s.score or 0.0) >= (min_score or 0.0)
     ]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from ..types import FeatureSequence
 
 TINY = 1e-6
+BLOCK = 1024  # of what is known, compared at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,14 @@ def stretches_of(
     return found
 
 
-def propose(open_ones: Sequence[Stretch], labelled: Sequence[Stretch], count: int) -> list[int]:
+def propose(
+    open_ones: Sequence[Stretch], labelled: Sequence[Stretch], count: int, *, share: float = 0.5
+) -> list[int]:
     """Numbers of the `count` stretches of `open_ones` to look at next, the first one first.
 
-    One after the other the stretch of the highest sum of two shares: of its uncertainty, and of its distance
-    to the nearest stretch that is labelled or proposed already, each of the highest that is left. So what is
-    proposed together is not all alike.
+    One after the other the stretch of the highest sum of two values: its uncertainty, and its distance to the
+    nearest stretch that is labelled or proposed already, each as a part of the highest that is left. So what
+    is proposed together is not all alike. `share` is the weight of the uncertainty, 0 to 1.
     """
     if not open_ones:
         return []
@@ -58,15 +61,12 @@ def propose(open_ones: Sequence[Stretch], labelled: Sequence[Stretch], count: in
     spread = vectors.std(0) + TINY
     vectors = vectors / spread
     unsure = np.array([one.uncertainty for one in open_ones])
-    far = np.full(len(open_ones), np.inf)
-    for one in labelled:
-        far = np.minimum(far, np.linalg.norm(vectors - one.vector / spread, axis=1))
-    if not labelled:
-        far = np.linalg.norm(vectors - vectors.mean(0), axis=1)
+    known = np.stack([one.vector for one in labelled]) / spread if labelled else vectors.mean(0)[None]
+    far = _nearest(vectors, known)
     left = np.ones(len(open_ones), bool)
     order: list[int] = []
     for _ in range(min(count, len(open_ones))):
-        value = _share(unsure, left) + _share(far, left)
+        value = share * _part(unsure, left) + (1 - share) * _part(far, left)
         best = int(np.where(left, value, -np.inf).argmax())
         order.append(best)
         left[best] = False
@@ -74,5 +74,16 @@ def propose(open_ones: Sequence[Stretch], labelled: Sequence[Stretch], count: in
     return order
 
 
-def _share(values: np.ndarray, left: np.ndarray) -> np.ndarray:
+def _nearest(vectors: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The distance of each of `vectors` [N, D] to the nearest of `known` [M, D]."""
+    squares = (vectors**2).sum(1)
+    found = np.full(len(vectors), np.inf)
+    for start in range(0, len(known), BLOCK):
+        some = known[start : start + BLOCK]
+        between = squares[:, None] + (some**2).sum(1) - 2 * vectors @ some.T
+        found = np.minimum(found, between.min(1))
+    return np.sqrt(np.maximum(found, 0.0))
+
+
+def _part(values: np.ndarray, left: np.ndarray) -> np.ndarray:
     return values / max(float(values[left].max()), TINY)

@@ -6,11 +6,13 @@ from itertools import pairwise
 import numpy as np
 
 from ..errors import UsageError
-from ..model.smoothing import Found
+from ..model.smoothing import Found, step_seconds
 from ..model.timeline import TimelineRecognizer
 from ..types import Prediction, Segment
 from .predictor import LoadedRun
 from .source import Source, path_of
+
+DRAWN = 400
 
 
 def is_timeline(run: LoadedRun) -> bool:
@@ -28,6 +30,18 @@ def found_segments(run: LoadedRun, video: Source) -> list[Found]:
         raise UsageError(f"run {run.folder} scores whole videos; train one with --task timeline for segments")
     sequence = run.features(video)[model.stream]
     return model.segments(model.step_scores(sequence), sequence.pts_seconds, run.labels)
+
+
+def curve(video: Source, scores: np.ndarray, times: np.ndarray, labels: tuple[str, ...]) -> list[Prediction]:
+    """The scores [T, C] of the steps at `times` as stretches that can be drawn: means of at most 400."""
+    if not len(times):
+        return []
+    edges = np.append(times, times[-1] + step_seconds(times))
+    bounds = np.unique(np.linspace(0, len(times), min(DRAWN, len(times)) + 1).round().astype(int))
+    return [
+        Prediction(path_of(video), labels, scores[a:b].mean(0), float(edges[a]), float(edges[b]))
+        for a, b in pairwise(bounds.tolist())
+    ]
 
 
 def stretches(video: Source, segments: Iterable[Segment]) -> list[Prediction]:

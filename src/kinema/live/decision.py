@@ -44,6 +44,20 @@ class Decision:
         order = (-self.smoothed).argsort(kind="stable")[:k]
         return [(self.labels[i], float(self.smoothed[i])) for i in order]
 
+    def json_lines(self, top: int = 3) -> list[dict[str, Any]]:
+        """A line for every decision."""
+        return [self.as_json(top)]
+
+    def said(self) -> list[str]:
+        """What people are told: an answer that is new."""
+        if not self.changed:
+            return []
+        return [f"{self.seconds:10.2f} s  {self.label or 'unknown'}  {self.score:.3f}"]
+
+    def shown(self) -> tuple[str, float]:
+        """What is drawn on a frame: the answer and its score."""
+        return self.label or "unknown", self.score
+
     def as_json(self, top: int = 3) -> dict[str, Any]:
         """The decision as plain data."""
         return {

@@ -12,6 +12,7 @@ from ..inference.predictor import LoadedRun
 from ..streams import AudioStream
 from .memory import Reading
 from .plan import Plan
+from .readers import Reader
 
 T = TypeVar("T")
 # What is shown to warm up: two frames make a clip of any stream, a second of noise an example.
@@ -35,7 +36,7 @@ class LiveModel(ABC, Generic[T]):
             )
         self.sample_rate: int | None = next(iter(rates), None)
         self._seconds = 0.0
-        self._reader = plan.open(run)
+        self._reader = self._opened()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -85,6 +86,10 @@ class LiveModel(ABC, Generic[T]):
             reader.sound(samples.astype(np.float32), 0.0)
         reader.finish(_WARM_FRAMES / 25)
         reader.forget()
+
+    def _opened(self) -> Reader:
+        """What reads the stream."""
+        return self.plan.open(self.run)
 
     @abstractmethod
     def _reported(self, reading: Reading, ended: bool) -> T:

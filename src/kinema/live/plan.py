@@ -69,8 +69,7 @@ def plan_for(run: LoadedRun, rule: Rule = "auto", seconds: float | None = None) 
     """
     recipe = run.config.recipe
     specs = [stream.spec for stream in run.streams.values()]
-    # Sound is taken as it comes, where there are frames.
-    step = max(_step_seconds(s) for s in [s for s in specs if not isinstance(s, AudioStream)] or specs)
+    step = step_seconds(run)
     horizon = max(HORIZON, LEAST_STEPS * step) if seconds is None else seconds
     if not all(goes_on(spec) for spec in specs):
         if rule not in ("auto", "window"):
@@ -91,6 +90,13 @@ def plan_for(run: LoadedRun, rule: Rule = "auto", seconds: float | None = None) 
     if rule == "auto":
         rule = "reset" if carried else "window"
     return Plan(rule, horizon, step, kind)
+
+
+def step_seconds(run: LoadedRun) -> float:
+    """Seconds from one step to the next, the longest of the streams; 0 where whole videos are sampled."""
+    specs = [stream.spec for stream in run.streams.values()]
+    # Sound is taken as it comes, where there are frames.
+    return max(_step_seconds(s) for s in [s for s in specs if not isinstance(s, AudioStream)] or specs)
 
 
 def clip_frames(run: LoadedRun) -> int:

@@ -14,7 +14,7 @@ from .container import MAX_PIXELS, damaged_as_media, open_container, reason, sho
 from .length import Length
 
 # Only AVI leaves the stamps to guesswork; H.264 pyramids inside it reach four frames back.
-_LOOKAHEAD = {"avi": 4}
+LOOKAHEAD = {"avi": 4}
 _USUAL_FPS = 25.0
 
 
@@ -64,10 +64,10 @@ class DecodePass:
 
     def frames(self) -> Iterator[tuple[VideoFrame, float]]:
         """Pairs of a decoded frame and its seconds since the first frame. Call once."""
-        lookahead = _LOOKAHEAD.get(self.container.format.name, 0)
+        lookahead = LOOKAHEAD.get(self.container.format.name, 0)
         seconds = 0.0
         with damaged_as_media(self.path):
-            for frame, stamp in with_sorted_stamps(self._pictures(), lookahead):
+            for frame, stamp in with_sorted_stamps(self.pictures(), lookahead):
                 known = None if stamp is None else _in_seconds(stamp, frame, self.stream)
                 seconds = self._clock.seconds(known)
                 yield frame, seconds
@@ -77,7 +77,8 @@ class DecodePass:
         """Free the file and the decoder; safe to call twice."""
         self.container.close()
 
-    def _pictures(self) -> Iterator[VideoFrame]:
+    def pictures(self) -> Iterator[VideoFrame]:
+        """Decoded frames from where the file is read now, without times."""
         for packet in self._packets():
             if packet is not None and packet.is_discard:
                 self._undelivered += 1

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from .about import about_routes
 from .base import base_app
 from .desk import Desk
+from .downloads import download_routes
 from .guard import Access
 from .metrics import Counting, Metrics
 from .scratch import Scratch
@@ -33,5 +34,6 @@ def create_app(service: Service, scratch: Scratch, access: Access) -> FastAPI:
     app.add_middleware(Counting, metrics=metrics)
     app.include_router(about_routes(service, desk, metrics))
     app.include_router(video_routes(Reception(service, desk, scratch)))
+    app.include_router(download_routes())
     app.include_router(webcam_routes(service, access))
     return app

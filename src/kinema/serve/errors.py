@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from ..errors import KinemaError, MediaError, UsageError
+from ..labelling.label_file import Conflict, NotSaved
 from .bounded import TooLarge
 from .decoders import Stopped
 
@@ -24,6 +25,10 @@ def status_of(error: KinemaError) -> int:
             return 422
         case UsageError():
             return 400
+        case Conflict():
+            return 409
+        case NotSaved():
+            return 507
         case Stopped():
             return 503
     return 500

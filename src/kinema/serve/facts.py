@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ..inference.timeline import is_timeline
 from .service import Service
 
 MOST_CONFUSIONS = 6
@@ -17,6 +18,7 @@ def model_facts(service: Service) -> dict[str, Any]:
         "name": run.folder.resolve().name,
         "recipe": run.config.recipe.name,
         "labels": list(run.labels),
+        "timeline": is_timeline(run),
         "fingerprint": service.fingerprint,
         "accuracy": metrics.get("accuracy"),
         "n_test": metrics.get("n_test"),

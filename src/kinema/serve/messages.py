@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..inference.windows import Window
+from ..media.seek import Shape
 from ..report.data import FilmStrip
 from ..resources import Resources
 from ..streams.base import StreamSettings
@@ -60,7 +61,32 @@ class Picture:
     data: bytes
 
 
-Job = Whole | Along | Strip | Preview | Picture
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A job: the shape of a file, see `kinema.media.seek`."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """A job: the frame that is on at `seconds` as a JPEG of at most `lines` lines."""
+
+    path: Path
+    seconds: float
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """A job: the times of the frames from `start` to `end` seconds."""
+
+    path: Path
+    start: float
+    end: float
+
+
+Job = Whole | Along | Strip | Preview | Picture | Look | Still | Times
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +119,25 @@ class Drawn:
     """What `Strip` asked for."""
 
     strip: FilmStrip
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What `Look` asked for."""
+
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What `Still` asked for: the time of the frame, and the picture."""
+
+    seconds: float
+    jpeg: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What `Times` asked for."""
+
+    seconds: tuple[float, ...]

@@ -1,4 +1,4 @@
-"""Pictures between the server and browsers: a video as they play it, and a webcam's JPEG."""
+"""Pictures between the server and browsers: a video as they play it, a frame of one, and a webcam's JPEG."""
 
 import io
 from pathlib import Path
@@ -27,6 +27,17 @@ def write_preview(video: BoundedFile, out: Path) -> None:
     with VideoWriter(out, fps=fps, width=size[0], height=size[1], preset="ultrafast", crf=28) as writer:
         for _, picture in steady(video.frames(), fps):
             writer.write(np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BILINEAR)))
+
+
+def written_picture(picture: np.ndarray, lines: int) -> bytes:
+    """uint8 [H, W, 3] RGB as a JPEG of at most so many lines."""
+    image = Image.fromarray(picture)
+    if image.height > lines:
+        size = max(1, round(image.width * lines / image.height)), lines
+        image = image.resize(size, Image.Resampling.BILINEAR)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
 
 
 def read_picture(data: bytes, limits: Limits) -> np.ndarray:

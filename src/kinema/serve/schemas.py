@@ -23,11 +23,11 @@ class Answer(BaseModel):
 
 
 class Segment(BaseModel):
-    start: float = Field(description="Seconds.")
+    start: float = Field(description="Seconds. Segments of a run that was taught segments may overlap.")
     end: float
     label: str | None
     score: float
-    top: list[Score]
+    top: list[Score] | None = Field(None, description="Not of a run that was taught segments.")
     unknown: bool | None = None
 
 

@@ -18,10 +18,13 @@ from ..errors import KinemaError
 from ..extraction.messages import Finished, Message
 from ..inference.predictor import LoadedRun
 from ..inference.search import Hit, search
+from ..inference.suggest import Suggested, suggested, suggested_by_windows
+from ..inference.timeline import curve, is_timeline
 from ..inference.windows import Window
 from ..media.video import GivenFrames
+from ..model.timeline import TimelineRecognizer
 from ..report.data import FilmStrip
-from ..types import Clip, FeatureSequence, Prediction
+from ..types import Clip, FeatureSequence, Prediction, Segment
 from .compute import ComputeThread, Key
 from .decoders import Decoders, Lease
 from .limits import Limits
@@ -29,6 +32,8 @@ from .messages import Along, Drawn, Ended, Found, Of, Opening, Picture, Preview,
 from .scratch import Scratch
 
 Features = Mapping[str, FeatureSequence]
+Keep = Callable[[Path, Callable[[], Features]], Features]
+WINDOW_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,15 @@ class Shelf:
     detector: Detector | None = None
     embeddings: Path | None = None
     root: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Happenings:
+    """The whole video's answer, its scores along the video, and the segments, which may overlap."""
+
+    answer: Prediction
+    along: list[Prediction]
+    segments: list[Segment]
 
 
 class Service:
@@ -76,12 +90,12 @@ class Service:
 
     def predict(self, file: Path, lease: Lease) -> Prediction:
         """Class scores of a file."""
-        features = self._features(file, lease)
+        features = self.features(file, lease)
         return self.compute.call(lambda: self.run.sequences.predict(features, file))
 
     def embed(self, file: Path, lease: Lease) -> np.ndarray:
         """The embedding float32 [E] of a file."""
-        features = self._features(file, lease)
+        features = self.features(file, lease)
         return self.compute.call(lambda: self.run.sequences.embed(features))
 
     def search(self, file: Path, top: int, lease: Lease) -> list[Hit]:
@@ -92,7 +106,7 @@ class Service:
 
     def anomaly(self, file: Path, lease: Lease) -> Verdict:
         """The verdict of the detector on the shelf."""
-        return self._verdict(self._features(file, lease))
+        return self._verdict(self.features(file, lease))
 
     def anomalies(
         self, file: Path, window: float | None, stride: float | None, lease: Lease
@@ -114,6 +128,45 @@ class Service:
             (start, end), features = found
             scores = self.compute.call(lambda features=features: self.run.sequences.predict(features, file))  # type: ignore[misc]
             yield replace(scores, start_seconds=start, end_seconds=end)
+
+    def happenings(self, file: Path, lease: Lease) -> "Happenings":
+        """What happens when in a file, by a run that was taught segments."""
+        features = self.features(file, lease)
+        return self.compute.call(lambda: self._happenings(features, file))
+
+    def _happenings(self, features: Features, file: Path) -> "Happenings":
+        model, labels = self.run.sequences.model, self.run.labels
+        assert isinstance(model, TimelineRecognizer)
+        steps = features[model.stream]
+        scores = model.step_scores(steps)
+        found = model.segments(scores, steps.pts_seconds, labels)
+        return Happenings(
+            self.run.sequences.predict(features, file),
+            curve(file, scores, steps.pts_seconds, labels),
+            [one.segment for one in found],
+        )
+
+    def suggest(self, name: str, file: Path, lease: Lease, keep: Keep) -> Suggested:
+        """What the run would label in a file that is called `name`.
+
+        `keep` gives the features of a file, kept or computed, for a run that was taught segments.
+        """
+        sequences = self.run.sequences
+        if is_timeline(self.run):
+            (steps,) = keep(file, lambda: self.features(file, lease)).values()
+            return self.compute.call(lambda: suggested(sequences, name, steps))
+
+        def windows() -> Iterator[tuple[Prediction, np.ndarray]]:
+            for found in self._windows(file, WINDOW_SECONDS, WINDOW_SECONDS / 2, lease):
+                if isinstance(found, int):
+                    continue
+                (start, end), features = found
+                scores, vector = self.compute.call(
+                    lambda features=features: (sequences.predict(features, file), sequences.embed(features))  # type: ignore[misc]
+                )
+                yield replace(scores, start_seconds=start, end_seconds=end), vector
+
+        return suggested_by_windows(name, windows())
 
     def strip(self, file: Path, times: Iterable[float], lease: Lease) -> FilmStrip:
         """The frames nearest to `times`, seconds in ascending order."""
@@ -147,7 +200,8 @@ class Service:
 
         return self.compute.call(judge)
 
-    def _features(self, file: Path, lease: Lease) -> Features:
+    def features(self, file: Path, lease: Lease) -> Features:
+        """The feature sequences of a file, as extraction stores them."""
         with self.decoders.process(lease) as ask:
             messages = _keyed(ask(Whole(file)))
             found = {name: sequence for (name, _), sequence in self.compute.sequences(messages)}

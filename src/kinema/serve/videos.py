@@ -8,19 +8,28 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import numpy as np
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from ..errors import KinemaError, UsageError
-from ..inference.answers import TOP, prediction_facts, timeline_facts, verdict_facts, verdicts_facts
+from ..inference.answers import (
+    TOP,
+    prediction_facts,
+    segment_facts,
+    timeline_facts,
+    verdict_facts,
+    verdicts_facts,
+)
 from ..inference.segments import segments
+from ..inference.timeline import is_timeline
 from ..types import Prediction
 from .base import NOT_STORED, problems
 from .clips import Given, given_file
 from .decoders import Lease
 from .desk import Desk
 from .errors import Refused, status_of
-from .moments import moment_facts, moments
+from .moments import MOST, moment_facts, moments
 from .schemas import BODY, Answer, Embedding, Hit, Timeline, VerdictTimeline, VideoVerdict
 from .scratch import Scratch
 from .service import Service
@@ -131,7 +140,17 @@ def video_routes(reception: Reception) -> APIRouter:
         With `Accept: application/x-ndjson` the answer is a stream of lines: with `whole`, `{"answer"}` of the
         video; `{"video", "windows"}`, how many windows; `{"window"}`, each as soon as it is known;
         `{"timeline"}`, the segments; with `moments`, `{"moments", "strip"}`; or `{"error"}` at any place.
+
+        A run of `--task timeline` answers with its own segments, which may overlap: `window`, `stride` and
+        `windows` mean nothing to it, and each `{"window"}` is a stretch of its scores.
         """
+        if is_timeline(service.run):
+            shown = _Happening(top, min_score, whole, moments)
+            if LINES in request.headers.get("accept", ""):
+                return await _streamed(reception, request, path, shown)
+            given, happened = await reception.answer(request, path, service.happenings)
+            rows = segment_facts(happened.segments, min_score)
+            return _json([{"video": given.name, "timeline": rows}])
         _check_open(window, stride)
         asked = _Along(window, stride, top, reception.least(min_score, risk), whole, moments)
         if LINES in request.headers.get("accept", ""):
@@ -140,8 +159,8 @@ def video_routes(reception: Reception) -> APIRouter:
             request, path, lambda file, lease: list(service.timeline(file, window, stride, lease))
         )
         parts = [one for one in found if isinstance(one, Prediction)]
-        shown = parts if windows else segments(parts, asked.min_score or 0.0)
-        return _json([{"video": given.name, "timeline": timeline_facts(shown, top, asked.min_score)}])
+        merged = parts if windows else segments(parts, asked.min_score or 0.0)
+        return _json([{"video": given.name, "timeline": timeline_facts(merged, top, asked.min_score)}])
 
     @router.post("/embed", openapi_extra=BODY, responses={200: {"model": Embedding}, **REFUSALS})
     async def embed(request: Request, path: PathQuery = None) -> Response:
@@ -237,7 +256,40 @@ class _Along:
             yield moment_facts(chosen, lambda times: service.strip(given.path, times, lease))
 
 
-async def _streamed(reception: Reception, request: Request, named: str | None, asked: _Along) -> Response:
+@dataclass(frozen=True, slots=True)
+class _Happening:
+    """How the timeline of a run that was taught segments is asked for."""
+
+    top: int
+    min_score: float | None
+    whole: bool
+    moments: bool
+
+    def events(self, service: Service, given: Given, lease: Lease) -> Iterator[dict[str, Any]]:
+        """The lines of a streamed answer: those of `_Along`, its windows the scores to draw."""
+        found = service.happenings(given.path, lease)
+        rows = segment_facts(found.segments, self.min_score)
+        if self.whole:
+            yield {"answer": prediction_facts(found.answer, self.top)}
+        yield {"video": given.name, "windows": len(found.along)}
+        for facts in timeline_facts(found.along, self.top):
+            yield {"window": facts}
+        yield {"timeline": rows}
+        if self.moments and rows:
+            best = sorted(rows, key=lambda row: -row["score"])[:MOST]
+            chosen = [_as_prediction(row, given) for row in sorted(best, key=lambda row: row["start"])]
+            yield moment_facts(chosen, lambda times: service.strip(given.path, times, lease))
+
+
+def _as_prediction(row: dict[str, Any], given: Given) -> Prediction:
+    scores = np.array([row["score"]], np.float32)
+    return Prediction(given.path, (row["label"],), scores, row["start"], row["end"])
+
+
+Asked = _Along | _Happening
+
+
+async def _streamed(reception: Reception, request: Request, named: str | None, asked: Asked) -> Response:
     """The answer line by line. What goes wrong before the first line is an ordinary refusal."""
     lines = _lines(reception, request, named, asked)
     first = await anext(lines)
@@ -254,7 +306,7 @@ async def _rest(first: bytes, lines: AsyncIterator[bytes]) -> AsyncIterator[byte
 
 
 async def _lines(
-    reception: Reception, request: Request, named: str | None, asked: _Along
+    reception: Reception, request: Request, named: str | None, asked: Asked
 ) -> AsyncGenerator[bytes, None]:
     loop, ready = asyncio.get_running_loop(), asyncio.Queue[bytes | None]()
     async with reception.file(request, named) as given:

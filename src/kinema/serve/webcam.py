@@ -10,6 +10,7 @@ import asyncio
 import json
 import math
 import struct
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -18,9 +19,12 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from ..errors import KinemaError, UsageError
 from ..inference.predictor import LoadedRun
+from ..inference.timeline import is_timeline
 from ..live.decision import Decision
+from ..live.model import LiveModel
 from ..live.recogniser import LiveRecogniser
 from ..live.smoothing import Smoothing
+from ..live.timeline import LiveTimeline, Moment
 from .decoders import Lease
 from .guard import Access
 from .service import Service
@@ -33,8 +37,10 @@ HEAD = struct.Struct(">d")
 REFUSED, BUSY = 1008, 1013
 
 
-def recogniser_of(run: LoadedRun) -> LiveRecogniser:
+def recogniser_of(run: LoadedRun) -> LiveModel[Decision] | LiveModel[Moment]:
     """A live recogniser that answers unknown at a risk of 5 %, where the run can bound one. `UsageError`."""
+    if is_timeline(run):
+        return LiveTimeline(run)
     least = None
     with suppress(UsageError):
         least = run.bound(RISK)
@@ -57,7 +63,7 @@ class Visit:
         """How the run works live, in words."""
         return str(self._recogniser.plan)
 
-    def take(self, message: bytes) -> Decision | None:
+    def take(self, message: bytes) -> Decision | Moment | None:
         """The last decision that a frame completes. Raises `KinemaError` for what is no frame."""
         if len(message) <= HEAD.size:
             raise UsageError("a message is 8 bytes of time and a JPEG; send both")
@@ -75,7 +81,7 @@ class Visit:
         """Give the decoding process back."""
         self._open.__exit__(None, None, None)
 
-    def _fed(self, frame: np.ndarray, seconds: float) -> list[Decision]:
+    def _fed(self, frame: np.ndarray, seconds: float) -> Sequence[Decision | Moment]:
         try:
             return self._recogniser.feed(frame, seconds)
         except ValueError as error:

@@ -6,6 +6,7 @@ ends with the server.
 
 import sys
 import tempfile
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -18,12 +19,33 @@ from ..extraction.messages import Finished, Message, Ready
 from ..extraction.slots import ClipSender
 from ..inference.windows import window_messages, windows_of
 from ..media.container import reason
+from ..media.seek import FrameSeeker
 from ..report.film_strips import film_strip
 from ..streams.base import Task, Tools
 from ..types import Clip
-from .bounded import BoundedFile, TooLarge
-from .messages import Along, Beyond, Drawn, Ended, Found, Job, Of, Opening, Picture, Preview, Strip, Whole
-from .pictures import read_picture, write_preview
+from .bounded import BoundedFile, TooLarge, check_size
+from .limits import Limits
+from .messages import (
+    Along,
+    Beyond,
+    Counted,
+    Drawn,
+    Ended,
+    Found,
+    Job,
+    Look,
+    Of,
+    Opening,
+    Picture,
+    Preview,
+    Seen,
+    Shown,
+    Still,
+    Strip,
+    Times,
+    Whole,
+)
+from .pictures import read_picture, write_preview, written_picture
 
 STRIP_HEIGHT = 108
 # Spools and previews: what a process may write to one file.
@@ -39,6 +61,7 @@ class Worker:
         self.streams, self.limits = opening.streams, opening.limits
         tempfile.tempdir = str(opening.scratch)
         self.tools = Tools(opening.resources)
+        self.seekers = Seekers(opening.limits)
         for stream in self.streams.values():
             for method in stream.flow_methods:
                 self.tools.flow(*method)
@@ -68,6 +91,13 @@ class Worker:
             return
         video = BoundedFile(str(job.path), self.limits)
         match job:
+            case Look():
+                yield Seen(self.seekers.open(job.path).shape())
+            case Still():
+                seconds, picture = self.seekers.open(job.path).at(job.seconds)
+                yield Shown(seconds, written_picture(picture, job.lines))
+            case Times():
+                yield Counted(tuple(self.seekers.open(job.path).times(job.start, job.end)))
             case Whole():
                 for name, stream in self.streams.items():
                     messages = messages_of(stream, video, Task(), self.tools)
@@ -88,6 +118,26 @@ class Worker:
             for name, stream in self.streams.items()
         }
         yield from _in_step(runs, len(windows))
+
+
+class Seekers:
+    """The files whose frames were asked for last, kept open: the next frame is most often near."""
+
+    MOST = 2
+
+    def __init__(self, limits: Limits):
+        self.limits = limits
+        self._open: OrderedDict[Path, FrameSeeker] = OrderedDict()
+
+    def open(self, path: Path) -> FrameSeeker:
+        """Raises `MediaError`, and `TooLarge` for pictures beyond the limit."""
+        if path not in self._open:
+            self._open[path] = FrameSeeker(path)
+        self._open.move_to_end(path)
+        while len(self._open) > self.MOST:
+            self._open.popitem(last=False)[1].close()
+        check_size(path.name, *self._open[path].size, self.limits)
+        return self._open[path]
 
 
 def _labelled(stream: str, messages: Iterator[tuple[int, Message]]) -> Iterator[Any]:

@@ -13,6 +13,7 @@ from ..errors import UsageError
 from ..inference.anomaly import load_anomaly
 from ..inference.load import load
 from ..inference.predictor import LoadedRun
+from ..inference.timeline import is_timeline
 from ..live.decision import Decision
 from ..live.detector import LiveDetector, Watched
 from ..live.display import Display, Recording
@@ -24,6 +25,7 @@ from ..live.session import MOST_DELAY, Event, Session
 from ..live.smoothing import Smoothing
 from ..live.source import Source
 from ..live.strip import RecentFrames
+from ..live.timeline import LiveTimeline, Moment
 from ..resources import Resources
 from .events import SILENT, Events
 
@@ -52,7 +54,7 @@ Stop = Callable[[], bool]
 def recognise(
     run: str | Path,
     source: Source,
-    report: Callable[[Decision, float], None],
+    report: Callable[[Decision | Moment, float], None],
     *,
     options: LiveOptions = LiveOptions(),  # frozen
     annotate: Path | None = None,
@@ -63,14 +65,13 @@ def recognise(
 ) -> dict[str, Any]:
     """Call `report` with every decision and how many seconds late it is; returns the session's summary.
 
+    Of a run that was taught segments it is called with the moments of its steps (`kinema.live.timeline`).
+
     annotate: a video file of the frames with the answer on them, which appears at the end. display: shows the
     same meanwhile. Raises `UsageError` as `LiveRecogniser` does, `MediaError` where a file is damaged.
     """
     loaded = load(run, resources)
-    smoothing = replace(options.smoothing, least=_least(loaded, options, events))
-    model = LiveRecogniser(
-        loaded, rule=options.rule, horizon_seconds=options.horizon_seconds, smoothing=smoothing
-    )
+    model = _model(loaded, options, events)
     displays = [*([] if display is None else [display]), *([] if annotate is None else [Recording(annotate)])]
     name, score = "", 0.0
     with ExitStack() as stack, _session(model, source, options, events) as session:
@@ -79,7 +80,7 @@ def recognise(
         for event in _told(session.events(stop), events):
             for decision in event.reports:
                 report(decision, event.delay)
-                name, score = decision.label or "unknown", decision.score
+                name, score = decision.shown()
             if isinstance(event.item, Restored):
                 name = ""
             if isinstance(event.item, Shot):
@@ -130,6 +131,26 @@ def watch(
 def now() -> str:
     """The time of day, as ISO 8601 in UTC with milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _model(run: LoadedRun, options: LiveOptions, events: Events) -> LiveModel[Any]:
+    if not is_timeline(run):
+        smoothing = replace(options.smoothing, least=_least(run, options, events))
+        return LiveRecogniser(
+            run, rule=options.rule, horizon_seconds=options.horizon_seconds, smoothing=smoothing
+        )
+    idle = {
+        "--forget": options.rule not in ("auto", "never"),
+        "--horizon": options.horizon_seconds is not None,
+        "--risk": options.risk is not None,
+        "--min-score": options.min_score is not None,
+    }
+    for option in (name for name, given in idle.items() if given):
+        raise UsageError(
+            f"{option} has no effect on a timeline run, which has learned when segments open and close;"
+            " leave it out"
+        )
+    return LiveTimeline(run)
 
 
 def _least(run: LoadedRun, options: LiveOptions, events: Events) -> float | None:

@@ -21,6 +21,13 @@ export async function get(path) {
   return answer.headers.get("content-type").startsWith("application/json") ? answer.json() : answer.text();
 }
 
+// Sends plain data and returns what the server answers: data, or a file ("blob").
+export async function post(path, body, type = "json") {
+  const answer = await fetch(path, { method: "POST", headers: { ...token.headers(), "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  if (!answer.ok) throw new Problem(answer.status, said(await answer.text(), answer.status));
+  return answer[type]();
+}
+
 // Sends one file. `line` is called with each line of a streamed answer, `sent` with the share that is sent.
 export function send(path, file, { line = null, sent = () => {}, type = "text", signal = null } = {}) {
   return new Promise((resolve, reject) => {

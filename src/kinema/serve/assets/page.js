@@ -22,6 +22,7 @@ async function load() {
   one("#classes").replaceChildren(...model.labels.map((label) => el("li", { text: label })));
   const pairs = model.confusions.map((pair) => el("li", { text: `${pair.label} called ${pair.called}: ${pair.count} of ${pair.total}` }));
   one("#confusions").replaceChildren(...(pairs.length ? pairs : [el("li", { text: "Nothing was." })]));
+  one("#confusions").parentElement.hidden = model.timeline;  // segments are found or missed
   one("#known").hidden = false;
   next();
 }

@@ -1,7 +1,17 @@
 // Scores along a video: curves, a band of segments, and a playhead that the pointer and the keyboard move.
 import { clock, colour, el, percent, shape } from "./dom.js";
 
-const HEIGHT = 100;
+const HEIGHT = 100, LANE = 30;
+
+// Segments that overlap lie below each other: the first lane that is free.
+function lanesOf(segments) {
+  const ends = [];
+  return segments.map(({ start, end }) => {
+    const free = ends.findIndex((one) => one <= start + 1e-6), lane = free < 0 ? ends.length : free;
+    ends[lane] = end;
+    return lane;
+  });
+}
 
 export class Timeline {
   // seek(seconds) is called where the reader goes.
@@ -9,6 +19,7 @@ export class Timeline {
     this.seek = seek;
     this.windows = [];
     this.segments = [];
+    this.anomalies = [];
     this.duration = 0;
     this.svg = shape("svg", { viewBox: "0 0 1000 " + HEIGHT, preserveAspectRatio: "none", "aria-hidden": "true" });
     this.band = el("div", { class: "band", "aria-hidden": "true" });
@@ -45,12 +56,24 @@ export class Timeline {
       const area = shape("polygon", { points: "0," + HEIGHT + " " + text + " " + x(points.at(-1)[0]).toFixed(1) + "," + HEIGHT });
       for (const one of [area, line]) { one.style.setProperty("--c", colour(label)); this.svg.append(one); }
     }
-    this.band.replaceChildren(...this.segments.map((s) => el("span", {
-      text: s.label, style: { "--c": colour(s.label), left: x(s.start) / 10 + "%", width: x(s.end - s.start) / 10 + "%" },
+    this.#anomalies(x);
+    const lanes = lanesOf(this.segments);
+    this.band.style.height = Math.max(1, ...lanes.map((lane) => lane + 1)) * LANE + "px";
+    this.band.replaceChildren(...this.segments.map((s, i) => el("span", {
+      text: s.label, style: { "--c": colour(s.label), left: x(s.start) / 10 + "%", width: x(s.end - s.start) / 10 + "%", top: lanes[i] * LANE + 1 + "px" },
     })));
-    this.legend.replaceChildren(...labels.map((label) => el("li", {}, el("i", { style: { "--c": colour(label) } }), label)));
+    const unlike = this.anomalies.length ? [el("li", {}, el("i", { class: "unlike" }), "unlike normal, and the threshold")] : [];
+    this.legend.replaceChildren(...labels.map((label) => el("li", {}, el("i", { style: { "--c": colour(label) } }), label)), ...unlike);
     this.ticks.replaceChildren(...[0, 0.25, 0.5, 0.75, 1].map((share) => el("span", { text: clock(share * this.end) })));
     this.move(this.at);
+  }
+
+  // Errors of a detector on the same axis; its threshold is in the middle of the height.
+  #anomalies(x) {
+    if (!this.anomalies.length) return;
+    const y = (error, threshold) => (HEIGHT - 4 - (HEIGHT - 8) * Math.min(1, error / (2 * threshold || 1))).toFixed(1);
+    const points = this.anomalies.map((a) => x((a.start + a.end) / 2).toFixed(1) + "," + y(a.error, a.threshold)).join(" ");
+    this.svg.append(shape("line", { class: "threshold", x1: 0, x2: 1000, y1: y(1, 1), y2: y(1, 1) }), shape("polyline", { class: "unlike", points }));
   }
 
   // The classes with the highest means over the windows.

@@ -1,5 +1,5 @@
 // One video that was dropped: sent, watched, and shown with what was found in it.
-import { Problem, send, sendPatiently } from "./api.js";
+import { post, Problem, sendPatiently } from "./api.js";
 import { clock, el, one, percent, size } from "./dom.js";
 import { Scores } from "./scores.js";
 import { Timeline } from "./timeline.js";
@@ -38,6 +38,7 @@ export class VideoCard {
       const wait = (seconds) => this.tell("The server is busy; again in " + seconds + " s", 0);
       await sendPatiently(PATH, this.file, { line: (event) => this.take(event), sent, signal: this.stop.signal }, wait);
       this.progress.remove();
+      if (this.model.offers.anomaly) await this.compare();
     } catch (problem) {
       this.progress.replaceWith(el("p", { class: "problem", role: "alert", text: problem.message }));
     }
@@ -61,8 +62,12 @@ export class VideoCard {
     if (event.timeline) {
       this.timeline.segments = event.timeline;
       this.timeline.draw();
-      const actions = new Set(event.timeline.map((segment) => segment.label)).size;
-      if (actions > 1) this.sure.textContent += `; ${actions} different actions along it`;
+      const actions = new Set(event.timeline.map((segment) => segment.label)).size, count = event.timeline.length;
+      if (this.model.timeline) {
+        this.big.textContent = count === 0 ? "Nothing" : actions === 1 ? event.timeline[0].label : actions + " actions";
+        this.sure.textContent = count === 1 ? "in one segment" : `in ${count} segments`;
+      } else if (actions > 1) this.sure.textContent += `; ${actions} different actions along it`;
+      this.along.append(this.downloads(event.timeline));
     }
     if (event.moments) this.showMoments(event);
   }
@@ -76,14 +81,32 @@ export class VideoCard {
       el("div", { class: "body" },
         el("div", { class: "screen" }, this.video, this.veil),
         el("div", { class: "answer" },
-          el("p", { class: "big", text: answer.label }),
-          this.sure = el("p", { class: "sure", role: "status", text: percent(answer.score) + " over the whole video" }),
-          this.when, this.scores.node, ...this.mixed(answer.label))),
+          this.big = el("p", { class: "big", text: this.model.timeline ? "…" : answer.label }),
+          this.sure = el("p", { class: "sure", role: "status", text: this.model.timeline ? "Looking for segments" : percent(answer.score) + " over the whole video" }),
+          this.when, this.scores.node, ...(this.model.timeline ? [] : this.mixed(answer.label)))),
       this.along = el("div", { class: "along" },
         el("div", { class: "head" }, el("h3", { text: "Along the video" }), this.timeline.legend),
         this.timeline.node, this.timeline.ticks));
     this.scores.show(answer.top);
     this.play();
+  }
+
+  // The segments as files of other programs.
+  downloads(segments) {
+    const save = async (form) => {
+      const text = await post("/api/segments?form=" + form, { video: this.file.name, timeline: segments.map(({ start, end, label, score }) => ({ start, end, label, score })) }, "blob");
+      const link = el("a", { href: URL.createObjectURL(text), download: this.file.name.replace(/\.[^.]*$/, "") + "." + form });
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    };
+    return el("p", { class: "downloads" }, "Segments as", ...Object.entries({ json: "JSON", csv: "CSV", srt: "subtitles (SRT)", eaf: "ELAN" }).map(([form, name]) => el("button", { type: "button", text: name, onclick: () => save(form).catch((problem) => { this.sure.textContent = problem.message; }) })));
+  }
+
+  // How unlike the normal videos each moment is, on the same axis.
+  async compare() {
+    const answer = await sendPatiently("/api/anomaly?timeline=true", this.file, { signal: this.stop.signal }, () => {});
+    this.timeline.anomalies = JSON.parse(answer)[0].timeline;
+    this.timeline.draw();
   }
 
   // What the model is known to take for this answer, and this for.

@@ -73,7 +73,7 @@ export class WebcamCard {
   }
 
   show(decision) {
-    this.label.textContent = decision.label === null ? "unknown" : decision.label;
+    this.label.textContent = decision.label === null ? (this.model.timeline ? "nothing" : "unknown") : decision.label;
     this.sure.textContent = percent(decision.score) + " sure";
     this.scores.show(decision.top);
   }

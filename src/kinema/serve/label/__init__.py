@@ -1,0 +1,1 @@
+"""`kinema label`: a page on which segments of long videos are marked."""
