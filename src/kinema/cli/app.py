@@ -48,10 +48,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 VERBS = (
-    demo, scan, recipes, backbones, extract, train, evaluate, study, predict, live, serve, flow, embed,
-    index, search, export, doctor
     demo, scan, recipes, backbones, extract, train, evaluate, study, predict, label, live, serve, flow, embed,
-    search, export, doctor
+    index, search, export, doctor
 )  # fmt: skip
 for verb in VERBS:
     app.command(name=verb.__name__.rpartition(".")[2])(with_volume(verb.command))
