@@ -18,7 +18,7 @@ from ..media.container import content_digest
 from ..resources import Resources, cores
 from ..streams.base import StreamSettings, Task
 from ..types import VideoRecord
-from .cluster.answers import Place, Result
+from .cluster.answers import Place
 from .engine import Compute, Done, sequences
 from .messages import Job, Message
 from .pool import DecodingPool
@@ -70,8 +70,8 @@ class Elsewhere(Protocol):
 
     def videos(
         self, jobs: Iterable[Job], place_of: Callable[[int], Place | None]
-    ) -> Generator[Done[Result], None, None]:
-        """Compute videos to their places; yields each as it ends."""
+    ) -> Generator[Done[Any], None, None]:
+        """Compute videos to their places; yields each as it ends, its sink a `cluster.answers.Result`."""
 
 
 def digest_files(paths: Iterable[Path]) -> tuple[dict[Path, str], dict[Path, str]]:
@@ -148,8 +148,8 @@ def extract(
             workers=workers,
         )
         computed = _computed(todo, messages, compute, shelf_of)
-    with _disk_of(store), closing(computed) as videos:
-        for ended, done in enumerate(videos, start=1):
+    with _disk_of(store), closing(computed):
+        for ended, done in enumerate(computed, start=1):
             report.count(done)
             if done.end.error is not None:
                 failed[todo[done.number].key] = done.end.error
@@ -171,7 +171,7 @@ def _computed(
     messages: Generator[tuple[int, Message], None, None],
     compute: Compute,
     shelf_of: Callable[[int], Shelf],
-) -> Generator[Done[SequenceWriter], None, None]:
+) -> Generator[Done[Any], None, None]:
     """The videos as they end, each in its file where it did not fail."""
 
     def open_writer(number: int) -> SequenceWriter:
