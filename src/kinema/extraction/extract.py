@@ -20,7 +20,7 @@ from ..media.container import shown
 from ..resources import Resources
 from ..streams.base import StreamSettings, Task
 from ..types import VideoRecord
-from .cluster.answers import Place, Result
+from .cluster.answers import Place
 from .engine import Compute, Done, sequences
 from .identify import Contents, Identified
 from .messages import Finished, Job, Message
@@ -77,8 +77,8 @@ class Elsewhere(Protocol):
 
     def videos(
         self, jobs: Iterable[Job], place_of: Callable[[int], Place | None]
-    ) -> Generator[Done[Result], None, None]:
-        """Compute videos to their places; yields each as it ends."""
+    ) -> Generator[Done[Any], None, None]:
+        """Compute videos to their places; yields each as it ends, its sink a `cluster.answers.Result`."""
 
 
 def digest_files(paths: Iterable[Path]) -> tuple[dict[Path, str], dict[Path, str]]:
@@ -235,7 +235,7 @@ def extract(
 
     def computed() -> Generator[Done[Any], None, None]:
         if isinstance(compute, Elsewhere):
-            return compute.videos(missing, lambda n: _place(missing.item(n), shelf_of))
+            return _computed_elsewhere(missing, compute, shelf_of, unchanged)
         messages = pool.results(
             stream, resources, missing, lambda n: missing.lacks(missing.item(n)), workers=workers
         )
@@ -263,10 +263,6 @@ def extract(
     return report
 
 
-def _place(item: ExtractItem, shelf_of: Callable[[int], Shelf]) -> Place:
-    return Place(shelf_of(item.variant), item.key)
-
-
 def _counted(number: int) -> tuple[int, bool]:
     return number, True
 
@@ -277,7 +273,7 @@ def _computed(
     compute: Compute,
     shelf_of: Callable[[int], Shelf],
     unchanged: Callable[[ExtractItem], bool],
-) -> Generator[Done[SequenceWriter], None, None]:
+) -> Generator[Done[Any], None, None]:
     """The videos as they end, each in its file where it did not fail."""
 
     def open_writer(number: int) -> SequenceWriter:
@@ -290,6 +286,27 @@ def _computed(
                 done.sink.commit()
             elif done.sink is not None:
                 done.sink.discard()
+                done = Done(done.number, None, Finished(error=CHANGED))
+            yield done
+
+
+def _computed_elsewhere(
+    missing: Missing,
+    compute: Elsewhere,
+    shelf_of: Callable[[int], Shelf],
+    unchanged: Callable[[ExtractItem], bool],
+) -> Generator[Done[Any], None, None]:
+    """The videos as they end, in the store already: features of a file that has changed are taken out."""
+
+    def place_of(number: int) -> Place:
+        item = missing.item(number)
+        return Place(shelf_of(item.variant), item.key)
+
+    with closing(compute.videos(missing, place_of)) as videos:
+        for done in videos:
+            item = missing.item(done.number)
+            if done.sink is not None and not unchanged(item):
+                shelf_of(item.variant).path(item.key).unlink(missing_ok=True)
                 done = Done(done.number, None, Finished(error=CHANGED))
             yield done
 

@@ -1,6 +1,6 @@
 """What passes between a driver and the actors that compute for it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...features.store import Shelf
 from ...types import FeatureSequence
@@ -25,7 +25,8 @@ class Result:
     def sequence(self) -> FeatureSequence:
         """The features. Those that lie in the store are not here."""
         assert self.found is not None, "it was brought back"
-        return self.found
+        # Ray's memory cannot be written to, and is freed with what lies in it.
+        return replace(self.found, data=self.found.data.copy(), pts_seconds=self.found.pts_seconds.copy())
 
 
 @dataclass(frozen=True, slots=True)
