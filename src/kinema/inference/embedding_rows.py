@@ -66,7 +66,8 @@ def rows_at(path: str | Path, rows: Iterable[int]) -> dict[int, tuple[str, str |
 
 def vectors_at(path: str | Path, rows: Iterable[int]) -> dict[int, np.ndarray]:
     """The vectors float32 [dim] of some rows, by number. Raises `UsageError` where they are damaged."""
-    dim, found = open_embeddings(path).dim, {}
+    dim = open_embeddings(path).dim
+    found: dict[int, np.ndarray] = {}
     try:
         with opened_file(path) as file:
             for start, group, wanted in _groups(file, rows):
