@@ -31,7 +31,7 @@ def confusion_section(data: ReportData) -> str:
         f"to see its clips; arrow keys move between cells.</span></p>{_controls()}"
         '<p class="readout js" aria-live="polite">&nbsp;</p>'
         f'<div class="confusion"><div class="scroll">{matrix_table(part, names, own)}</div>'
-        f"{_pairs(matrix, labels, totals, 30 if many else 8)}</div>"
+        f"{_pairs(matrix, labels, totals, 16 if many else 8)}</div>"
         f"{markup.json_script(facts, 'confusion-data')}</section>"
     )
 
