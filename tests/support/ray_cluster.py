@@ -69,6 +69,7 @@ def processes(title: str) -> list[psutil.Process]:
 
 
 def tree(root: Path) -> dict[str, bytes]:
-    """Every file below a folder, by its path there; what a dead process was writing is none."""
-    found = [p for p in root.rglob("*") if p.is_file() and p.suffix != ".tmp"]
+    """Every file of a store but what a dead process was writing and what is remembered of videos."""
+    found = (p for p in root.rglob("*") if p.is_file() and not p.name.startswith("digests.sqlite"))
+    found = [p for p in found if p.suffix != ".tmp"]
     return {str(p.relative_to(root)): p.read_bytes() for p in found}
