@@ -9,8 +9,8 @@ from .recurrent import MOST_LAYERS
 
 
 class Transformer(Attention):
-    """`layers` encoder layers that normalise first, and the mean of their outputs, or with `pool: none` all of
-    them; E is units.
+    """`layers` encoder layers that normalise first, and the mean of their outputs, or all of them with
+    `pool: none`; E is units.
 
     Vaswani et al. 2017, arXiv:1706.03762; the outlook of the vgg16-lstm paper.
     """
