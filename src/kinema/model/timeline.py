@@ -31,7 +31,7 @@ class TimelineRecognizer(JointRecognizer):
         self.both = self._needs_all()
 
     def temporal_model(self, stream: str) -> TemporalModel:
-        """The temporal model of the stream, with a background where the recipe has one."""
+        """The temporal model of the stream, over steps without their background where the recipe says so."""
         recipe = self.recipe
         return TemporalModel(
             recipe.temporal,

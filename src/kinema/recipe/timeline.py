@@ -12,8 +12,8 @@ class Timeline(Settings):
 
     `chunk`: steps that a gradient runs through at once; a one-way model carries its state on to the next
     chunk.
-    `background`: beside every step stands its difference from the running mean of so many, in which what is
-    always in the picture has no part (0: no difference).
+    `background`: steps whose running mean is taken away from every step, so that what is always in the
+    picture does not count (0: nothing is).
     `border_seconds`: how far from where it was marked a border may lie; the target rises over twice as long.
     `smoothing: folds` chooses by `folds` folds of whole groups inside the training files how scores become
     segments; `none` takes every step above one half.

@@ -1,15 +1,15 @@
-"""What stays the same told from what is new: each step beside its difference from what was seen lately."""
+"""What stays the same taken away: each step's difference from the mean of what was seen lately."""
 
 import torch
 from torch import Tensor, nn
 
 
 class Background(nn.Module):
-    """x_t and x_t - m_t side by side, [B, T, D] -> [B, T, 2D].
+    """x_t - m_t, [B, T, D] -> [B, T, D], with m_t = m_(t-1) + (x_t - m_(t-1)) / min(t, `steps`).
 
-    m_t = m_(t-1) + (x_t - m_(t-1)) / min(t, `steps`) is the mean of all steps so far, and after `steps` of
-    them one that fades. A place, a light or a person that is always there has no part in the difference; what
-    begins or ends has. Nothing is trained, and no gradient goes through.
+    So m_t is the mean of all steps so far, and after `steps` of them one that fades. A place, a light or a
+    person that is always there has the same part in both; what begins or ends has not. Nothing is trained,
+    and no gradient goes through.
     """
 
     def __init__(self, steps: int):
@@ -26,11 +26,11 @@ class Background(nn.Module):
 
     @torch.no_grad()
     def advance(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Many steps x [B, T, D] from a state: (steps [B, T, 2D], next state)."""
+        """Many steps x [B, T, D] from a state: (differences, next state)."""
         mean, count = (part.to(x) for part in state)
         found = torch.empty_like(x)
         for step in range(x.shape[1]):
             count = (count + 1).clamp(max=self.steps)
             mean = mean + (x[:, step] - mean) / count
             found[:, step] = x[:, step] - mean
-        return torch.cat([x, found], dim=2), (mean, count)
+        return found, (mean, count)

@@ -42,8 +42,7 @@ class SequenceModel(nn.Module):
 class TemporalModel(SequenceModel):
     """background -> standardize -> encoder -> the temporal model of a recipe.
 
-    `background`: beside each step stands its difference from the running mean of so many (see `Background`,
-    whose state comes first).
+    `background`: the steps whose mean is taken away (see `Background`). Its state comes first.
     """
 
     def __init__(
@@ -58,10 +57,9 @@ class TemporalModel(SequenceModel):
         super().__init__()
         self.input_size = input_size
         self.background = Background(background) if background else None
-        size = 2 * input_size if background else input_size
-        self.standardize = Standardize(size) if standardize else None
-        self.encoder = encoder.build(size) if encoder else None
-        self.temporal = spec.build(encoder.layers[-1] if encoder else size)
+        self.standardize = Standardize(input_size) if standardize else None
+        self.encoder = encoder.build(input_size) if encoder else None
+        self.temporal = spec.build(encoder.layers[-1] if encoder else input_size)
         self.embedding_size = self.temporal.embedding_size
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -76,22 +74,22 @@ class TemporalModel(SequenceModel):
         return (self.background.initial_state(batch, self.input_size), *inner)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        x, before, state = self._with_background(x.unsqueeze(1), state)
+        x, before, state = self._without_background(x.unsqueeze(1), state)
         out, state = self.temporal.step(self.encoded(x.squeeze(1)), state)
         return out, (*before, *state)
 
     def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        x, before, state = self._with_background(x, state)
+        x, before, state = self._without_background(x, state)
         out, state = self.temporal.advance(self.encoded(x), state)
         return out, (*before, *state)
 
     def encoded(self, x: Tensor) -> Tensor:
-        """Steps [..., D], or [..., 2D] with their background, as the temporal model gets them."""
+        """Steps [..., D] without their background as the temporal model gets them."""
         if self.standardize is not None:
             x = self.standardize(x)
         return self.encoder(x) if self.encoder is not None else x
 
-    def _with_background(self, x: Tensor, state: State) -> tuple[Tensor, State, State]:
+    def _without_background(self, x: Tensor, state: State) -> tuple[Tensor, State, State]:
         """Steps x [B, T, D] from a state: (differences, the next state of `background`, the other state)."""
         if self.background is None:
             return x, (), state
