@@ -90,6 +90,7 @@ KINDS: list[TemporalSettings] = [
     Attentive(units=4, heads=2, queries=3, dropout=0.5),
     Attentive(units=4, heads=1, queries=1, mlp=False),
     Transformer(units=4, heads=2, dropout=0.5),
+    Transformer(units=4, heads=2, pool="none"),
     Tcn(units=32, layers=2, pool="none", dropout=0.5),
     Tcn(units=32, layers=2, kernel=4, pool="mean", bidirectional=True),
     Moments(),

@@ -67,11 +67,20 @@ def f1(model: TimelineRecognizer, items: list[TimelineItem]) -> float:
     return 2 * hits / (found + true)
 
 
-@pytest.mark.parametrize("recipe", ["timeline", "timeline-both"])
-def test_what_was_learned_is_found_in_files_that_were_not_seen(recipe: str, tmp_path: Path) -> None:
+ATTENTION = {"temporal": {"kind": "transformer", "pool": "none", "heads": 2}}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "change"),
+    [("timeline", {}), ("timeline-both", {}), ("timeline-both", ATTENTION)],
+    ids=["one-way", "both", "attention"],
+)
+def test_what_was_learned_is_found_in_files_that_were_not_seen(
+    recipe: str, change: dict, tmp_path: Path
+) -> None:
     random = np.random.default_rng(1)
     made = [file(tmp_path, number, random) for number in range(6)]
-    small = {"data.classes": 2, "training.epochs": 12, "timeline.chunk": 60, "temporal.units": 16}
+    small = {**change, "data.classes": 2, "training.epochs": 12, "timeline.chunk": 60, "temporal.units": 16}
     torch.manual_seed(0)
     model = build_recognizer(changed(load_recipe(recipe), {**small, "training.lr": 0.01}), {"rgb": 6}, 2)
     assert isinstance(model, TimelineRecognizer)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..recipe import Recipe
+from ..temporal.attention import Attention
 from ..temporal.model import TemporalModel
 from ..temporal.stack import State
 from ..types import FeatureSequence
@@ -75,11 +76,12 @@ class TimelineRecognizer(JointRecognizer):
         device = next(self.parameters()).device
         state = None if self.both else self.initial_state(1)
         found = [np.zeros((0, self.classes), np.float32)]
-        for start in range(0, len(data), PIECE):
-            stop = min(start + PIECE, len(data))
+        piece, margin = self._piece()
+        for start in range(0, len(data), piece):
+            stop = min(start + piece, len(data))
             if state is None:
-                first = max(start - MARGIN, 0)
-                logits = self.whole(data[None, first : stop + MARGIN].to(device))[:, start - first :]
+                first = max(start - margin, 0)
+                logits = self.whole(data[None, first : stop + margin].to(device))[:, start - first :]
                 logits = logits[:, : stop - start]
             else:
                 logits, state = self.advance(data[None, start:stop].to(device), state)
@@ -99,6 +101,17 @@ class TimelineRecognizer(JointRecognizer):
         held = {k.removeprefix(SMOOTHING): v for k, v in tensors.items() if k.startswith(SMOOTHING)}
         super().load_tensors({k: v for k, v in tensors.items() if not k.startswith(SMOOTHING)})
         self.smoothing = Smoothing.from_tensors(held, self.classes)
+
+    def _piece(self) -> tuple[int, int]:
+        """How many steps are computed at once, and how many are seen beside them.
+
+        Attention knows the times of a chunk of training alone, so it never sees more than that.
+        """
+        timeline = self.recipe.timeline
+        if not isinstance(self.recipe.temporal, Attention) or timeline is None:
+            return PIECE, MARGIN
+        margin = timeline.chunk // 4
+        return timeline.chunk - 2 * margin, margin
 
     def _needs_all(self) -> bool:
         try:

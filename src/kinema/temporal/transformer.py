@@ -9,13 +9,19 @@ from .recurrent import MOST_LAYERS
 
 
 class Transformer(Attention):
-    """`layers` encoder layers that normalise first, and the mean of their outputs; E is units.
+    """`layers` encoder layers that normalise first, and the mean of their outputs, or all of them with
+    `pool: none`; E is units.
 
     Vaswani et al. 2017, arXiv:1706.03762; the outlook of the vgg16-lstm paper.
     """
 
     kind: Literal["transformer"] = "transformer"
     layers: Annotated[int, Field(ge=1, le=MOST_LAYERS)] = 2
+    pool: Literal["mean", "none"] = "mean"
+
+    @property
+    def per_step(self) -> bool:
+        return self.pool == "none"
 
     def build(self, input_size: int) -> Any:
         from .transformer_net import TransformerModel

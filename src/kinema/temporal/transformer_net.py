@@ -8,10 +8,11 @@ from .transformer import Transformer
 
 
 class TransformerModel(AttentionModel):
-    """Encoder layers that normalise first, a last norm, and the mean over the valid steps."""
+    """Encoder layers that normalise first, a last norm, and the mean over the valid steps, or all of them."""
 
     def __init__(self, spec: Transformer, input_size: int):
         super().__init__(spec, input_size)
+        self.per_step = spec.per_step
         layer = nn.TransformerEncoderLayer(
             spec.units,
             spec.heads,
@@ -27,4 +28,4 @@ class TransformerModel(AttentionModel):
 
     def attend(self, x: Tensor, absent: Tensor) -> Tensor:
         outputs = self.encoder(x, src_key_padding_mask=absent)
-        return mean_steps(outputs, (~absent).sum(1))
+        return outputs if self.per_step else mean_steps(outputs, (~absent).sum(1))
