@@ -1,6 +1,6 @@
 """A recogniser with a score per step and class: of whole sequences, chunks, or steps as they come."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
@@ -65,28 +65,39 @@ class TimelineRecognizer(JointRecognizer):
         out, state = self.model.advance(x, state)
         return self.head(out), state
 
-    def whole(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Logits [B, T, C] of sequences [B, T, D] by themselves."""
-        return self.head(self.model(x, lengths))
+    def whole(
+        self, x: Tensor, lengths: Tensor | None = None, before: tuple[Tensor, ...] | None = None
+    ) -> Tensor:
+        """Logits [B, T, C] of sequences [B, T, D]; `before` is what the background was until then."""
+        return self.head(self.model(x, lengths, before))
 
     @torch.inference_mode()
     def step_scores(self, sequence: FeatureSequence) -> np.ndarray:
         """Scores float32 [T, C] of all steps; memory beside the sequence does not grow with it."""
         data = torch.from_numpy(sequence.data)
-        device = next(self.parameters()).device
-        state = None if self.both else self.initial_state(1)
-        found = [np.zeros((0, self.classes), np.float32)]
+        pieces = self._around(data) if self.both else self._along(data)
+        scores = [logits.float().sigmoid().cpu().numpy() for logits in pieces]
+        return np.concatenate([np.zeros((0, self.classes), np.float32), *scores])
+
+    def _along(self, data: Tensor) -> Iterator[Tensor]:
+        """Logits [T', C] of the steps [T, D] of a one-way model, piece by piece."""
+        state, device = self.initial_state(1), next(self.parameters()).device
+        for piece in data.split(PIECE):
+            logits, state = self.advance(piece[None].to(device), state)
+            yield logits[0]
+
+    def _around(self, data: Tensor) -> Iterator[Tensor]:
+        """The same of a model that sees a margin on either side of a piece."""
         piece, margin = self._piece()
+        background, device = self.model.background, next(self.parameters()).device
+        before = background.initial_state(1, data.shape[1]) if background is not None else None
+        known = 0  # steps that `before` has seen
         for start in range(0, len(data), piece):
-            stop = min(start + piece, len(data))
-            if state is None:
-                first = max(start - margin, 0)
-                logits = self.whole(data[None, first : stop + margin].to(device))[:, start - first :]
-                logits = logits[:, : stop - start]
-            else:
-                logits, state = self.advance(data[None, start:stop].to(device), state)
-            found.append(logits[0].float().sigmoid().cpu().numpy())
-        return np.concatenate(found)
+            stop, first = min(start + piece, len(data)), max(start - margin, 0)
+            if background is not None and before is not None:
+                before, known = background.advance(data[None, known:first], before)[1], first
+            logits = self.whole(data[None, first : stop + margin].to(device), None, before)
+            yield logits[0, start - first : stop - first]
 
     def segments(self, scores: np.ndarray, times: np.ndarray, labels: tuple[str, ...]) -> list[Found]:
         """The segments in the scores [T, C] of steps at `times` float64 [T]."""

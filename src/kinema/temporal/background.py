@@ -16,9 +16,9 @@ class Background(nn.Module):
         super().__init__()
         self.steps = steps
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Sequences by themselves."""
-        return self.advance(x, self.initial_state(len(x), x.shape[2]))[0]
+    def forward(self, x: Tensor, state: tuple[Tensor, ...] | None = None) -> Tensor:
+        """Sequences by themselves, or from a state on."""
+        return self.advance(x, state or self.initial_state(len(x), x.shape[2]))[0]
 
     def initial_state(self, batch: int, size: int) -> tuple[Tensor, Tensor]:
         """Nothing seen yet: mean [B, D] and number of steps [B, 1]."""

@@ -62,9 +62,12 @@ class TemporalModel(SequenceModel):
         self.temporal = spec.build(encoder.layers[-1] if encoder else input_size)
         self.embedding_size = self.temporal.embedding_size
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, lengths: Tensor | None = None, before: tuple[Tensor, ...] | None = None
+    ) -> Tensor:
+        """The embedding; `before` is the state of `background` where x is not the beginning."""
         if self.background is not None:
-            x = self.background(x)
+            x = self.background(x, before)
         return self.temporal(self.encoded(x), lengths)
 
     def initial_state(self, batch: int) -> State:
