@@ -34,6 +34,8 @@ COREHAR = {"kind": "lstm", "units": 4, "layers": 3, "bidirectional": True, "pool
 PER_STEP = {"per_step": True, "vote": "majority", "hidden": 4}
 MEAN_OF_STEPS = PER_STEP | {"vote": "mean"}
 TWO = {"fusion": {"kind": "weighted_average"}, "classifier": {"activation": "sigmoid"}}
+PER_CLASS = {"activation": "sigmoid", "per_step": True, "vote": "max"}
+TIMELINE = {"classifier": PER_CLASS, "timeline": {"background": 4}}
 SVM = {"fusion": {"kind": "concat_svm"}, "training": {"stages": "separate"}}
 CASES: dict[str, tuple[dict[str, Any], int, dict[str, Any]]] = {
     "lite": (MOMENTS, 1, {}),
@@ -46,8 +48,10 @@ CASES: dict[str, tuple[dict[str, Any], int, dict[str, Any]]] = {
     "svm": ({"kind": "mean"}, 2, SVM),
     "attentive": ({"kind": "attentive", "units": 4, "heads": 2, "queries": 3}, 1, {}),
     "transformer": ({"kind": "transformer", "units": 4, "heads": 2}, 1, {}),
+    "timeline": ({"kind": "gru", "units": 4, "pool": "none"}, 1, TIMELINE),
+    "timeline both": ({"kind": "transformer", "units": 4, "heads": 2, "pool": "none"}, 1, TIMELINE),
 }  # fmt: skip
-ONE_WAY = {"gru", "gru before", "mean of steps", "two streams", "svm"}
+ONE_WAY = {"gru", "gru before", "mean of steps", "two streams", "svm", "timeline"}
 
 
 def recognizer(case: str) -> Recognizer:
@@ -73,6 +77,10 @@ def recognizer(case: str) -> Recognizer:
     elif isinstance(model, JointRecognizer):
         model.calibration = Calibration(0.4, torch.tensor([0.5]))
     return model
+
+
+def activated(model: Recognizer, logits: torch.Tensor) -> torch.Tensor:
+    return logits.sigmoid() if model.recipe.classifier.activation == "sigmoid" else logits.softmax(1)
 
 
 def parts(case: str) -> tuple[Recognizer, dict[str, Part]]:
@@ -110,7 +118,7 @@ def test_onnx_gives_the_recognisers_scores(case: str, tmp_path: Path) -> None:
             logits = model(batch).logits / model.calibration.temperature
             for row, length in enumerate(lengths):
                 np.testing.assert_allclose(
-                    per_step[0][row, :length], logits[row, :length].softmax(1), atol=1e-4, rtol=0
+                    per_step[0][row, :length], activated(model, logits[row, :length]), atol=1e-4, rtol=0
                 )
 
 
@@ -128,7 +136,7 @@ def test_steps_carry_their_state_to_the_whole_sequences_scores(case: str, tmp_pa
         pairs = zip(model.streams, xs, strict=True)
         seen = {n: SequenceBatch(x[:, : t + 1], torch.full((3,), t + 1)) for n, x in pairs}
         if model.recipe.classifier.per_step:
-            expected = (model(seen).logits[:, t] / model.calibration.temperature).softmax(1)
+            expected = activated(model, model(seen).logits[:, t] / model.calibration.temperature)
         else:
             expected = model.class_scores(seen)
         np.testing.assert_allclose(scores, expected, atol=1e-4, rtol=0)

@@ -14,7 +14,7 @@ from ..model.separate import SeparateRecognizer
 from ..temporal.model import TemporalModel
 from ..temporal.pooling import absent_steps, mean_steps
 from ..temporal.stack import State
-from . import attention, recurrence
+from . import attention, background, recurrence
 
 # How far the winner of a vote stays ahead where rounding would make it a tie.
 AHEAD = 1e-6
@@ -32,6 +32,7 @@ class PortableRecognizer(nn.Module):
         self.model = deepcopy(model).eval()
         recurrence.make_portable(self.model)
         attention.make_portable(self.model)
+        background.make_portable(self.model)
         # Padding changes nothing. With more steps than any difference spans, and always some past the
         # lengths, every choice that the model makes by its input's shape is the one of the trace.
         self.spare = 1 + max(getattr(model.recipe.temporal, "lags", (0,)))

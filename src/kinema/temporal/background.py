@@ -28,9 +28,9 @@ class Background(nn.Module):
     def advance(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Many steps x [B, T, D] from a state: (differences, next state)."""
         mean, count = (part.to(x) for part in state)
-        found = torch.empty_like(x)
-        for step in range(x.shape[1]):
+        found = [x[:, :0]]
+        for step in x.split(1, dim=1):
             count = (count + 1).clamp(max=self.steps)
-            mean = mean + (x[:, step] - mean) / count
-            found[:, step] = x[:, step] - mean
-        return found, (mean, count)
+            mean = mean + (step[:, 0] - mean) / count
+            found.append(step - mean.unsqueeze(1))
+        return torch.cat(found, dim=1), (mean, count)
