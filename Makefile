@@ -19,11 +19,12 @@ install: $(VENV)/.installed
 test-slow: $(VENV)/.installed-dev
 	$(TEST_ENV) $(BIN)/python -m pytest -m slow
 
-# The page in a real browser: Debian's chromium, or another Chromium named by CHROMIUM.
-CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+# The pages in a real browser: one named by CHROMIUM, or what there is, or else Debian's chromium, which is installed.
+CHROMIUM ?= $(or $(shell command -v chromium || command -v chromium-browser || command -v google-chrome),chromium)
+SUDO := $(shell test "$$(id -u)" = 0 || echo sudo)
 test-browser: $(VENV)/.installed-dev
-	@test -n "$(CHROMIUM)" || { echo "Chromium is missing; apt-get install chromium, or set CHROMIUM"; exit 1; }
-	$(TEST_ENV) CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -m browser tests/browser
+	command -v $(CHROMIUM) > /dev/null || $(SUDO) apt-get install -y chromium
+	$(TEST_ENV) CHROMIUM="$$(command -v $(CHROMIUM))" $(BIN)/python -m pytest -m browser tests/browser
 
 # ptlflow's pins would hurt the core: an environment of its own, without constraints.txt. It brings an OpenCV
 # with windows, which needs libGL; the one without is put over it.
