@@ -61,7 +61,13 @@ def test_features_are_those_of_torch_and_the_same_bytes_in_any_batch_and_for_any
     assert more(clips()).tobytes() == output.tobytes()
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:-40], lambda data: data[:5000] + b"x" + data[5001:]])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda data: data[:-40], marks=pytest.mark.slow, id="short"),
+        pytest.param(lambda data: data[:5000] + b"x" + data[5001:], id="a byte"),
+    ],
+)
 def test_a_kept_network_that_is_damaged_is_made_anew(loaded, cache, damage, monkeypatch):
     done = conversions(monkeypatch)
     output = BackboneRunner(loaded, batch_size=3, runtime="openvino")(clips())

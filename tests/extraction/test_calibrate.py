@@ -110,6 +110,7 @@ def test_a_run_without_networks_cannot_be_used_in_int8(tiny_run):
         load(tiny_run, Resources(device="cpu", precision="int8"))
 
 
+@pytest.mark.slow
 def test_a_store_keeps_its_networks_and_makes_damaged_ones_anew(tiny_videos, tmp_path, calibrations):
     asked = resources(tmp_path, precision="int8")
     first = extract_dataset(tiny_videos, recipe=RECIPE, resources=asked)["streams"]["rgb"]

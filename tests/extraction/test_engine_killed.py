@@ -101,7 +101,7 @@ def kill_at_random(data: Path, store: Path, choose: random.Random) -> bool:
     return running
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_at_random_and_resumed(data: Path, reference, tmp_path: Path, kills: int):
     choose = random.Random(kills)
     store = tmp_path / "store"

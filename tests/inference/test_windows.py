@@ -102,7 +102,9 @@ def streams() -> list[StreamSettings]:
     return [*rgb, *flow, AudioStream(input="audio", backbone="yamnet")]
 
 
-@pytest.mark.parametrize("window", [(2.0, 1.0), (2.0, 2.0), (1.5, 0.7), (30.0, 1.0)], ids=str)
+@pytest.mark.parametrize(
+    "window", [(2.0, 1.0), pytest.param((2.0, 2.0), marks=pytest.mark.slow), (1.5, 0.7), (30.0, 1.0)], ids=str
+)
 def test_a_window_is_sampled_as_a_video_of_its_own(window, seconds_seven, monkeypatch) -> None:
     probes.register(monkeypatch)
     frames, sound = seconds_seven
