@@ -186,7 +186,7 @@ def test_a_file_that_browsers_do_not_play_is_seen(page: Any, videos: Path, label
     with label_program(avi, labels) as (_, url):
         page.goto(url)
         page.wait_for_selector("#screen img[src^='blob:']")
-        assert page.evaluate("document.querySelector('#screen img').naturalWidth") == 96
+        page.wait_for_function("document.querySelector('#screen img').naturalWidth === 96")
         page.keyboard.press("ArrowRight")
         expect(page.locator("#clock")).to_contain_text("0:00.1")
         page.keyboard.press("ArrowLeft")
