@@ -59,3 +59,11 @@ def test_chunks_and_steps_give_the_whole_in_a_model() -> None:
     plain.load_state_dict(model.state_dict())
     with torch.no_grad():
         assert (plain(x) - whole).abs().max() > 1e-2
+
+
+def test_no_steps_change_nothing() -> None:
+    layer = Background(6)
+    state = layer.initial_state(2, 3)
+    out, after = layer.advance(torch.zeros(2, 0, 3), state)
+    assert out.shape == (2, 0, 3)
+    assert all(torch.equal(one, other) for one, other in zip(after, state, strict=True))

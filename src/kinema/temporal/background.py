@@ -28,9 +28,9 @@ class Background(nn.Module):
     def advance(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Many steps x [B, T, D] from a state: (differences, next state)."""
         mean, count = (part.to(x) for part in state)
-        found = [x[:, :0]]
-        for step in x.split(1, dim=1):
+        found = []
+        for step in x.unbind(1):
             count = (count + 1).clamp(max=self.steps)
-            mean = mean + (step[:, 0] - mean) / count
-            found.append(step - mean.unsqueeze(1))
-        return torch.cat(found, dim=1), (mean, count)
+            mean = mean + (step - mean) / count
+            found.append(step - mean)
+        return torch.stack(found, dim=1) if found else x, (mean, count)
