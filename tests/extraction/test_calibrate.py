@@ -12,7 +12,7 @@ import pytest
 from kinema.backbones.calibrated import read_network
 from kinema.errors import UsageError
 from kinema.extraction import calibrate
-from kinema.extraction.extract import digest_files, items_of
+from kinema.extraction.extract import items_of
 from kinema.features.sequence_file import read_sequence
 from kinema.features.store import FeatureStore
 from kinema.inference.load import load
@@ -21,6 +21,7 @@ from kinema.types import VideoRecord
 from kinema.workflows.evaluate import evaluate
 from kinema.workflows.extract import extract_dataset
 from kinema.workflows.train import train
+from support.digests import digest_files
 
 pytest.importorskip("nncf")
 

@@ -16,7 +16,7 @@ import pytest
 from kinema.backbones.tell import LISTENER, tell
 from kinema.errors import WorkError
 from kinema.extraction.engine import SequenceBuffer, sequences
-from kinema.extraction.extract import CHANGED, ExtractItem, ExtractReport, digest_files, extract, items_of
+from kinema.extraction.extract import CHANGED, ExtractItem, ExtractReport, extract, items_of
 from kinema.extraction.messages import Finished, Message
 from kinema.extraction.pool import DecodingPool
 from kinema.features import sequence_file
@@ -29,6 +29,7 @@ from kinema.streams import AudioStream, RgbStream, StreamSettings
 from kinema.streams.augment import Augment
 from kinema.streams.images import fit
 from kinema.types import Clip, VideoRecord
+from support.digests import digest_files
 
 
 class MeanColour:

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from ..errors import WorkError
-from ..features.digests import Digests
 from ..features.sequence_file import SequenceWriter
 from ..features.store import FeatureStore, Shelf
 from ..keys import video_key
@@ -22,7 +20,6 @@ from ..streams.base import StreamSettings, Task
 from ..types import VideoRecord
 from .cluster.answers import Place
 from .engine import Compute, Done, sequences
-from .identify import Contents, Identified
 from .messages import Finished, Job, Message
 from .pool import DecodingPool
 
@@ -79,17 +76,6 @@ class Elsewhere(Protocol):
         self, jobs: Iterable[Job], place_of: Callable[[int], Place | None]
     ) -> Generator[Done[Any], None, None]:
         """Compute videos to their places; yields each as it ends, its sink a `cluster.answers.Result`."""
-
-
-def digest_files(paths: Iterable[Path]) -> tuple[dict[Path, str], dict[Path, str]]:
-    """Content digest of every file, and the reason for every file that cannot be read."""
-    contents = Contents()
-    identified = Identified((VideoRecord(path) for path in paths), contents, Digests())
-    try:
-        deque(identified, maxlen=0)
-    finally:
-        identified.stop()
-    return contents.digests, contents.unreadable
 
 
 def items_of(
