@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -15,7 +17,7 @@ from kinema.media.reader import VideoReader
 from kinema.media.writer import VideoWriter
 from kinema.resources import Resources
 from support.real import CLASSES, clips_of
-from support.serving import program
+from support.serving import PATIENCE, program
 
 
 @pytest.fixture(scope="session")
@@ -78,3 +80,39 @@ def chromium(webcam_file: Path) -> Iterator:
         )
         yield browser
         browser.close()
+
+
+HEIGHTS = {"desktop": 900, "phone": 844}
+Browse = Callable[[str, int], AbstractContextManager[Any]]
+
+
+@pytest.fixture(params=[("desktop", "light"), ("phone", "dark")], ids="-".join)
+def browse(chromium: Any, request: pytest.FixtureRequest) -> Browse:
+    """`browse(site, wide)`: a page of a device and a scheme, `wide` on the desktop.
+
+    No script may fail, nothing may be asked of others than `site`, and it may not scroll sideways.
+    """
+    device, scheme = request.param
+
+    @contextmanager
+    def opened(site: str, wide: int) -> Iterator[Any]:
+        width = wide if device == "desktop" else 390
+        context = chromium.new_context(
+            viewport={"width": width, "height": HEIGHTS[device]},
+            color_scheme=scheme,
+            has_touch=device == "phone",
+        )
+        found = context.new_page()
+        found.set_default_timeout(PATIENCE)
+        faults: list[str] = []
+        found.on("pageerror", lambda error: faults.append(str(error)))
+        found.on(
+            "request",
+            lambda r: None if r.url.startswith((site, "blob:", "data:")) else faults.append(r.url),
+        )
+        yield found
+        assert faults == []
+        assert found.evaluate("document.documentElement.scrollWidth") <= width, "it scrolls sideways"
+        context.close()
+
+    return opened

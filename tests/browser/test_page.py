@@ -11,34 +11,18 @@ import pytest
 from playwright.sync_api import expect
 
 from support.real import CLASSES, clips_of
-from support.serving import wait_for
+from support.serving import PATIENCE, wait_for
 
 pytestmark = pytest.mark.browser
-PATIENCE = 60_000  # milliseconds
-SIZES = {"desktop": (1200, 900), "phone": (390, 844)}
 
 
-@pytest.fixture(params=[("desktop", "light"), ("phone", "dark")], ids="-".join)
-def page(chromium: Any, site: str, request: pytest.FixtureRequest) -> Iterator[Any]:
-    """The page when the model is known. Nothing may be fetched from elsewhere, and no script may fail."""
-    device, scheme = request.param
-    width, height = SIZES[device]
-    context = chromium.new_context(
-        viewport={"width": width, "height": height}, color_scheme=scheme, has_touch=device == "phone"
-    )
-    found = context.new_page()
-    found.set_default_timeout(PATIENCE)
-    faults: list[str] = []
-    found.on("pageerror", lambda error: faults.append(str(error)))
-    found.on(
-        "request", lambda r: None if r.url.startswith((site, "blob:", "data:")) else faults.append(r.url)
-    )
-    found.goto(site)
-    found.wait_for_selector("#known:not([hidden])")
-    yield found
-    assert faults == []
-    assert found.evaluate("document.documentElement.scrollWidth") <= width, "it scrolls sideways"
-    context.close()
+@pytest.fixture
+def page(browse: Any, site: str) -> Iterator[Any]:
+    """The page when the model is known."""
+    with browse(site, 1200) as found:
+        found.goto(site)
+        found.wait_for_selector("#known:not([hidden])")
+        yield found
 
 
 def seconds(page: Any) -> float:

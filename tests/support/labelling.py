@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import av
-import httpx
 
 from kinema.datasets.synthetic import make_long
 from kinema.resources import Resources
-from support.serving import SECONDS
+from support.serving import started
 
 CLASSES = ["waving", "squatting"]
 LONG_STREAM = {
@@ -63,23 +59,8 @@ def label_program(
     data: Path, labels: Path, *options: str | Path, port: int = 0
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`kinema label` and its address; it is killed when the block ends."""
-    command = [sys.executable, "-m", "kinema", "label", data, "--out", labels, "--port", port, *options]
-    process = subprocess.Popen(
-        list(map(str, command)), env={**os.environ, "COLUMNS": "200"}, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    try:
-        said = ""
-        while not (found := re.search(r"http://\S+(?=;)", said)):
-            line = process.stderr.readline()
-            assert line, said
-            said += line
-        assert httpx.get(found[0] + "/health", timeout=SECONDS).status_code == 200
-        yield process, found[0]
-    finally:
-        process.kill()
-        process.wait()
-        process.stderr.close()
+    with started("label", data, "--out", labels, "--port", port, *options) as found:
+        yield found
 
 
 def repeated(path: Path, out: Path, times: int) -> Path:

@@ -18,6 +18,7 @@ import uvicorn
 
 from kinema.serve.server import address, listen
 
+PATIENCE = 60_000  # milliseconds that a page in a browser may take
 SECONDS = 60.0
 
 
@@ -41,7 +42,14 @@ def program(
     run: Path, *options: str | Path, **environment: str
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`kinema serve` as a process, and its address; it is killed when the block ends."""
-    command = [sys.executable, "-m", "kinema", "serve", str(run), "--port", "0", *map(str, options)]
+    with started("serve", run, "--port", 0, *options, **environment) as found:
+        yield found
+
+
+@contextmanager
+def started(*words: str | Path | int, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A verb that serves a page as a process, and its address; it is killed when the block ends."""
+    command = [sys.executable, "-m", "kinema", *map(str, words)]
     process = subprocess.Popen(
         command, env={**os.environ, "COLUMNS": "200", **environment}, stderr=subprocess.PIPE, text=True
     )
