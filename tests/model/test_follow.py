@@ -48,6 +48,18 @@ def test_step_by_step_is_all_at_once(rule: Smoothing, seed: int, count: int, eve
     assert kinds.count("opened") == kinds.count("closed") + kinds.count("dropped")
 
 
+@pytest.mark.parametrize("scores", [[0.9, 0.9], [0.9, 0.1], [0.9, 0.1, 0.9]])
+def test_steps_at_one_time_alone(scores: list[float]) -> None:
+    """A source slower than the sampling: its steps have one time, and a step lasts a second."""
+    steps, times = np.array(scores)[:, None], np.zeros(len(scores))
+    found = find_segments(steps, times, Smoothing.plain(1), ("a",), both=False)
+    follower = SegmentFollower(Smoothing.plain(1), ("a",))
+    changes = follower.push(steps, 0.0) + follower.finish()
+    followed = [one.segment for one in changes if one.kind == "closed"]
+    assert [one.segment for one in found] == followed
+    assert followed[-1].end_seconds == (1.0 if scores[-1] > 0.5 else 1e-9)
+
+
 def test_what_is_on_now() -> None:
     rule = Smoothing(np.array([0.5]), np.array([0.5]), hold=0.2)
     follower = SegmentFollower(rule, ("a",))

@@ -11,9 +11,8 @@ from typing import Literal
 import numpy as np
 
 from ..types import Segment
-from .smoothing import Smoothing, step_seconds
+from .smoothing import CLOSE, Smoothing, step_seconds
 
-CLOSE = 1e-9
 # Distances of steps that are remembered: their median is how long the last step of all lasts.
 REMEMBERED = 4096
 

@@ -18,6 +18,9 @@ from torch import Tensor
 
 from ..types import Segment
 
+# The end of a segment whose steps are all at one time, as where a source is slower than the sampling.
+CLOSE = 1e-9
+
 
 @dataclass(frozen=True, slots=True)
 class Smoothing:
@@ -63,8 +66,8 @@ def running_mean(scores: np.ndarray, times: np.ndarray, seconds: float, *, both:
     if seconds <= 0:
         return scores
     half = seconds / 2 if both else 0.0
-    first = np.searchsorted(times, times - (half or seconds) - 1e-9)
-    stop = np.searchsorted(times, times + half + 1e-9, side="right")
+    first = np.searchsorted(times, times - (half or seconds) - CLOSE)
+    stop = np.searchsorted(times, times + half + CLOSE, side="right")
     sums = np.concatenate([np.zeros((1, scores.shape[1])), np.cumsum(scores, axis=0, dtype=np.float64)])
     return (sums[stop] - sums[first]) / (stop - first)[:, None]
 
@@ -96,12 +99,12 @@ def class_spans(
     opening = smooth >= smoothing.on[label]
     spans: list[tuple[int, int]] = []
     for first, stop in runs:
-        near = bool(spans) and edges[first] - edges[spans[-1][1]] <= smoothing.gap + 1e-9
+        near = bool(spans) and edges[first] - edges[spans[-1][1]] <= smoothing.gap + CLOSE
         if near:
             spans[-1] = (spans[-1][0], stop)
         elif opening[first:stop].any():
             spans.append((first + int(opening[first:stop].argmax()), stop))
-    return [(a, b) for a, b in spans if edges[b - 1] - edges[a] >= smoothing.hold - 1e-9]
+    return [(a, b) for a, b in spans if edges[b - 1] - edges[a] >= smoothing.hold - CLOSE]
 
 
 def _runs(on: np.ndarray) -> list[tuple[int, int]]:
@@ -119,12 +122,15 @@ def _found(
     name: str,
 ) -> Found:
     first, stop = span
-    segment = Segment(name, float(edges[first]), float(edges[stop]), float(scores[first:stop].mean()))
+    start, end = float(edges[first]), float(edges[stop])
+    segment = Segment(name, start, max(end, start + CLOSE), float(scores[first:stop].mean()))
     # The first step that is on once it has lasted long enough: a bridged gap says nothing.
-    sure = on[first:stop] & (edges[first:stop] >= edges[first] + smoothing.hold - 1e-9)
-    return Found(segment, float(edges[first + int(sure.argmax())]), float(edges[stop]) + smoothing.gap)
+    sure = on[first:stop] & (edges[first:stop] >= edges[first] + smoothing.hold - CLOSE)
+    return Found(segment, float(edges[first + int(sure.argmax())]), end + smoothing.gap)
 
 
 def step_seconds(times: np.ndarray) -> float:
-    """How long the steps last: the median of their distances, 1 where there is one alone."""
-    return float(np.median(np.diff(times))) if len(times) > 1 else 1.0
+    """How long the steps last: the median distance of their times, 1 where there is one time alone."""
+    distances = np.diff(times)
+    distances = distances[distances > 0]
+    return float(np.median(distances)) if len(distances) else 1.0
