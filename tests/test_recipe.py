@@ -167,6 +167,21 @@ def test_what_a_closed_form_cannot_be_joined_with_is_refused_with_a_cure(overrid
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "cure"),
+    [
+        (["streams.rgb.augment={flip: 0.5, on_the_fly: true}"], "leave `copies` and `on_the_fly` out"),
+        (["streams.rgb.augment={flip: 0.5, copies: 2}"], "leave `copies` and `on_the_fly` out"),
+        (["training.backbone.unit=video"], "training.backbone.unit: clip"),
+        (["training.val_fraction=0.2"], "leave `keep`"),
+    ],
+)
+def test_what_a_timeline_cannot_be_joined_with_is_refused_with_a_cure(overrides, cure):
+    with pytest.raises(UsageError, match=cure) as caught:
+        load_recipe("tiny-timeline", overrides)
+    assert "\n" not in str(caught.value)
+
+
 def test_changed_sets_values_and_validates():
     recipe = load_recipe("i3d-gru")
     new = changed(recipe, {"streams.rgb.weights": "none", "data.classes": 7, "streams.flow": None})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,14 @@ def test_clips_are_read_once_where_they_fit_into_memory(
     assert len(seen) == reads
 
 
+def test_one_clip_is_that_of_them_all(clip_items: list[ClipItem]) -> None:
+    clips = clips_of(clip_items)
+    for version in (0, 2):
+        whole = pixels(clips.of(clip_items[0], "rgb", version))
+        alone = pixels([clips.one(clip_items[0], "rgb", n, version) for n in range(len(whole))])
+        assert np.array_equal(whole, alone)
+
+
 def test_videos_that_cannot_be_read_are_left_out(clip_items: list[ClipItem], tmp_path: Path) -> None:
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     broken = ClipItem(VideoRecord(tmp_path / "broken.mp4"), "b" * 32, 0)
@@ -102,6 +111,15 @@ def test_videos_that_cannot_be_read_are_left_out(clip_items: list[ClipItem], tmp
     assert list(failed) == ["broken.mp4"]
     assert clips.items == clip_items[:2]
     assert progress == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_part_that_cannot_be_read_leaves_the_others_of_its_file(clip_items: list[ClipItem]) -> None:
+    whole = clip_items[0].record
+    good, bad = (replace(whole, start_seconds=a, end_seconds=b) for a, b in ((0.0, 0.5), (900.0, 901.0)))
+    clips = clips_of([ClipItem(good, "a" * 32, 0), ClipItem(bad, "b" * 32, 0)])
+    failed = clips.drop_unreadable(lambda done, of: None)
+    assert list(failed) == [f"{whole.name} seconds 900-901"]
+    assert [item.record for item in clips.items] == [good]
 
 
 def test_clips_per_video_keep_the_limit_of_the_sampling() -> None:

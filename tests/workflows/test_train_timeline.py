@@ -84,6 +84,27 @@ def test_the_run_holds_figures_a_report_and_segments(result: TrainResult) -> Non
     assert (result.run / "predictions.csv").read_text().startswith("name,start,end,label,score,reported")
 
 
+def test_a_backbone_learns_from_the_segments_and_is_part_of_the_run(
+    result: TrainResult, segments: Path, resources: Resources
+) -> None:
+    stream = {**RECIPE["streams"]["rgb"], "train_blocks": 4, "batch_norm": "train"}  # type: ignore[index]
+    stage = {"unit": "clip", "epochs": 3, "batch": 16, "lr": 0.01}
+    recipe = {**RECIPE, "streams": {"rgb": stream}, "training": {**RECIPE["training"], "backbone": stage}}  # type: ignore[dict-item]
+    out = segments.parent.parent / "released"
+    train(segments.parent / "marked.csv", recipe=recipe, out=out, options=TASK, resources=resources)
+    history = [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]
+    losses = [row["train_loss"] for row in history if row["stage"] == "backbone-rgb"]
+    assert len(losses) == 3
+    assert losses[-1] < losses[0]
+    run, video = load(out, resources), segments.parent / "long_g04_c01.mp4"
+    frozen = load(result.run, resources)
+    assert not np.allclose(run.features(video)["rgb"].data, frozen.features(video)["rgb"].data)
+    rows = list(csv.DictReader((out / "predictions.csv").open(newline="")))
+    assert [(row["label"], row["start"]) for row in rows] == [
+        (f.segment.label, f"{f.segment.start_seconds:.3f}") for f in found_segments(run, video)
+    ]
+
+
 def test_what_is_wrong_with_segments_is_counted_and_named(result: TrainResult) -> None:
     told = "\n".join(result.warnings)
     assert "1 segment outside their file, left out: in long_g01_c01.mp4" in told

@@ -242,6 +242,11 @@ class Recipe(Settings):
     protocol: Protocol = Protocol()
 
     @property
+    def releases(self) -> bool:
+        """Whether a stage trains blocks of a backbone, ahead of the temporal model."""
+        return any(stream.train_blocks for stream in self.streams.values())
+
+    @property
     def on_stored_features(self) -> bool:
         """Whether nothing is trained but what reads stored features."""
         return all(stream.on_stored_features for stream in self.streams.values())
@@ -306,8 +311,10 @@ class Recipe(Settings):
                 "`timeline` needs `classifier: {activation: sigmoid, per_step: true, vote: max}`"
                 " and `temporal.pool: none`"
             )
-        if any(s.train_blocks or s.copies or s.on_the_fly for s in self.streams.values()):
-            raise ValueError("`timeline` learns from stored features: leave `train_blocks` and `augment` out")
+        if any(s.copies or s.on_the_fly for s in self.streams.values()):
+            raise ValueError("`timeline` learns from stored features: leave `copies` and `on_the_fly` out")
+        if self.releases and (training.backbone or BackboneTraining()).unit == "video":
+            raise ValueError("`timeline` trains backbones by `training.backbone.unit: clip`")
         if training.keep != "last" or training.stop_after or training.val_fraction or training.watch_test:
             raise ValueError(
                 "`timeline` trains for all its epochs: leave `keep`, `stop_after`, `val_fraction`"
@@ -332,7 +339,7 @@ class Recipe(Settings):
         if any(s.on_the_fly for s in self.streams.values()):
             raise ValueError(f"{kind} has no epochs for `augment.on_the_fly`; use `augment.copies`")
         unit = (self.training.backbone or BackboneTraining()).unit
-        if unit == "video" and any(s.train_blocks for s in self.streams.values()):
+        if unit == "video" and self.releases:
             raise ValueError(f"{kind} trains backbones by `training.backbone.unit: clip`")
 
     def to_yaml(self, *, ascii_only: bool = False) -> str:

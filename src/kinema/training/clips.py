@@ -59,33 +59,45 @@ class Clips:
         A version is one random choice for all frames of a video, and is made from the frames as the backbone
         sees them. Raises `MediaError` where the video cannot be read.
         """
-        place, spec = (item.key, stream), self.streams[stream]
-        clips = self._kept.get(place)
-        if clips is None:
-            task = Task(item.key, cache=self.cache, keep_flow=self.cache is not None)
-            messages = messages_of(spec, VideoFile.of(item.record), task, self.tools)
-            clips = [message for message in messages if isinstance(message, Clip)]
-            self._counts[place] = len(clips)
-            size = sum(x.nbytes for clip in clips for x in clip.inputs)
-            if size <= self._room:
-                self._room -= size
-                self._kept[place] = clips
-        if not version or not isinstance(spec, RgbStream) or spec.augment is None:
-            return clips
-        augment = Augmenter(spec.augment, item.key, version)
-        return [replace(c, inputs=tuple(_changed(x, augment) for x in c.inputs)) for c in clips]
+        return self._augmented(self._read(item, stream), item, stream, version)
+
+    def one(self, item: ClipItem, stream: str, number: int, version: int = 0) -> Clip:
+        """The clip `of(item, stream, version)[number]`; the others are not augmented for it."""
+        return self._augmented([self._read(item, stream)[number]], item, stream, version)[0]
 
     def count(self, item: ClipItem, stream: str) -> int:
         """The number of a video's clips."""
         known = self._counts.get((item.key, stream))
-        return len(self.of(item, stream)) if known is None else known
+        return len(self._read(item, stream)) if known is None else known
+
+    def _read(self, item: ClipItem, stream: str) -> list[Clip]:
+        """One video's clips as they are, from memory or its file."""
+        place = (item.key, stream)
+        if place in self._kept:
+            return self._kept[place]
+        task = Task(item.key, cache=self.cache, keep_flow=self.cache is not None)
+        messages = messages_of(self.streams[stream], VideoFile.of(item.record), task, self.tools)
+        clips = [message for message in messages if isinstance(message, Clip)]
+        self._counts[place] = len(clips)
+        size = sum(x.nbytes for clip in clips for x in clip.inputs)
+        if size <= self._room:
+            self._room -= size
+            self._kept[place] = clips
+        return clips
+
+    def _augmented(self, clips: list[Clip], item: ClipItem, stream: str, version: int) -> list[Clip]:
+        spec = self.streams[stream]
+        if not version or not isinstance(spec, RgbStream) or spec.augment is None:
+            return clips
+        augment = Augmenter(spec.augment, item.key, version)
+        return [replace(c, inputs=tuple(_changed(x, augment) for x in c.inputs)) for c in clips]
 
     def drop_unreadable(
         self,
         progress: Callable[[int, int], None],
         union: Callable[[dict[str, str]], dict[str, str]] = lambda failed: failed,
     ) -> dict[str, str]:
-        """Read every video once and leave out those that cannot be read: file name -> reason.
+        """Read every video once and leave out those that cannot be read: name, with its part -> reason.
 
         `union` adds what other processes could not read.
         """
@@ -95,11 +107,15 @@ class Clips:
                 for stream in self.streams:
                     self.of(item, stream)
             except MediaError as error:
-                failed[item.record.name] = str(error)
+                failed[_named(item)] = str(error)
             progress(number, len(self.items))
         failed = union(failed)
-        self.items = [item for item in self.items if item.record.name not in failed]
+        self.items = [item for item in self.items if _named(item) not in failed]
         return failed
+
+
+def _named(item: ClipItem) -> str:
+    return " ".join(filter(None, (item.record.name, item.record.part)))
 
 
 class VideoDataset(Dataset[Row]):
@@ -134,7 +150,8 @@ class ClipDataset(Dataset[Row]):
 
     def __getitem__(self, index: int) -> Row:
         item, number = self.places[index]
-        return {self.stream: [self.clips.of(item, self.stream, version_of(self.epochs))[number]]}, item.label
+        clip = self.clips.one(item, self.stream, number, version_of(self.epochs))
+        return {self.stream: [clip]}, item.label
 
 
 def version_of(epochs: EpochSampler | None) -> int:

@@ -93,7 +93,7 @@ def _trained(
     folded = recipe.protocol.kind == "folds"
     own = replace(context, events=FoldEvents(context.events)) if folded else context
     # A stage that trains backbones starts from published values in every round.
-    shared = None if any(s.train_blocks for s in recipe.streams.values()) else streams
+    shared = None if recipe.releases else streams
     done = []
     for number, one in enumerate(made, start=1):
         seed = f", seed {one.seed}" if recipe.protocol.seeds > 1 else ""
@@ -114,7 +114,7 @@ def _readable(
 
     Returns the rounds without unreadable files, the streams, the reasons by file, and what it took.
     """
-    if any(stream.train_blocks for stream in recipe.streams.values()):
+    if recipe.releases:
         # Features differ from round to round, as their backbones do: each round extracts its own.
         return made, streams, {}, Spent()
     spent = Spent(shared=True)

@@ -93,7 +93,7 @@ class Agenda:
 
 def shares_features(cell: Cell) -> bool:
     """Whether its features may be other cells' too: a backbone that is trained has features of its own."""
-    return not any(stream.train_blocks for stream in cell.recipe.streams.values())
+    return not cell.recipe.releases
 
 
 def measures(plan: StudyPlan, cell: Cell) -> bool:

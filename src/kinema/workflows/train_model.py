@@ -10,21 +10,16 @@ import torch
 
 from ..atomic import write_text
 from ..datasets import Dataset, carve_validation, check_trainable
-from ..errors import WorkError
 from ..extraction.calibrate import save_networks
 from ..extraction.extracted import Extracted
 from ..extraction.loaded import TRAINED, LoadedStream
-from ..keys import video_key
 from ..model.build import build_recognizer
 from ..model.items import FeatureItem
 from ..model.recognizer import JointRecognizer, Recognizer
 from ..model.separate import SeparateRecognizer
 from ..recipe import Recipe, changed
 from ..run import RunConfig, flat_state, save_run
-from ..streams import FlowStream
-from ..streams.fields import FLOW_FOLDER
-from ..training.backbones import clip_streams, train_backbones
-from ..training.clips import ClipItem, Clips
+from ..training.clips import ClipItem
 from ..training.closed import fit_closed
 from ..training.fit import fit, fit_on_the_fly
 from ..training.folds import fit_by_folds
@@ -32,6 +27,7 @@ from ..training.loggers import make_logger
 from ..training.reuse import STAGES, kept_in
 from ..training.separate import fit_separate, fit_svm
 from ..training.stage import FitOptions, Row
+from .backbone_stage import drop_kept_flow, train_released
 from .context import Context, TrainOptions
 from .events import Events
 from .extract import extract_streams
@@ -73,14 +69,13 @@ def train_model(
     spec = recipe.training
     dataset = replace(dataset, records=tuple(carve_validation(dataset.records, spec.val_fraction, spec.seed)))
     history: list[Row] = []
-    released = any(stream.spec.train_blocks for stream in streams.values())
-    if released:
+    if recipe.releases:
         with spent.timed("train backbones"):
-            streams, history = _backbone_stage(recipe, dataset, streams, model, fit_options, context)
+            streams, history = train_released(recipe, dataset, streams, model, fit_options, context)
     extracted = extract_streams(dataset.records, streams, context)
     spent.extraction(extracted.reports)
-    if released and ranks.first:  # the flow fields that the backbone stage kept for the extraction
-        shutil.rmtree(context.store.root / FLOW_FOLDER, ignore_errors=True)
+    if recipe.releases:
+        drop_kept_flow(context)
     dataset = replace(dataset, records=tuple(extracted.records))
     warnings += [*(check_trainable(dataset) if tested else []), *data_warnings(dataset, extracted)]
     warnings = list(dict.fromkeys(warnings))
@@ -111,43 +106,6 @@ def save_model(facts: RunFacts) -> None:
     state = {f"recognizer.{name}": value for name, value in facts.model.tensors().items()}
     save_networks(facts.folder, facts.extracted.streams)
     save_run(facts.folder, facts.config, state | flat_state(_trained_modules(facts.extracted.streams)))
-
-
-def _backbone_stage(
-    recipe: Recipe,
-    dataset: Dataset,
-    streams: Mapping[str, LoadedStream],
-    model: Recognizer,
-    options: FitOptions,
-    context: Context,
-) -> tuple[dict[str, LoadedStream], list[Row]]:
-    """Train the last `train_blocks` blocks of each stream that asks for it, on the training videos.
-
-    Videos that cannot be read are left out here; extraction counts them. Optical flow is kept for it.
-    """
-    read, events = clip_streams(recipe, streams), context.events
-    tools, cache = next(iter(streams.values())).tools, context.store.root
-    train, val = (Clips(_clip_items(dataset, part, context), read, tools, cache) for part in ("train", "val"))
-    events.step(f"reading clips to train {', '.join(read)}")
-    if any(isinstance(stream, FlowStream) for stream in read.values()):
-        events.note(f"optical flow is kept in {cache / FLOW_FOLDER} until features are extracted")
-    failed = train.drop_unreadable(events.progress, context.ranks.union)
-    val.drop_unreadable(events.progress, context.ranks.union)
-    if not train.items:
-        name, reason = next(iter(failed.items()), ("", "no files"))
-        raise WorkError(f"no training video can be read, {name}: {reason}; see `kinema scan`")
-    events.step(f"training the backbones of {', '.join(read)} on {len(train.items)} videos")
-    return train_backbones(recipe, streams, model, train, val, options)
-
-
-def _clip_items(dataset: Dataset, part: str, context: Context) -> list[ClipItem]:
-    records = dataset.part(part)
-    digests = context.digests(records)
-    return [
-        ClipItem(r, video_key(digests[r.path], r), dataset.labels.index(r.label or ""))
-        for r in records
-        if r.path in digests
-    ]
 
 
 def _fit(

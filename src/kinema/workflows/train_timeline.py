@@ -2,13 +2,15 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
 from ..atomic import atomic_open, write_text
 from ..datasets.timeline import TimelineSet, check_timelines
-from ..extraction.loaded import NO_WEIGHTS, load_streams
+from ..datasets.timeline.stretches import stretches
+from ..extraction.loaded import NO_WEIGHTS, LoadedStream, load_streams
 from ..keys import fingerprint
 from ..model.build import build_recognizer
 from ..model.timeline import TimelineRecognizer
@@ -17,8 +19,9 @@ from ..report.model_card import model_card
 from ..run import RunConfig
 from ..training.loggers import make_logger
 from ..training.reuse import Kept
-from ..training.stage import FitOptions
+from ..training.stage import FitOptions, Row
 from ..training.timeline import fit_timeline
+from .backbone_stage import drop_kept_flow, train_released
 from .context import Context, TrainOptions, TrainResult
 from .evaluate_timeline import evaluate_timeline
 from .events import Events
@@ -50,8 +53,19 @@ def train_timeline(
     torch.manual_seed(recipe.training.seed)
     model = build_recognizer(recipe, {n: s.dim for n, s in streams.items()}, len(dataset.labels))
     assert isinstance(model, TimelineRecognizer)
+    logger = make_logger(options.logger, folder) if options.logger and ranks.first else None
+    device = context.resources.device
+    fit_options = FitOptions(
+        folder / CHECKPOINTS, resume, device, events.epoch, events.note, Kept(), logger, ranks
+    )
+    history: list[Row] = []
+    if recipe.releases:
+        with spent.timed("train backbones"):
+            streams, history = _backbones(dataset, recipe, streams, model, fit_options, context)
     extracted = extract_streams(dataset.records, streams, context)
     spent.extraction(extracted.reports)
+    if recipe.releases:
+        drop_kept_flow(context)
     dataset, told = fitted_to_files(dataset, extracted)
     warnings = list(dict.fromkeys([*dataset.warnings, *check_timelines(dataset), *told]))
     if extracted.quarantined:
@@ -61,17 +75,12 @@ def train_timeline(
     for text in warnings:
         events.warn(text)
     spent.memory, spent.learned = context.memory.bytes, len(dataset.records)
-    logger = make_logger(options.logger, folder) if options.logger and ranks.first else None
-    device = context.resources.device
-    fit_options = FitOptions(
-        folder / CHECKPOINTS, resume, device, events.epoch, events.note, Kept(), logger, ranks
-    )
     assert recipe.timeline is not None
     with spent.timed("train temporal"):
         train = dataset.part("train")
         items = timeline_items(dataset, train, extracted, recipe.timeline.border_seconds)
         events.step(f"training on {len(train)} files, {recipe.training.epochs} epochs")
-        history = fit_timeline(model, items, dataset.labels, fit_options)
+        history += fit_timeline(model, items, dataset.labels, fit_options)
     how = next(iter(streams.values())).choice
     config = RunConfig(
         recipe,
@@ -88,6 +97,20 @@ def train_timeline(
     )
     facts = RunFacts(folder, config, dataset, extracted, model, history, spent, warnings)
     return ranks.from_first(lambda: _written(facts, dataset, digest, recipe, events))
+
+
+def _backbones(
+    dataset: TimelineSet,
+    recipe: Recipe,
+    streams: Mapping[str, LoadedStream],
+    model: TimelineRecognizer,
+    options: FitOptions,
+    context: Context,
+) -> tuple[dict[str, LoadedStream], list[Row]]:
+    """The streams with backbones that tell the training files' classes from each other, and from none."""
+    parts = stretches(dataset)
+    of_parts = changed(recipe, {"data.classes": len(parts.labels)})
+    return train_released(of_parts, parts, streams, model, options, context)
 
 
 def _written(

@@ -1,6 +1,7 @@
 """What sliding windows with a clip model answer on the same features: the baseline of timelines."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from ..model.items import FeatureItem
 from ..model.recognizer import JointRecognizer
 from ..model.smoothing import Found, step_seconds
 from ..recipe import Recipe, load_recipe
+from ..streams import StreamSettings
 from ..training.closed import fit_closed
 from ..types import Prediction, Segment, VideoRecord
 
@@ -32,7 +34,7 @@ class WindowBaseline:
         lite = load_recipe("lite")
         plain = {
             "name": "windows",
-            "streams": {n: s.model_dump(mode="json") for n, s in recipe.streams.items()},
+            "streams": {n: _as_stored(s) for n, s in recipe.streams.items()},
             "temporal": lite.temporal.model_dump(mode="json"),
             "data": {"classes": len(dataset.labels)},
         }
@@ -83,6 +85,11 @@ class WindowBaseline:
     ) -> list[TimelineAnswer]:
         """The same files with what the windows say of them."""
         return [_answer(t, self.windows(r), least) for t, r in zip(truths, records, strict=True)]
+
+
+def _as_stored(stream: StreamSettings) -> dict[str, Any]:
+    """The stream's keys: what its backbone has learned is in the features already."""
+    return stream.model_dump(mode="json") | {"train_blocks": 0}
 
 
 def _answer(truth: TimelineAnswer, windows: Sequence[Prediction], least: float) -> TimelineAnswer:
