@@ -3,7 +3,7 @@
 import errno
 from pathlib import Path
 
-from ..atomic import atomic_open
+from ..atomic import temporary_name
 from ..errors import UsageError, WorkError
 
 
@@ -11,9 +11,9 @@ def writable(folder: Path) -> Path:
     """The folder, made where it is missing. Raises `UsageError`, and `WorkError` on a full disk."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with atomic_open(folder / ".writable"):
-            pass
-        (folder / ".writable").unlink()
+        probe = temporary_name(folder / "probe")  # another process may try the same folder
+        probe.touch(exist_ok=False)
+        probe.unlink(missing_ok=True)
     except OSError as error:
         message = f"cannot write to {folder} ({error.strerror}); choose another folder with --out"
         raise (WorkError if error.errno == errno.ENOSPC else UsageError)(message) from None
