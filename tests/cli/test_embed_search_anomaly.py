@@ -38,6 +38,22 @@ def test_search_knows_its_run(parquet: Path, tiny_videos: Path) -> None:
     assert first.split() == ["1.000", "waving", str(video)]
 
 
+def test_an_index_answers_as_the_exact_search(parquet: Path, tiny_videos: Path) -> None:
+    """Of twelve videos it looks into every list."""
+    video = next(tiny_videos.parent.glob("waving/*.mp4"))
+    refused = CliRunner().invoke(app, ["search", str(parquet), str(video), "--approximate"])
+    assert isinstance(refused.exception, UsageError)
+    assert "kinema index" in str(refused.exception)
+    facts = json.loads(run("index", parquet, "--json"))
+    assert (facts["rows"], facts["recall"]) == (12, 1.0)
+    exact, found = (
+        json.loads(run("search", parquet, video, "--top", "3", "--json", *more))
+        for more in ((), ["--approximate"])
+    )
+    assert [hit["path"] for hit in found] == [hit["path"] for hit in exact]
+    assert [hit["score"] for hit in found] == pytest.approx([hit["score"] for hit in exact], abs=1e-6)
+
+
 def test_anomaly_fit_and_score(tiny_run: Path, tiny_videos: Path, tmp_path: Path) -> None:
     out, features = tmp_path / "detector", tiny_run.parent / "features"
     normal = ("--normal", "strike_bell", "--normal", "strike_drum")

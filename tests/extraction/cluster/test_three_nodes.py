@@ -133,6 +133,18 @@ def test_a_file_that_kills_its_worker_is_quarantined(cluster, data: Path, tmp_pa
     assert len(quarantine.splitlines()) == 3
 
 
+def test_embeddings_are_those_of_one_machine(cluster, tiny_run: Path, tiny_videos: Path, tmp_path: Path):
+    """Of features that the nodes compute, and of this machine's."""
+    found = []
+    for name, more in (("here", []), ("there", ["--cluster", "auto"])):
+        out = ["--out", str(tmp_path / f"{name}.parquet"), "--features", str(tmp_path / name)]
+        finish(started(cluster, "embed", str(tiny_run), str(tiny_videos), *out, *more))
+        found.append(pq.read_table(tmp_path / f"{name}.parquet").sort_by("path").to_pylist())
+    here, there = found
+    assert here == there
+    assert len(here) == 12
+
+
 def test_through_rays_client(data, reference, tmp_path: Path, clips_of):
     """The driver is no node of the cluster; and a run answers for an archive there as it does here."""
     with socket.socket() as free:
