@@ -100,8 +100,8 @@ def _train_timeline(
     """As `train`, of whole files with segments."""
     if recipe.timeline is None:
         raise UsageError(
-            f"recipe {recipe.name} scores whole videos; for timelines take timeline, timeline-both, tiny-timeline"
-            " (no weights), or a recipe with a section `timeline`"
+            f"recipe {recipe.name} scores whole videos; for timelines take timeline, timeline-both,"
+            " tiny-timeline (no weights), or a recipe with a section `timeline`"
         )
     if options.task == "clips":
         raise UsageError(f"recipe {recipe.name} is for timelines; leave --task out, or take another recipe")
