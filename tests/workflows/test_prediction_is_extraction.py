@@ -37,10 +37,11 @@ BUDGETS: dict[str, list[str]] = {
     "timeline": ["streams.rgb.sampling.fps=1"],
     "timeline-both": ["streams.rgb.sampling.fps=1"],
     "tiny": [],
+    "tiny-timeline": [],
     "vgg16-lstm": ["streams.rgb.features=null", "streams.rgb.sampling.frames=12"],
 }
 # Backbones that are tried as they are; the others are probes that take what they take.
-REAL = ("lite", "tiny")
+REAL = ("lite", "tiny", "tiny-timeline")
 # Where TV-L1 or a real backbone makes frames dear: 21 are two segments, 13 exceed a budget of eight.
 LENGTHS = {"i3d-gru": "short", "lite": "short", "strong": "short", "three-stream": "shorter"}
 FPS = 1
