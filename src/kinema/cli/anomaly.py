@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..buckets import on_disk
 from ..errors import UsageError
 from ..inference.answers import verdict_facts, verdicts_facts
 from ..resources import Resources
@@ -156,7 +157,7 @@ def watch(
     """
     check_detector(detector)
     given = check_source(source, loop, forget)
-    if out.exists() and not out.is_dir():
+    if on_disk(out, "name a folder of this machine with --out").exists() and not out.is_dir():
         raise UsageError(f"--out {out} is a file; name a folder for the film strips")
     from ..live.smoothing import Smoothing
     from ..workflows.live import LiveOptions

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..buckets import delivered
 from ..errors import UsageError
 from ..inference.answers import TOP, prediction_facts, timeline_facts
 from ..resources import Resources
@@ -168,14 +169,16 @@ class _Job:
     def annotate(self, video: Path, out: Path, found: list[Prediction], events: ConsoleEvents) -> None:
         from ..inference.annotate import write_annotated
 
-        write_annotated(video, out, found, min_score=self.min_score, progress=events.progress)
+        with delivered(out) as file:
+            write_annotated(video, file, found, min_score=self.min_score, progress=events.progress)
         events.note(f"annotated video: {out}")
 
     def write(self, video: Path, out: Path, found: list[Prediction], events: ConsoleEvents) -> None:
         from ..inference.segment_files import write_segments
         from ..inference.timeline import segments_of
 
-        write_segments(out, video, segments_of(found, self.min_score), self.run.labels)
+        with delivered(out) as file:
+            write_segments(file, video, segments_of(found, self.min_score), self.run.labels)
         events.note(f"segments: {out}")
 
 

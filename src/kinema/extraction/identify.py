@@ -1,6 +1,5 @@
 """The content of files as a stream: records come, and their files are read in threads, ahead of who asks."""
 
-import os
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -18,6 +17,7 @@ from ..types import VideoRecord
 # How far reading runs ahead: what was read last is still in the system's cache when it is decoded.
 AHEAD_FILES, AHEAD_BYTES = 4096, 1 << 30
 _BATCH = 256
+_FETCHING = 8  # threads at least: of objects in buckets most of the time is waiting
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class Identified(Iterator[VideoRecord]):
         self._reading: dict[Path, tuple[Future[None], int]] = {}
         self._ahead = 0
         self._all_came = False
-        self._pool = ThreadPoolExecutor(cores(), thread_name_prefix="digest")
+        self._pool = ThreadPoolExecutor(max(cores(), _FETCHING), thread_name_prefix="digest")
         self._stopped = threading.Event()
 
     @property
@@ -95,7 +95,7 @@ class Identified(Iterator[VideoRecord]):
     def _read(self, path: Path) -> None:
         size = 0
         with suppress(OSError, ValueError):
-            size = os.stat(path).st_size
+            size = path.stat().st_size
         with suppress(RuntimeError):  # stopped meanwhile
             self._reading[path] = self._pool.submit(self._identify, path), size
             self._ahead += size

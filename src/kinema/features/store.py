@@ -10,23 +10,16 @@ killed at any moment. What a file holds depends on the video and the settings al
 
 import json
 import os
-import re
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from ..atomic import host_name, temporary_name, write_text
+from ..atomic import abandoned, temporary_name, write_text
 from ..errors import UsageError
 from ..keys import fingerprint
 from .quarantine import Quarantine, writing
 from .sequence_file import SequenceWriter
-
-_STALE_SECONDS = 24 * 3600.0
-_TEMPORARY = re.compile(r"\..+\.([^.]+)\.(\d+)(?:\.x[0-9a-f]{16})?\.tmp", re.DOTALL)
 
 
 def default_features() -> Path:
@@ -63,25 +56,8 @@ class FeatureStore:
             for path in self.root.glob(pattern):
                 # What another process sweeps at the same time, or another user owns, is not ours to mind.
                 with suppress(OSError):
-                    if _abandoned(path):
+                    if abandoned(path):
                         path.unlink(missing_ok=True)
-
-
-def _abandoned(path: Path) -> bool:
-    """Whether the writer of a temporary file is gone (see `kinema.atomic.temporary_name`)."""
-    named = _TEMPORARY.fullmatch(path.name)
-    if named is None:
-        return False
-    written = path.stat().st_mtime
-    if time.time() - written > _STALE_SECONDS:
-        return True
-    if named[1] != host_name():
-        return False
-    try:
-        # A process that started after the last write has only inherited the number.
-        return psutil.Process(int(named[2])).create_time() > written + 2
-    except psutil.NoSuchProcess:
-        return True
 
 
 class Shelf:

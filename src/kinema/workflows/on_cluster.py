@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..buckets import on_disk
 from ..resources import Resources
 from ..types import VideoRecord
 from .context import Context
@@ -36,7 +36,8 @@ def context_on(cluster: str | None, resources: Resources, events: Events) -> Ite
         from ..extraction.cluster.driver import Cluster
 
         if resources.features is not None:  # every machine has a working folder of its own
-            resources = replace(resources, features=Path(resources.features).absolute())
+            features = on_disk(resources.features, "name a folder that all machines share")
+            resources = replace(resources, features=features.absolute())
         yield Context(resources, events, cluster=Cluster(resources, events.warn))
 
 

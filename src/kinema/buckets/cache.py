@@ -1,0 +1,167 @@
+"""Copies of objects on this disk: fetched whole or not at all, once for all processes, and bounded.
+
+A copy is of one version of an object and never changes: another version is another file. Those that were
+asked for longest ago go first. A file that is open stays readable when it goes, and one that was asked for
+within the last minute, which may be about to be opened, does not go.
+"""
+
+import hashlib
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path, PurePath
+from typing import NamedTuple
+
+from filelock import FileLock
+
+from ..atomic import abandoned, temporary_name
+from ..errors import WorkError
+from ..urls import as_url, in_bucket
+from . import place
+from .listing import Mark, fresh_mark
+from .system import system, told
+
+GRACE_SECONDS = 60.0  # between the question for a file and its opening
+FOLDER_GRACE_SECONDS = 24 * 3600.0  # a run may be at work for long
+BELIEVED_SECONDS = 30.0
+_FILLED = 0.9  # what is left of the limit when something had to go
+_LOOK_EVERY = 0.05  # of the limit is fetched by a process before it looks again
+_AGAIN = 3
+_ENDING = re.compile(r"\.[A-Za-z0-9]{1,16}")
+
+
+class Copy(NamedTuple):
+    """A copy of an object, and which version of it."""
+
+    path: Path
+    mark: Mark
+
+
+_recent: dict[str, tuple[Copy, float]] = {}
+_fetched_bytes: float = float("inf")  # since this process last looked; at first it does not know
+_room = threading.Lock()
+
+
+def local(path: str | os.PathLike[str]) -> Path:
+    """Where the bytes of a file are: its own path, or a copy of the object, fetched if need be.
+
+    Raises `FileNotFoundError`, `BucketError` where the bucket does not answer, `WorkError` on a full disk.
+    """
+    path = Path(path)
+    if not in_bucket(path):
+        return path
+    known = _recent.get(os.fspath(path))
+    if known is not None and time.monotonic() - known[1] < BELIEVED_SECONDS and _touch(known[0].path):
+        return known[0].path
+    return fetched(path).path
+
+
+def fetched(path: PurePath) -> Copy:
+    """A copy of an object as it is now. Raises as `local` does, `OSError` where it changes all the while."""
+    mark = fresh_mark(path)
+    for _ in range(_AGAIN):
+        if mark is None:
+            raise FileNotFoundError(2, os.strerror(2), os.fspath(path))
+        copy = Copy(_copy_place(path, mark), mark)
+        if not _touch(copy.path):
+            mark = _fetch(path, copy)
+        if mark == copy.mark:
+            _recent[os.fspath(path)] = copy, time.monotonic()
+            return copy
+    raise OSError("it changes while it is read; start again when it is written")
+
+
+def _fetch(path: PurePath, copy: Copy) -> Mark | None:
+    """Fetch an object to its place if it still is of that version; its version now."""
+    number = copy.path.parent.name
+    try:
+        copy.path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(place.root() / "objects" / f".{number}.lock"):
+            if _touch(copy.path):  # another process has been here
+                return copy.mark
+            _make_room(copy.mark.size)
+            temporary = temporary_name(copy.path)
+            try:
+                with told(path):
+                    system(path).get_file(as_url(path), os.fspath(temporary))
+                now = fresh_mark(path)
+                if now == copy.mark and temporary.stat().st_size == now.size:
+                    os.replace(temporary, copy.path)
+                elif now == copy.mark:
+                    return Mark(-1, b"")  # cut short: begun again
+                return now
+            finally:
+                temporary.unlink(missing_ok=True)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise WorkError(
+            f"cannot write to {place.root()} ({error.strerror or error}); free some space, or name another"
+            " folder with KINEMA_BUCKETS"
+        ) from None
+
+
+def _copy_place(path: PurePath, mark: Mark) -> Path:
+    name = hashlib.sha256(as_url(path).encode() + mark.digest).hexdigest()[:40]
+    ending = path.suffix if _ENDING.fullmatch(path.suffix) else ""  # decoders go by it, too
+    return place.root() / "objects" / name[:2] / f"{name}{ending}"
+
+
+def _touch(path: Path) -> bool:
+    """Mark a copy as used just now; False where there is none."""
+    try:
+        os.utime(path)
+    except OSError:
+        return False
+    return True
+
+
+def _make_room(size: int) -> None:
+    """Let the oldest copies go where `size` more bytes would be too many."""
+    global _fetched_bytes
+    limit = place.limit()
+    with _room:
+        _fetched_bytes += size
+        if _fetched_bytes < _LOOK_EVERY * limit:
+            return
+        _fetched_bytes = 0
+        copies = sorted(_copies())
+        total = size + sum(bytes_ for _, bytes_, _ in copies)
+        if total <= limit:
+            return
+        now = time.time()
+        for used, bytes_, path in copies:
+            if total <= _FILLED * limit:
+                break
+            grace = GRACE_SECONDS if path.is_file() else FOLDER_GRACE_SECONDS
+            if now - used > grace:
+                _remove(path)
+                total -= bytes_
+
+
+def _copies() -> Iterator[tuple[float, int, Path]]:
+    """(last use, bytes, path) of every copy; what a process that is gone has left behind is removed."""
+    for path in (place.root() / "objects").glob("*/*"):
+        with suppress(OSError):
+            if path.name.endswith(".tmp") and abandoned(path):
+                path.unlink()
+            else:
+                facts = path.stat()
+                yield facts.st_mtime, facts.st_size, path
+    for folder in (place.root() / "folders").glob("*"):
+        with suppress(OSError):
+            size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+            yield folder.stat().st_mtime, size, folder
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        if path.is_dir():
+            import shutil
+
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
