@@ -45,7 +45,9 @@ def as_url(path: str | PurePath) -> str:
     ('s3://bucket/key', 'videos/a.mp4')
     """
     text = os.fspath(path)
-    found = _PATH.match(text)
+    found = _PATH.match(url_path(text) if is_url(text) else text)
+    if found:
+        text = found.string
     return f"{found[1]}://{text[found.end() :]}".replace(os.sep, "/") if found else text
 
 
@@ -60,4 +62,4 @@ def with_urls(text: str) -> str:
 
 def full_name(path: str | PurePath) -> str:
     """What a file is called wherever one stands: its URL, or its absolute path."""
-    return as_url(os.path.abspath(path))
+    return as_url(path) if is_url(path) else as_url(os.path.abspath(path))

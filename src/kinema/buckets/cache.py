@@ -54,7 +54,7 @@ def local(path: str | os.PathLike[str]) -> Path:
     if not in_bucket(path):
         return path
     known = _recent.get(os.fspath(path))
-    if known is not None and time.monotonic() - known[1] < BELIEVED_SECONDS and _touch(known[0].path):
+    if known is not None and time.monotonic() - known[1] < BELIEVED_SECONDS and touched(known[0].path):
         return known[0].path
     return fetched(path).path
 
@@ -66,7 +66,7 @@ def fetched(path: PurePath) -> Copy:
         if mark is None:
             raise FileNotFoundError(2, os.strerror(2), os.fspath(path))
         copy = Copy(_copy_place(path, mark), mark)
-        if not _touch(copy.path):
+        if not touched(copy.path):
             mark = _fetch(path, copy)
         if mark == copy.mark:
             _recent[os.fspath(path)] = copy, time.monotonic()
@@ -80,7 +80,7 @@ def _fetch(path: PurePath, copy: Copy) -> Mark | None:
     try:
         copy.path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(place.root() / "objects" / f".{number}.lock"):
-            if _touch(copy.path):  # another process has been here
+            if touched(copy.path):  # another process has been here
                 return copy.mark
             _make_room(copy.mark.size)
             temporary = temporary_name(copy.path)
@@ -104,13 +104,23 @@ def _fetch(path: PurePath, copy: Copy) -> Mark | None:
         ) from None
 
 
+def adopt(file: Path, path: PurePath) -> None:
+    """Keep a file that was just sent to an object as its copy, if it is that."""
+    mark = fresh_mark(path)
+    if mark is not None and mark.size == file.stat().st_size:
+        copy = _copy_place(path, mark)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        _make_room(mark.size)
+        os.replace(file, copy)
+
+
 def _copy_place(path: PurePath, mark: Mark) -> Path:
     name = hashlib.sha256(as_url(path).encode() + mark.digest).hexdigest()[:40]
     ending = path.suffix if _ENDING.fullmatch(path.suffix) else ""  # decoders go by it, too
     return place.root() / "objects" / name[:2] / f"{name}{ending}"
 
 
-def _touch(path: Path) -> bool:
+def touched(path: Path) -> bool:
     """Mark a copy as used just now; False where there is none."""
     try:
         os.utime(path)

@@ -12,6 +12,7 @@ from ..errors import UsageError
 from ..inference.answers import TOP, prediction_facts, timeline_facts
 from ..resources import Resources
 from ..types import Prediction
+from ..urls import as_url
 from .checks import check_output, check_run, refuse_idle
 from .console import ConsoleEvents
 from .options import COMPUTING, ClusterOption, JsonOption, RunArgument, with_resources
@@ -171,7 +172,7 @@ class _Job:
 
         with delivered(out) as file:
             write_annotated(video, file, found, min_score=self.min_score, progress=events.progress)
-        events.note(f"annotated video: {out}")
+        events.note(f"annotated video: {as_url(out)}")
 
     def write(self, video: Path, out: Path, found: list[Prediction], events: ConsoleEvents) -> None:
         from ..inference.segment_files import write_segments
@@ -179,7 +180,7 @@ class _Job:
 
         with delivered(out) as file:
             write_segments(file, video, segments_of(found, self.min_score), self.run.labels)
-        events.note(f"segments: {out}")
+        events.note(f"segments: {as_url(out)}")
 
 
 def _refuse_windows(asked: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..buckets import delivered
+from ..urls import as_url
 from .console import ConsoleEvents
 from .videos import each_video, write_csv
 
@@ -35,11 +36,11 @@ def predict_timeline(
         if annotate is not None:
             with delivered(annotate) as file:
                 write_annotated(video, file, stretches(video, segments), progress=events.progress)
-            events.note(f"annotated video: {annotate}")
+            events.note(f"annotated video: {as_url(annotate)}")
         if out is not None:
             with delivered(out) as file:
                 write_segments(file, video, segments, run.labels)
-            events.note(f"segments: {out}")
+            events.note(f"segments: {as_url(out)}")
         return {
             "timeline": [
                 {"start": s.start_seconds, "end": s.end_seconds, "label": s.label, "score": s.score}

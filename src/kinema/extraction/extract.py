@@ -272,6 +272,7 @@ def _computed(
         for done in videos:
             if done.sink is not None and unchanged(missing.item(done.number)):
                 done.sink.commit()
+                shelf_of(missing.item(done.number).variant).stored(done.sink.size)
             elif done.sink is not None:
                 done.sink.discard()
                 done = Done(done.number, None, Finished(error=CHANGED))

@@ -2,38 +2,62 @@
 
     FEATURES/<stream>-<fingerprint>/stream.json         what was computed, in words
     FEATURES/<stream>-<fingerprint>/<k>/<key>.safetensors
+    FEATURES/<stream>-<fingerprint>/shards/<name>.arrow the same, when they are many
     FEATURES/quarantine.csv                             files that could not be read, with the reason
 
 Files appear whole or not at all, so any number of processes may fill one store, and any of them may be
 killed at any moment. What a file holds depends on the video and the settings alone.
+
+A store in a bucket has shards alone, `URL/<stream>-<fingerprint>/<name>.arrow`. What is not packed yet, and what
+is remembered, lies in a folder of this machine, which is `root` then.
 """
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ..atomic import abandoned, temporary_name, write_text
+from ..buckets import as_path
+from ..buckets.cache import fetched
+from ..buckets.folder import remove, send_file
+from ..buckets.out import check_bucket
+from ..buckets.place import work_place
 from ..errors import UsageError
 from ..keys import fingerprint
+from ..urls import as_url, in_bucket
+from . import digests
+from .packing import Packing, file_of
 from .quarantine import Quarantine, writing
 from .sequence_file import SequenceWriter
+from .shards import ORIGIN, shards_of
+
+QUARANTINE = "quarantine.csv"
+NOTES = (QUARANTINE, digests.FILE)
 
 
 def default_features() -> Path:
     """Where features go unless told otherwise: `KINEMA_FEATURES`, else the user's cache folder."""
     if chosen := os.environ.get("KINEMA_FEATURES"):
-        return Path(chosen)
+        return as_path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "kinema", "features")
 
 
 class FeatureStore:
-    """A folder of feature sequences, made if absent. Raises `UsageError` where it cannot be written to."""
+    """A folder of feature sequences, made if absent, or a URL. Raises `UsageError` where it cannot be written to.
+
+    `origin` is what the user named, `root` the folder of this machine.
+    """
 
     def __init__(self, root: str | Path):
-        self.root = Path(root)
+        self.origin = as_path(root)
+        self.root = self.origin
+        if self.in_bucket:
+            check_bucket(self.origin)
+            self.root = work_place(self.origin)
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             probe = temporary_name(self.root / "probe")
@@ -43,12 +67,41 @@ class FeatureStore:
             raise UsageError(
                 f"cannot write features to {self.root} ({error.strerror}); choose another with --features"
             ) from None
-        self.quarantine = Quarantine(self.root / "quarantine.csv")
+        self.quarantine = Quarantine(self.root / QUARANTINE)
         self._sweep()
+        self._fetch_notes()
+
+    @property
+    def in_bucket(self) -> bool:
+        """Whether the features are kept in a bucket."""
+        return in_bucket(self.origin)
 
     def shelf(self, stream: str, settings: Mapping[str, Any]) -> "Shelf":
         """The part of the store for one stream with exactly these settings."""
-        return Shelf(self.root, stream, settings)
+        shelf = Shelf(self.root, stream, settings)
+        if self.in_bucket:
+            shelf.keep_in(self.origin / shelf.folder.name)
+        return shelf
+
+    def settle(self) -> None:
+        """Send what is remembered of files, of a store in a bucket, so that another machine knows it too."""
+        if not self.in_bucket:
+            return
+        for name in NOTES:
+            file, note = self.root / name, self.origin / name
+            if not file.exists():
+                remove(note)
+            elif self._sent.get(name) != file.stat().st_mtime_ns:
+                send_file(file, note)
+                self._sent[name] = file.stat().st_mtime_ns
+
+    def _fetch_notes(self) -> None:
+        self._sent: dict[str, int] = {}
+        for name in NOTES if self.in_bucket else ():
+            if not (self.root / name).exists():
+                with suppress(FileNotFoundError):
+                    shutil.copyfile(fetched(self.origin / name).path, self.root / name)
+                    self._sent[name] = (self.root / name).stat().st_mtime_ns
 
     def _sweep(self) -> None:
         """Remove temporary files whose writer is gone: a dead process of this host, or a day old."""
@@ -61,12 +114,13 @@ class FeatureStore:
 
 
 class Shelf:
-    """All feature sequences of one stream, one file per video key."""
+    """All feature sequences of one stream, one per video key: a file, or a row of a shard."""
 
     def __init__(self, root: Path, stream: str, settings: Mapping[str, Any]):
         self.fingerprint = fingerprint(settings)
         self.stream = stream
         self.folder = root / f"{stream}-{self.fingerprint[:16]}"
+        self._packing = Packing(self.folder)
         note = self.folder / "stream.json"
         if note.exists():
             return
@@ -74,13 +128,42 @@ class Shelf:
         with writing(note):
             write_text(note, text + "\n")
 
+    def keep_in(self, origin: Path) -> None:
+        """Keep the shards at a URL."""
+        note = self.folder / ORIGIN
+        text = json.dumps({"url": as_url(origin)})
+        if not note.exists():
+            with writing(note):
+                write_text(note, text)
+            send_file(self.folder / "stream.json", origin / "stream.json")
+
     def path(self, key: str) -> Path:
-        """Where the sequence of this key is, or will be."""
-        return self.folder / key[:2] / f"{key}.safetensors"
+        """What the sequence of this key is called; `kinema.features.stored` reads it, wherever it is."""
+        return file_of(self.folder, key)
 
     def __contains__(self, key: str) -> bool:
-        return os.path.exists(f"{self.folder}/{key[:2]}/{key}.safetensors")
+        if os.path.exists(f"{self.folder}/{key[:2]}/{key}.safetensors"):
+            return True
+        return shards_of(self.folder).find(key) is not None
 
     def writer(self, key: str, dim: int) -> SequenceWriter:
         """A writer whose `commit` puts the sequence into the store."""
         return SequenceWriter(self.path(key), dim)
+
+    def stored(self, size: int) -> None:
+        """A sequence of so many bytes was put into it: see `Packing.stored`."""
+        self._packing.stored(size)
+
+    def finish(self) -> None:
+        """Pack what is to be packed. Raises `WorkError`."""
+        self._packing.finish()
+
+    def damaged(self) -> list[str]:
+        """What is to be said of shards that cannot be read."""
+        found = shards_of(self.folder)
+        found.look_again()
+        return [
+            f"shard {found.place(name)} is damaged ({why}): it is left out, and what it held is computed anew;"
+            " delete it"
+            for name, why in sorted(found.damaged.items())
+        ]

@@ -18,7 +18,7 @@ def _json(path: Path, video: Path, segments: Sequence[Segment], labels: Labels) 
     rows = [
         {"start": s.start_seconds, "end": s.end_seconds, "label": s.label, "score": s.score} for s in segments
     ]
-    return json.dumps({"video": str(video), "labels": list(labels), "timeline": rows}, indent=2) + "\n"
+    return json.dumps({"video": as_url(video), "labels": list(labels), "timeline": rows}, indent=2) + "\n"
 
 
 def _csv(path: Path, video: Path, segments: Sequence[Segment], labels: Labels) -> str:

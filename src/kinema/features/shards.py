@@ -1,0 +1,222 @@
+"""The shards of a shelf, beside its files or in a bucket: what they hold, and where a sequence's bytes are.
+
+    SHELF/shards/<name>.arrow        of a store on a disk
+    SHELF/origin.json                the URL of the shelf, where its shards are in a bucket
+    SHELF/index/<name>-<version>     what a shard in a bucket holds, remembered
+
+The path of a sequence is its name: where its bytes are is looked up when it is read.
+"""
+
+import json
+import os
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from ..atomic import write_text
+from ..buckets import as_path
+from ..buckets.cache import fetched, touched
+from ..buckets.listing import ASKING, Mark, entries, forget
+from ..buckets.system import system, told
+from ..errors import WorkError
+from ..urls import as_url
+from .shard import ENDING, UNREADABLE, Shard, ShardIndex, read_index
+
+FOLDER, ORIGIN, INDEX = "shards", "origin.json", "index"
+_OPEN = 64  # shards
+_KEY = re.compile(r"[0-9a-f]{32}")
+_RACY_NS = 2_000_000_000
+_LOOK_AGAIN = 20.0  # seconds, for shards of others in a bucket
+
+
+class Row(NamedTuple):
+    """A sequence in a shard: which, where in it, its key, and how long it is."""
+
+    shard: str
+    number: int
+    key: str
+    steps: int
+    dim: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """All rows by key: sorted keys as 16 bytes, and of each the shard, the row in it, the steps."""
+
+    keys: np.ndarray
+    shard: np.ndarray
+    row: np.ndarray
+    steps: np.ndarray
+
+
+class Shards:
+    """The shards of one shelf. Any thread may ask."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.origin = _origin(folder)
+        self.damaged: dict[str, str] = {}  # shards that are left out, and why
+        self._indices: dict[str, ShardIndex] = {}
+        self._names: list[str] = []
+        self._table: _Table | None = None
+        self._seen: object = None
+        self._looked = 0.0
+        self._copies: dict[str, Path] = {}
+        self._open: OrderedDict[str, Shard] = OrderedDict()
+        self._lock = threading.RLock()
+
+    def find(self, key: str) -> Row | None:
+        """The row of a key; None where no shard has it."""
+        with self._lock:
+            self._look()
+            table = self._table
+            if table is None or not len(table.keys):
+                return None
+            wanted = np.bytes_(bytes.fromhex(key))
+            place = int(np.searchsorted(table.keys, wanted))
+            if place == len(table.keys) or table.keys[place] != wanted:
+                return None
+            name = self._names[table.shard[place]]
+            dim = self._indices[name].dim
+            return Row(name, int(table.row[place]), key, int(table.steps[place]), dim)
+
+    def file(self, name: str) -> Path:
+        """A shard on this disk, fetched if need be. What it holds never changes: its name says it."""
+        if self.origin is None:
+            return self.folder / FOLDER / name
+        known = self._copies.get(name)
+        if known is None or not touched(known):
+            try:
+                known = self._copies[name] = fetched(self.origin / name).path
+            except OSError as error:
+                raise WorkError(
+                    f"shard {self.origin / name} is gone ({error.strerror}); extract again"
+                ) from None
+        return known
+
+    def opened(self, name: str) -> Shard:
+        """A shard to read from. Raises `WorkError` where it is damaged or gone."""
+        with self._lock:
+            if name in self._open:
+                self._open.move_to_end(name)
+                return self._open[name]
+            try:
+                found = self._open[name] = Shard(self.file(name), str(self.place(name)))
+            except FileNotFoundError:
+                raise WorkError(f"shard {self.place(name)} is gone; extract again") from None
+            if len(self._open) > _OPEN:
+                self._open.popitem(last=False)
+            return found
+
+    def look_again(self) -> None:
+        """Take in what others have packed."""
+        with self._lock:
+            self._looked, self._seen = 0.0, None
+            self._look()
+
+    def place(self, name: str) -> Path:
+        return (self.folder / FOLDER if self.origin is None else self.origin) / name
+
+    def _look(self) -> None:
+        if self.origin is None:
+            try:
+                seen: int | None = os.stat(self.folder / FOLDER).st_mtime_ns
+            except OSError:
+                seen = None
+            if seen != self._seen or (seen is None and self._names):
+                # A folder that was changed a moment ago may change again within one tick of its clock.
+                self._seen = seen if seen is None or time.time_ns() - seen > _RACY_NS else object()
+                self._take({path.name: None for path in (self.folder / FOLDER).glob(f"*{ENDING}")})
+        elif time.monotonic() - self._looked > _LOOK_AGAIN or not self._looked:
+            forget(self.origin)
+            found: Mapping[str, Mark | None] = {}
+            with suppress(FileNotFoundError):
+                found = entries(self.origin)
+            self._take({name: mark for name, mark in found.items() if name.endswith(ENDING) and mark})
+            self._looked = time.monotonic()
+
+    def _take(self, there: Mapping[str, Mark | None]) -> None:
+        """Read the indices of shards that are new, and forget those that are gone."""
+        if there.keys() == self._indices.keys() | self.damaged.keys():
+            return
+        new = [name for name in there if name not in self._indices]
+        with ThreadPoolExecutor(ASKING) as pool:
+            found = list(pool.map(partial(self._index, there), new))
+        self._indices = {name: index for name, index in self._indices.items() if name in there}
+        self._indices |= {name: index for name, index in zip(new, found, strict=True) if index is not None}
+        self.damaged = {name: why for name, why in self.damaged.items() if name in there}
+        for name in list(self._open):
+            if name not in there:
+                del self._open[name]
+        self._tabulate()
+
+    def _index(self, there: Mapping[str, Mark | None], name: str) -> ShardIndex | None:
+        try:
+            if self.origin is None:
+                with pa.OSFile(str(self.folder / FOLDER / name)) as file:
+                    return read_index(file)
+            mark = there[name]
+            note = f"{name}-{mark.digest.hex()[:16]}" if mark else name
+            return _remembered(self.folder / INDEX / note, self.origin / name)
+        except UNREADABLE as error:
+            self.damaged[name] = str(error)
+            return None
+
+    def _tabulate(self) -> None:
+        self._names = sorted(self._indices)
+        indices = [self._indices[name] for name in self._names]
+        counts = [len(index.keys) for index in indices]
+        keys = np.array([bytes.fromhex(key) for index in indices for key in index.keys], "S16")
+        order = np.argsort(keys, kind="stable")
+        shard = np.repeat(np.arange(len(indices), dtype=np.int32), counts)
+        row = np.concatenate([np.arange(n, dtype=np.int32) for n in counts] or [np.empty(0, np.int32)])
+        steps = np.array([n for index in indices for n in index.steps], np.int32)
+        self._table = _Table(keys[order], shard[order], row[order], steps[order])
+
+
+def _remembered(note: Path, path: Path) -> ShardIndex:
+    """The index of a shard in a bucket, by its end alone; from the note where there is one."""
+    with suppress(*UNREADABLE):
+        return ShardIndex.from_json(note.read_text(encoding="utf-8"))
+    with told(path), system(path).open(as_url(path), "rb", cache_type="none") as file:
+        index = read_index(pa.PythonFile(file, mode="r"))
+    with suppress(OSError):
+        write_text(note, index.as_json())
+    return index
+
+
+def _origin(folder: Path) -> Path | None:
+    try:
+        return as_path(json.loads((folder / ORIGIN).read_text(encoding="utf-8"))["url"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+_shards: dict[Path, Shards] = {}
+_making = threading.Lock()
+
+
+def shards_of(folder: Path) -> Shards:
+    """The shards of a shelf's folder, the same for all of this process."""
+    with _making:
+        if folder not in _shards:
+            _shards[folder] = Shards(folder)
+        return _shards[folder]
+
+
+def row_of(path: Path) -> Row | None:
+    """The row that a sequence's path means where it has no file of its own."""
+    if not _KEY.fullmatch(path.stem):
+        return None
+    return shards_of(path.parent.parent).find(path.stem)
