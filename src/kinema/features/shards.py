@@ -100,9 +100,8 @@ class Shards:
             try:
                 known = self._copies[name] = fetched(self.origin / name).path
             except OSError as error:
-                raise WorkError(
-                    f"shard {self.origin / name} is gone ({error.strerror}); extract again"
-                ) from None
+                reason = error.strerror or error
+                raise WorkError(f"shard {self.origin / name} is gone ({reason}); extract again") from None
         return known
 
     def opened(self, name: str) -> Shard:

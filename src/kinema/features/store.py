@@ -8,8 +8,8 @@
 Files appear whole or not at all, so any number of processes may fill one store, and any of them may be
 killed at any moment. What a file holds depends on the video and the settings alone.
 
-A store in a bucket has shards alone, `URL/<stream>-<fingerprint>/<name>.arrow`. What is not packed yet, and what
-is remembered, lies in a folder of this machine, which is `root` then.
+A store in a bucket has shards alone, `URL/<stream>-<fingerprint>/<name>.arrow`. What is not packed yet, and
+what is remembered, lies in a folder of this machine, which is `root` then.
 """
 
 import json
@@ -37,6 +37,7 @@ from .shards import ORIGIN, shards_of
 
 QUARANTINE = "quarantine.csv"
 NOTES = (QUARANTINE, digests.FILE)
+_SENT = "sent.json"  # in the folder of this machine
 
 
 def default_features() -> Path:
@@ -47,9 +48,10 @@ def default_features() -> Path:
 
 
 class FeatureStore:
-    """A folder of feature sequences, made if absent, or a URL. Raises `UsageError` where it cannot be written to.
+    """A folder of feature sequences, made if absent, or a URL.
 
-    `origin` is what the user named, `root` the folder of this machine.
+    `origin` is what the user named, `root` the folder of this machine. Raises `UsageError` where it cannot be
+    written to.
     """
 
     def __init__(self, root: str | Path):
@@ -85,23 +87,35 @@ class FeatureStore:
 
     def settle(self) -> None:
         """Send what is remembered of files, of a store in a bucket, so that another machine knows it too."""
-        if not self.in_bucket:
-            return
-        for name in NOTES:
-            file, note = self.root / name, self.origin / name
-            if not file.exists():
-                remove(note)
-            elif self._sent.get(name) != file.stat().st_mtime_ns:
-                send_file(file, note)
-                self._sent[name] = file.stat().st_mtime_ns
+        sent = self._sent() if self.in_bucket else {}
+        for name in NOTES if self.in_bucket else ():
+            file = self.root / name
+            written = file.stat().st_mtime_ns if file.exists() else None
+            if written is None and name in sent:
+                remove(self.origin / name)
+            elif written is not None and sent.get(name) != written:
+                send_file(file, self.origin / name)
+            sent[name] = written
+        if self.in_bucket:
+            write_text(self.root / _SENT, json.dumps({name: time for name, time in sent.items() if time}))
+
+    def _sent(self) -> dict[str, int | None]:
+        """When the notes were written that are in the bucket."""
+        try:
+            found: dict[str, int | None] = json.loads((self.root / _SENT).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found
 
     def _fetch_notes(self) -> None:
-        self._sent: dict[str, int] = {}
-        for name in NOTES if self.in_bucket else ():
-            if not (self.root / name).exists():
-                with suppress(FileNotFoundError):
-                    shutil.copyfile(fetched(self.origin / name).path, self.root / name)
-                    self._sent[name] = (self.root / name).stat().st_mtime_ns
+        if not self.in_bucket or (self.root / _SENT).exists():
+            return
+        sent = {}
+        for name in NOTES:
+            with suppress(FileNotFoundError):
+                shutil.copyfile(fetched(self.origin / name).path, self.root / name)
+                sent[name] = (self.root / name).stat().st_mtime_ns
+        write_text(self.root / _SENT, json.dumps(sent))
 
     def _sweep(self) -> None:
         """Remove temporary files whose writer is gone: a dead process of this host, or a day old."""
@@ -163,7 +177,7 @@ class Shelf:
         found = shards_of(self.folder)
         found.look_again()
         return [
-            f"shard {found.place(name)} is damaged ({why}): it is left out, and what it held is computed anew;"
-            " delete it"
+            f"shard {found.place(name)} is damaged ({why}): it is left out, and what it held is computed"
+            " anew; delete it"
             for name, why in sorted(found.damaged.items())
         ]

@@ -10,6 +10,7 @@ from ..atomic import write_text
 from ..datasets.timeline import elan
 from ..errors import UsageError
 from ..types import Segment
+from ..urls import as_url
 
 Labels = Sequence[str]
 
