@@ -61,42 +61,38 @@ def local(path: str | os.PathLike[str]) -> Path:
 
 def fetched(path: PurePath) -> Copy:
     """A copy of an object as it is now. Raises as `local` does, `OSError` where it changes all the while."""
-    mark = fresh_mark(path)
     for _ in range(_AGAIN):
+        mark = fresh_mark(path)
         if mark is None:
             raise FileNotFoundError(2, os.strerror(2), os.fspath(path))
         copy = Copy(_copy_place(path, mark), mark)
-        if not touched(copy.path):
-            mark = _fetch(path, copy)
-        if mark == copy.mark:
+        if touched(copy.path) or _fetch(path, copy):
             _recent[os.fspath(path)] = copy, time.monotonic()
             return copy
     raise OSError("it changes while it is read; start again when it is written")
 
 
-def _fetch(path: PurePath, copy: Copy) -> Mark | None:
-    """Fetch an object to its place if it still is of that version; its version now."""
+def _fetch(path: PurePath, copy: Copy) -> bool:
+    """Fetch an object to its place; False where it is of another version by now, or came cut short."""
     number = copy.path.parent.name
     try:
         copy.path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(place.root() / "objects" / f".{number}.lock"):
             if touched(copy.path):  # another process has been here
-                return copy.mark
+                return True
             _make_room(copy.mark.size)
             temporary = temporary_name(copy.path)
             try:
                 with told(path):
                     system(path).get_file(as_url(path), os.fspath(temporary))
-                now = fresh_mark(path)
-                if now == copy.mark and temporary.stat().st_size == now.size:
+                whole = temporary.stat().st_size == copy.mark.size and fresh_mark(path) == copy.mark
+                if whole:
                     os.replace(temporary, copy.path)
-                elif now == copy.mark:
-                    return Mark(-1, b"")  # cut short: begun again
-                return now
+                return whole
             finally:
                 temporary.unlink(missing_ok=True)
     except FileNotFoundError:
-        return None
+        return False
     except OSError as error:
         raise WorkError(
             f"cannot write to {place.root()} ({error.strerror or error}); free some space, or name another"

@@ -18,14 +18,6 @@ from ..urls import as_url
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
 # A request is tried so often, with pauses that double, and each try is given up after so many seconds.
 TRIES, CONNECT_SECONDS, READ_SECONDS = 5, 5, 30
-_S3_OPTIONS: dict[str, Any] = {
-    "config_kwargs": {
-        "retries": {"mode": "standard", "total_max_attempts": TRIES},
-        "connect_timeout": CONNECT_SECONDS,
-        "read_timeout": READ_SECONDS,
-        "max_pool_connections": 64,
-    }
-}
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 _ALIKE = threading.Lock()  # s3fs makes its client when it is first asked, and two threads would make two
 
@@ -40,9 +32,9 @@ def system(path: str | PurePath) -> Any:
 def _system(scheme: str, process: int) -> Any:
     import fsspec
 
-    options = _S3_OPTIONS if EXTRAS.get(scheme) == "s3" else {}
+    options = _s3_options() if EXTRAS.get(scheme) == "s3" else {}
     try:
-        found = fsspec.filesystem(scheme, use_listings_cache=False, **options)
+        found = fsspec.filesystem(scheme, use_listings_cache=False, skip_instance_cache=True, **options)
     except ImportError as error:
         extra = EXTRAS.get(scheme)
         cure = f"pip install 'kinema[{extra}]'" if extra else str(error)
@@ -52,6 +44,17 @@ def _system(scheme: str, process: int) -> Any:
     if hasattr(found, "retries"):  # botocore tries again already, and s3fs would multiply that
         found.retries = 1
     return found
+
+
+def _s3_options() -> dict[str, Any]:
+    return {
+        "config_kwargs": {
+            "retries": {"mode": "standard", "total_max_attempts": TRIES},
+            "connect_timeout": CONNECT_SECONDS,
+            "read_timeout": READ_SECONDS,
+            "max_pool_connections": 64,
+        }
+    }
 
 
 @contextmanager

@@ -19,7 +19,8 @@ def check_file(path: Path) -> None:
 
 def check_run(folder: Path) -> None:
     """Raise `UsageError` where a folder is no run at first sight."""
-    if not (as_path(folder) / "config.yaml").is_file():
+    folder = as_path(folder)
+    if not (folder / "config.yaml").is_file():
         raise UsageError(
             f"{folder} is not a run folder (no readable config.yaml); make one with `kinema train`"
         )
@@ -27,7 +28,8 @@ def check_run(folder: Path) -> None:
 
 def check_detector(folder: Path) -> None:
     """Raise `UsageError` where a folder is no anomaly detector at first sight."""
-    if not (as_path(folder) / "anomaly.yaml").is_file():
+    folder = as_path(folder)
+    if not (folder / "anomaly.yaml").is_file():
         raise UsageError(
             f"{folder} is not an anomaly detector (no readable anomaly.yaml); "
             "make one with `kinema anomaly fit`"

@@ -70,13 +70,17 @@ def pack(folder: Path) -> None:
 
     A file that cannot be read is left where it is: who reads it says so.
     """
-    try:
-        with writing(folder), FileLock(folder / ".pack.lock", timeout=0):
+    lock = FileLock(folder / ".pack.lock", timeout=0)
+    with writing(folder):
+        try:
+            lock.acquire()
+        except Timeout:
+            return
+        with lock:
             sizes = {path.stem: size for path, size in _files(folder)}
             for keys in planned(sizes.items()):
                 _pack(folder, keys)
-    except Timeout:
-        return
+        lock.release()
 
 
 def _pack(folder: Path, keys: list[str]) -> None:

@@ -1,8 +1,8 @@
 """Many feature sequences in one file: Arrow's IPC format, a row a sequence, each row a batch of its own.
 
 Reading a row reads nothing of the others. The schema's metadata hold the keys and lengths of all rows, and
-stand in the footer too, so that a file in a bucket says by its end what it holds. A row is believed if its key
-is the one that was asked for and its values have its digest. The name of a shard is a digest of its keys.
+stand in the footer too, so that a file in a bucket says by its end what it holds. A row is believed if its
+key is the one that was asked for and its values have its digest. A shard's name is a digest of its keys.
 """
 
 import hashlib

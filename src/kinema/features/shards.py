@@ -83,7 +83,8 @@ class Shards:
             table = self._table
             if table is None or not len(table.keys):
                 return None
-            wanted = np.bytes_(bytes.fromhex(key))
+            # As the table has it: without zeros at the end.
+            wanted = np.array(bytes.fromhex(key), table.keys.dtype)[()]
             place = int(np.searchsorted(table.keys, wanted))
             if place == len(table.keys) or table.keys[place] != wanted:
                 return None
@@ -147,14 +148,14 @@ class Shards:
 
     def _take(self, there: Mapping[str, Mark | None]) -> None:
         """Read the indices of shards that are new, and forget those that are gone."""
-        if there.keys() == self._indices.keys() | self.damaged.keys():
+        if there.keys() == self._indices.keys():
             return
+        self.damaged = {}
         new = [name for name in there if name not in self._indices]
         with ThreadPoolExecutor(ASKING) as pool:
             found = list(pool.map(partial(self._index, there), new))
         self._indices = {name: index for name, index in self._indices.items() if name in there}
         self._indices |= {name: index for name, index in zip(new, found, strict=True) if index is not None}
-        self.damaged = {name: why for name, why in self.damaged.items() if name in there}
         for name in list(self._open):
             if name not in there:
                 del self._open[name]

@@ -14,7 +14,7 @@ from ..types import FeatureSequence
 from . import sequence_file
 from .shards import Row, row_of, shards_of
 
-# What tells one file from another that took its place: inode, size, time of change; of a row, shard and number.
+# What tells one file from another that took its place: inode, size, time of change; of a row, shard and row.
 Stamp = tuple[int, ...]
 Found = TypeVar("Found")
 
