@@ -116,7 +116,6 @@ def test_a_shard_that_is_cut_off_is_named_left_out_and_made_anew(tmp_path: Path)
     (path,) = (shelf.folder / "shards").glob("*.arrow")
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    shards._shards.clear()
     again = FeatureStore(tmp_path).shelf("rgb", SETTINGS)
     (said,) = again.damaged()
     assert path.name in said

@@ -13,7 +13,7 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,9 +28,8 @@ from ..atomic import write_text
 from ..buckets import as_path
 from ..buckets.cache import fetched, touched
 from ..buckets.listing import ASKING, Mark, entries, forget
-from ..buckets.system import system, told
+from ..buckets.parts import opened
 from ..errors import WorkError
-from ..urls import as_url
 from .shard import ENDING, UNREADABLE, Shard, ShardIndex, read_index
 
 FOLDER, ORIGIN, INDEX = "shards", "origin.json", "index"
@@ -68,6 +67,7 @@ class Shards:
         self.origin = _origin(folder)
         self.damaged: dict[str, str] = {}  # shards that are left out, and why
         self._indices: dict[str, ShardIndex] = {}
+        self._versions: dict[str, str] = {}
         self._names: list[str] = []
         self._table: _Table | None = None
         self._seen: object = None
@@ -137,38 +137,44 @@ class Shards:
             if seen != self._seen or (seen is None and self._names):
                 # A folder that was changed a moment ago may change again within one tick of its clock.
                 self._seen = seen if seen is None or time.time_ns() - seen > _RACY_NS else object()
-                self._take({path.name: None for path in (self.folder / FOLDER).glob(f"*{ENDING}")})
+                self._take(dict(_files(self.folder / FOLDER)))
         elif time.monotonic() - self._looked > _LOOK_AGAIN or not self._looked:
             forget(self.origin)
             found: Mapping[str, Mark | None] = {}
             with suppress(FileNotFoundError):
                 found = entries(self.origin)
-            self._take({name: mark for name, mark in found.items() if name.endswith(ENDING) and mark})
+            marks = ((name, mark) for name, mark in found.items() if name.endswith(ENDING))
+            self._take({name: mark.digest.hex() for name, mark in marks if mark})
             self._looked = time.monotonic()
 
-    def _take(self, there: Mapping[str, Mark | None]) -> None:
-        """Read the indices of shards that are new, and forget those that are gone."""
-        if there.keys() == self._indices.keys():
+    def _take(self, there: Mapping[str, str]) -> None:
+        """Read the indices of shards that are new, and forget those that are gone; of each its version."""
+        if there == self._versions:
             return
         self.damaged = {}
-        new = [name for name in there if name not in self._indices]
+        new = [name for name, version in there.items() if self._versions.get(name) != version]
         with ThreadPoolExecutor(ASKING) as pool:
             found = list(pool.map(partial(self._index, there), new))
         self._indices = {name: index for name, index in self._indices.items() if name in there}
-        self._indices |= {name: index for name, index in zip(new, found, strict=True) if index is not None}
+        for name, index in zip(new, found, strict=True):
+            self._indices.pop(name, None)
+            self._open.pop(name, None)
+            self._copies.pop(name, None)
+            if index is not None:
+                self._indices[name] = index
+        self._versions = {name: version for name, version in there.items() if name in self._indices}
         for name in list(self._open):
             if name not in there:
                 del self._open[name]
         self._tabulate()
 
-    def _index(self, there: Mapping[str, Mark | None], name: str) -> ShardIndex | None:
+    def _index(self, there: Mapping[str, str], name: str) -> ShardIndex | None:
         try:
             if self.origin is None:
                 with pa.OSFile(str(self.folder / FOLDER / name)) as file:
                     return read_index(file)
-            mark = there[name]
-            note = f"{name}-{mark.digest.hex()[:16]}" if mark else name
-            return _remembered(self.folder / INDEX / note, self.origin / name)
+            note = self.folder / INDEX / f"{name}-{there[name][:16]}"
+            return _remembered(note, self.origin / name)
         except UNREADABLE as error:
             self.damaged[name] = str(error)
             return None
@@ -185,11 +191,20 @@ class Shards:
         self._table = _Table(keys[order], shard[order], row[order], steps[order])
 
 
+def _files(folder: Path) -> Iterator[tuple[str, str]]:
+    """The shards in a folder, each with what tells one file from another that took its place."""
+    with suppress(OSError), os.scandir(folder) as found:
+        for file in found:
+            if file.name.endswith(ENDING) and not file.name.startswith("."):
+                facts = file.stat()
+                yield file.name, f"{facts.st_ino} {facts.st_size} {facts.st_mtime_ns}"
+
+
 def _remembered(note: Path, path: Path) -> ShardIndex:
     """The index of a shard in a bucket, by its end alone; from the note where there is one."""
     with suppress(*UNREADABLE):
         return ShardIndex.from_json(note.read_text(encoding="utf-8"))
-    with told(path), system(path).open(as_url(path), "rb", cache_type="none") as file:
+    with opened(path) as file:
         index = read_index(pa.PythonFile(file, mode="r"))
     with suppress(OSError):
         write_text(note, index.as_json())
