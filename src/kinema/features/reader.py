@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 
 from ..types import FeatureSequence
-from .stored import Stamp, read_sequence, sequence_shape, stamp_of
+from .shards import Row
+from .stored import Stamp, read_row, read_sequence, sequence_shape, stamp_of
 
 SHARE = 0.25  # of the memory that is free when the first sequence is kept
 _LIMIT = Path("/sys/fs/cgroup/memory.max")
@@ -59,7 +60,11 @@ class SequenceReader:
                 kept.asked = self._asked
                 self._kept.move_to_end(path)
                 return kept.sequence
-        sequence = read_sequence(path, check=stamp is None or self._checked.get(path) != stamp)
+        check = stamp is None or self._checked.get(path) != stamp
+        if isinstance(stamp, Row):
+            sequence = read_row(path, stamp, check=check)
+        else:
+            sequence = read_sequence(path, check=check)
         if stamp is not None:
             with self._lock:
                 self._checked[path] = stamp
@@ -69,6 +74,8 @@ class SequenceReader:
     def steps(self, path: Path) -> int:
         """The length of the sequence in a file, by its header. Raises `WorkError` where it is damaged."""
         stamp, known = stamp_of(path), self._steps.get(path)
+        if isinstance(stamp, Row):
+            return stamp.steps
         if stamp is None or known is None or known[0] != stamp:
             known = self._steps[path] = stamp, sequence_shape(path)[0]
         return known[1]

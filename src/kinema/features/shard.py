@@ -92,17 +92,18 @@ class Shard:
         with self._told():
             # Read, not mapped: a file that is cut short by somebody else would end the process.
             self._reader = pa.ipc.open_file(pa.OSFile(str(path)))
+            if self._reader.schema.names != [name for name, _ in _FIELDS]:
+                raise ValueError("it has other columns")
 
     def row(self, number: int, key: str, *, check: bool = True) -> FeatureSequence:
         """The sequence in a row; `check=False` believes its values, as who has checked them before may."""
         with self._told():
-            batch = self._reader.get_batch(number)
-            values = {name: batch.column(name)[0] for name in batch.schema.names}
-            if values["key"].as_py() != key:
+            columns = self._reader.get_batch(number).columns
+            found, steps, dim, digest = (column[0].as_py() for column in columns[:4])
+            data, pts = (column[0].as_buffer() for column in columns[4:])
+            if found != key:
                 raise ValueError("a row has another key than the index says")
-            steps, dim = values["steps"].as_py(), values["dim"].as_py()
-            data, pts = values["data"].as_buffer(), values["pts_seconds"].as_buffer()
-            if check and values["sha256"].as_py() != _digest(data, pts):
+            if check and digest != _digest(data, pts):
                 raise ValueError("its values are not those that were written")
             array = np.frombuffer(data, np.float32).reshape(steps, dim)
             times = np.frombuffer(pts, np.float64)

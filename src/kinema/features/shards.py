@@ -12,6 +12,7 @@ import os
 import re
 import threading
 import time
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -36,7 +37,8 @@ FOLDER, ORIGIN, INDEX = "shards", "origin.json", "index"
 _OPEN = 64  # shards
 _KEY = re.compile(r"[0-9a-f]{32}")
 _RACY_NS = 2_000_000_000
-_LOOK_AGAIN = 20.0  # seconds, for shards of others in a bucket
+# Seconds until shards of other processes are looked for again: on a disk, and in a bucket.
+_LOOK_SOON, _LOOK_AGAIN = 0.2, 20.0
 
 
 class Row(NamedTuple):
@@ -51,20 +53,18 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """All rows by key: sorted keys as 16 bytes, and of each the shard, the row in it, the steps."""
+    """All rows by key: sorted keys of 16 bytes, and of each the number of its shard, the row in it, the steps."""
 
-    keys: np.ndarray
-    shard: np.ndarray
-    row: np.ndarray
-    steps: np.ndarray
+    keys: list[bytes]
+    rows: np.ndarray  # int32 [n, 3]
 
 
 class Shards:
     """The shards of one shelf. Any thread may ask."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.origin = _origin(folder)
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        self.origin = _origin(self.folder)
         self.damaged: dict[str, str] = {}  # shards that are left out, and why
         self._indices: dict[str, ShardIndex] = {}
         self._versions: dict[str, str] = {}
@@ -80,17 +80,15 @@ class Shards:
         """The row of a key; None where no shard has it."""
         with self._lock:
             self._look()
-            table = self._table
-            if table is None or not len(table.keys):
+            if self._table is None:
                 return None
-            # As the table has it: without zeros at the end.
-            wanted = np.array(bytes.fromhex(key), table.keys.dtype)[()]
-            place = int(np.searchsorted(table.keys, wanted))
-            if place == len(table.keys) or table.keys[place] != wanted:
+            keys, wanted = self._table.keys, bytes.fromhex(key)
+            place = bisect_left(keys, wanted)
+            if place == len(keys) or keys[place] != wanted:
                 return None
-            name = self._names[table.shard[place]]
-            dim = self._indices[name].dim
-            return Row(name, int(table.row[place]), key, int(table.steps[place]), dim)
+            shard, number, steps = self._table.rows[place].tolist()
+            name = self._names[shard]
+            return Row(name, number, key, steps, self._indices[name].dim)
 
     def file(self, name: str) -> Path:
         """A shard on this disk, fetched if need be. What it holds never changes: its name says it."""
@@ -122,7 +120,7 @@ class Shards:
     def look_again(self) -> None:
         """Take in what others have packed."""
         with self._lock:
-            self._looked, self._seen = 0.0, None
+            self._looked, self._seen = 0.0, object()
             self._look()
 
     def place(self, name: str) -> Path:
@@ -130,6 +128,9 @@ class Shards:
 
     def _look(self) -> None:
         if self.origin is None:
+            if time.monotonic() - self._looked < _LOOK_SOON:
+                return
+            self._looked = time.monotonic()
             try:
                 seen: int | None = os.stat(self.folder / FOLDER).st_mtime_ns
             except OSError:
@@ -181,14 +182,17 @@ class Shards:
 
     def _tabulate(self) -> None:
         self._names = sorted(self._indices)
-        indices = [self._indices[name] for name in self._names]
-        counts = [len(index.keys) for index in indices]
-        keys = np.array([bytes.fromhex(key) for index in indices for key in index.keys], "S16")
-        order = np.argsort(keys, kind="stable")
-        shard = np.repeat(np.arange(len(indices), dtype=np.int32), counts)
-        row = np.concatenate([np.arange(n, dtype=np.int32) for n in counts] or [np.empty(0, np.int32)])
-        steps = np.array([n for index in indices for n in index.steps], np.int32)
-        self._table = _Table(keys[order], shard[order], row[order], steps[order])
+        rows = [
+            (bytes.fromhex(key), shard, number, steps)
+            for shard, name in enumerate(self._names)
+            for number, (key, steps) in enumerate(
+                zip(self._indices[name].keys, self._indices[name].steps, strict=True)
+            )
+        ]
+        rows.sort()
+        self._table = _Table(
+            [row[0] for row in rows], np.array([row[1:] for row in rows], np.int32).reshape(-1, 3)
+        )
 
 
 def _files(folder: Path) -> Iterator[tuple[str, str]]:
@@ -218,20 +222,24 @@ def _origin(folder: Path) -> Path | None:
         return None
 
 
-_shards: dict[Path, Shards] = {}
+_shards: dict[str, Shards] = {}
 _making = threading.Lock()
 
 
-def shards_of(folder: Path) -> Shards:
+def shards_of(folder: str | Path) -> Shards:
     """The shards of a shelf's folder, the same for all of this process."""
-    with _making:
-        if folder not in _shards:
-            _shards[folder] = Shards(folder)
-        return _shards[folder]
+    name = os.fspath(folder)
+    found = _shards.get(name)
+    if found is None:
+        with _making:
+            found = _shards.setdefault(name, Shards(folder))
+    return found
 
 
 def row_of(path: Path) -> Row | None:
     """The row that a sequence's path means where it has no file of its own."""
-    if not _KEY.fullmatch(path.stem):
+    folder, name = os.path.split(path)
+    key = name.partition(".")[0]
+    if not _KEY.fullmatch(key):
         return None
-    return shards_of(path.parent.parent).find(path.stem)
+    return shards_of(os.path.dirname(folder)).find(key)

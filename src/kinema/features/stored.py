@@ -1,6 +1,6 @@
 """Stored sequences by their paths, wherever their bytes are: a file of their own, or a row of a shard.
 
-What packs files removes them when the shard is there; so a file that is gone is looked for once more.
+Who packs files removes them when the shard is there; so a file that is gone is looked for once more.
 """
 
 import os
@@ -14,8 +14,8 @@ from ..types import FeatureSequence
 from . import sequence_file
 from .shards import Row, row_of, shards_of
 
-# What tells one file from another that took its place: inode, size, time of change; of a row, shard and row.
-Stamp = tuple[int, ...]
+# What tells one file from another that took its place: inode, size, time of change. A shard never changes.
+Stamp = tuple[int, int, int] | Row
 Found = TypeVar("Found")
 
 
@@ -24,11 +24,11 @@ def read_sequence(path: Path, *, check: bool = True) -> FeatureSequence:
 
     `check=False` believes the values, as a reader may that has checked them before.
     """
-
-    def in_shard(row: Row) -> FeatureSequence:
-        return shards_of(path.parent.parent).opened(row.shard).row(row.number, row.key, check=check)
-
-    return _found(path, lambda: sequence_file.read_sequence(path, check=check), in_shard)
+    return _found(
+        path,
+        lambda: sequence_file.read_sequence(path, check=check),
+        lambda row: read_row(path, row, check=check),
+    )
 
 
 def sequence_shape(path: Path) -> tuple[int, int]:
@@ -38,55 +38,53 @@ def sequence_shape(path: Path) -> tuple[int, int]:
 
 def read_steps(path: Path, start: int, stop: int) -> np.ndarray:
     """Steps `start` to `stop`, float32 [n, D], of values that are believed. Raises `WorkError`."""
+    return _found(
+        path,
+        lambda: sequence_file.read_steps(path, start, stop),
+        lambda row: read_row(path, row, check=False).data[start:stop],
+    )
 
-    def in_shard(row: Row) -> np.ndarray:
-        shard = shards_of(path.parent.parent).opened(row.shard)
-        return shard.row(row.number, row.key, check=False).data[start:stop]
 
-    return _found(path, lambda: sequence_file.read_steps(path, start, stop), in_shard)
+def read_row(path: Path, row: Row, *, check: bool) -> FeatureSequence:
+    """The sequence in a row of the shelf that `path` is of."""
+    shard = shards_of(path.parent.parent).opened(row.shard)
+    return shard.row(row.number, row.key, check=check)
 
 
 def is_stored(path: Path) -> bool:
     """Whether there is a sequence of this path."""
-    return os.path.exists(path) or row_of(path) is not None
+    return stamp_of(path) is not None
 
 
 def stored_size(path: Path) -> int:
     """Bytes that a sequence takes; 0 where there is none."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        row = row_of(path)
-        return 0 if row is None else row.steps * (4 * row.dim + 8)
+    stamp = stamp_of(path)
+    if stamp is None:
+        return 0
+    return stamp.steps * (4 * stamp.dim + 8) if isinstance(stamp, Row) else stamp[1]
 
 
 def stamp_of(path: Path) -> Stamp | None:
     """What tells whether the bytes of a path are the same as before; None where there are none."""
     try:
-        found = path.stat()
+        found = os.stat(path)
     except OSError:
-        row = row_of(path)
-        return None if row is None else (_name_number(row.shard), row.number)
+        return row_of(path)
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _name_number(shard: str) -> int:
-    """A shard's name says what it holds."""
-    return int(shard.partition(".")[0], 16)
-
-
 def _found(path: Path, in_file: Callable[[], Found], in_shard: Callable[[Row], Found]) -> Found:
-    for last in (False, True):
-        if os.path.exists(path):
-            break
+    if not os.path.exists(path):
         row = row_of(path)
+        if row is None:
+            shards_of(path.parent.parent).look_again()
+            row = row_of(path)
         if row is not None:
             return in_shard(row)
-        if not last:
-            shards_of(path.parent.parent).look_again()
     try:
         return in_file()
     except Exception:
+        # It may have been packed meanwhile.
         row = None if os.path.exists(path) else row_of(path)
         if row is None:
             raise
