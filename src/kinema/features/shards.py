@@ -53,7 +53,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """All rows by key: sorted keys of 16 bytes, and of each the number of its shard, the row in it, the steps."""
+    """All rows by key: sorted keys of 16 bytes, and of each its shard's number, its row there, its steps."""
 
     keys: list[bytes]
     rows: np.ndarray  # int32 [n, 3]
@@ -190,9 +190,8 @@ class Shards:
             )
         ]
         rows.sort()
-        self._table = _Table(
-            [row[0] for row in rows], np.array([row[1:] for row in rows], np.int32).reshape(-1, 3)
-        )
+        places = np.array([row[1:] for row in rows], np.int32).reshape(-1, 3)
+        self._table = _Table([row[0] for row in rows], places)
 
 
 def _files(folder: Path) -> Iterator[tuple[str, str]]:

@@ -79,7 +79,8 @@ class ExtractionWork:
             first = next(items, None)
             if first is None:
                 self._tell_identified()
-                self._pack(shelves)
+                if context.store.in_bucket:  # what an interrupted one has left
+                    self._pack(shelves)
                 events.step(f"stream {stream.name}: all {reused} feature sequences are in the store")
                 return ExtractReport(stream.name, shelves[0].fingerprint, reused=reused)
             events.step(f"stream {stream.name}: extracting ({', '.join(stream.spec.backbones)})")
