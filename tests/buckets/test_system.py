@@ -65,7 +65,7 @@ def test_a_package_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, scheme
     monkeypatch.setitem(sys.modules, package, None)
     forget_systems()
     monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, scheme, raising=False)
-    with pytest.raises(UsageError, match=rf"{scheme}:// needs a package.* pip install 'kinema\[{scheme}\]'"):
+    with pytest.raises(UsageError, match=rf"{scheme}:// needs a package.* pip install {package}"):
         as_path(f"{scheme}://bucket/a").exists()
 
 

@@ -18,7 +18,7 @@ from . import place
 from .folder import WHOLE, fetch_files, files_below, named_as, remove, send_file, send_files
 from .listing import Mark, is_folder
 from .path import as_path
-from .system import system, told
+from .system import PACKAGES, system, told
 
 # Beside a folder that is being made: what was at its URL then, by name [size, time, digest of the version].
 _BEGUN = "begun.json"
@@ -73,7 +73,7 @@ def check_bucket(path: Path) -> None:
     with told(path):
         here = system(path)
         # A file system without buckets (memory, sftp) makes folders as they are needed.
-        if scheme in ("s3", "s3a", "gs", "gcs") and not here.exists(bucket):
+        if scheme in PACKAGES and not here.exists(bucket):
             raise UsageError(f"there is no bucket {bucket}; make it, or check its name")
 
 

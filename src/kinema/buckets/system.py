@@ -14,8 +14,8 @@ from typing import Any
 from ..errors import BucketError, KinemaError, UsageError
 from ..urls import as_url
 
-# Of what has an extra of Kinema's; fsspec itself names the package of any other scheme.
-EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
+# Of what Kinema has extras for; fsspec itself names the package of any other scheme.
+PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
 # A request is tried so often, with pauses that double, and each try is given up after so many seconds.
 TRIES, CONNECT_SECONDS, READ_SECONDS = 5, 5, 30
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
@@ -32,12 +32,12 @@ def system(path: str | PurePath) -> Any:
 def _system(scheme: str, process: int) -> Any:
     import fsspec
 
-    options = _s3_options() if EXTRAS.get(scheme) == "s3" else {}
+    options = _s3_options() if PACKAGES.get(scheme) == "s3fs" else {}
     try:
         found = fsspec.filesystem(scheme, use_listings_cache=False, skip_instance_cache=True, **options)
     except ImportError as error:
-        extra = EXTRAS.get(scheme)
-        cure = f"pip install 'kinema[{extra}]'" if extra else str(error)
+        package = PACKAGES.get(scheme)
+        cure = f"pip install {package}" if package else str(error)
         raise UsageError(f"{scheme}:// needs a package that is not here; {cure}") from None
     except ValueError:
         raise UsageError(f"nobody knows {scheme}://; use s3://, gs:// or another scheme of fsspec") from None

@@ -64,8 +64,9 @@ def each_video(folder: Path, listing: Listing, passed_over: Collection[str] = ()
 def _walk(
     folder: str, above: frozenset[tuple[int, int] | None], found: Listing, passed_over: Collection[str]
 ) -> Iterator[Path]:
+    away = in_bucket(folder)
     try:
-        if in_bucket(folder):
+        if away:
             entries = sorted((name, mark is None) for name, mark in listing.entries(as_path(folder)).items())
             here = None
         else:
@@ -88,7 +89,7 @@ def _walk(
         elif not visible(name):
             found.others["hidden"] += 1
         elif (suffix := PurePath(name).suffix.lower()) in VIDEO_SUFFIXES:
-            yield as_path(os.path.join(folder, name))
+            yield as_path(os.path.join(folder, name)) if away else Path(folder, name)
         else:
             found.others[suffix or "without suffix"] += 1
 

@@ -132,7 +132,7 @@ def _packed(folder: Path, keys: list[str]) -> None:
 
 def file_of(folder: Path, key: str) -> Path:
     """Where the file of a key is, or would be."""
-    return folder / key[:2] / f"{key}{ENDING}"
+    return Path(f"{folder}/{key[:2]}/{key}{ENDING}")
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, int]]:
