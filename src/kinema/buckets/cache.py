@@ -41,6 +41,7 @@ class Copy(NamedTuple):
 
 
 _recent: dict[str, tuple[Copy, float]] = {}
+_MOST_RECENT = 1024
 _fetched_bytes: float = float("inf")  # since this process last looked; at first it does not know
 _room = threading.Lock()
 
@@ -67,6 +68,8 @@ def fetched(path: PurePath) -> Copy:
             raise FileNotFoundError(2, os.strerror(2), os.fspath(path))
         copy = Copy(_copy_place(path, mark), mark)
         if touched(copy.path) or _fetch(path, copy):
+            if len(_recent) >= _MOST_RECENT:
+                _recent.clear()
             _recent[os.fspath(path)] = copy, time.monotonic()
             return copy
     raise OSError("it changes while it is read; start again when it is written")

@@ -95,6 +95,20 @@ def marks(paths: Sequence[Path]) -> dict[Path, Mark]:
         return {path: found for path, found in zip(paths, pool.map(mark, paths), strict=True) if found}
 
 
+def prepare(root: PurePath, levels: int = 3) -> None:
+    """List a folder and those in it, several at a time, before they are looked at one after the other."""
+    folders = [root]
+    with ThreadPoolExecutor(ASKING) as pool:
+        for _ in range(levels):
+            found = list(pool.map(_listed, folders))
+            folders = [
+                folder / name
+                for folder, inside in zip(folders, found, strict=True)
+                for name, mark in (inside or {}).items()
+                if mark is None
+            ]
+
+
 def forget(path: PurePath) -> None:
     """Ask anew for what lies at and below a path, and beside it."""
     name, above = _name(path), _name(path.parent)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..atomic import atomic_open
 from ..buckets import as_path, delivered
+from ..buckets.ahead import fetched_ahead
 from ..datasets.files import VIDEO_SUFFIXES, list_videos
 from ..errors import MediaError, UsageError, WorkError
 from ..urls import as_url, in_bucket
@@ -18,6 +19,7 @@ from .checks import check_file
 from .console import ConsoleEvents, echo, print_json
 
 LISTS = (".txt", ".lst")
+_AHEAD = 2  # videos of a bucket that are fetched while one is looked at
 COLUMNS = ("video", "start", "end", "label", "score", "error")
 
 
@@ -141,7 +143,7 @@ def each_video(
     A file that cannot be read has its reason under the key `failed` and does not stop the others.
     """
     results = []
-    for number, video in enumerate(videos, start=1):
+    for number, video in enumerate(fetched_ahead(videos, lambda path: path, _AHEAD), start=1):
         try:
             result = {"video": as_url(video), **work(video)}
         except MediaError as error:

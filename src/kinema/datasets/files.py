@@ -106,6 +106,8 @@ def data_root(data: str | Path) -> Path:
     root = as_path(data)
     if in_bucket(root):
         listing.forget(root)
+        if not root.is_file():
+            listing.prepare(root)
         return root
     return Path(os.path.abspath(root.expanduser()))
 

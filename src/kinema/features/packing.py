@@ -27,6 +27,7 @@ from .shards import FOLDER, shards_of
 # More files than so many are packed at the end of an extraction.
 MANY_FILES = 10_000
 ENDING = ".safetensors"
+_NAME = 32 + len(ENDING)  # characters; temporary files have more
 Found = TypeVar("Found")
 
 
@@ -51,7 +52,7 @@ class Packing:
             self._wait()
             self._files = self._bytes = 0
             self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="pack")
-            self._busy = self._thread.submit(pack, self.folder)
+            self._busy = self._thread.submit(pack, self.folder, rest=False)
 
     def finish(self) -> None:
         """Pack what is left of a bucket's shelf, and of a disk's where its files are many."""
@@ -65,10 +66,11 @@ class Packing:
             busy.result()
 
 
-def pack(folder: Path) -> None:
-    """Pack all files of a shelf into shards, if nobody else does. Raises `WorkError`, `BucketError`.
+def pack(folder: Path, *, rest: bool = True) -> None:
+    """Pack the files of a shelf into shards, if nobody else does. Raises `WorkError`, `BucketError`.
 
-    A file that cannot be read is left where it is: who reads it says so.
+    `rest`: whether those that do not fill a shard are packed too. A file that cannot be read is left where it
+    is: who reads it says so.
     """
     lock = FileLock(folder / ".pack.lock", timeout=0)
     with writing(folder):
@@ -76,11 +78,13 @@ def pack(folder: Path) -> None:
             lock.acquire()
         except Timeout:
             return
-        with lock:
+        try:
             sizes = {path.stem: size for path, size in _files(folder)}
-            for keys in planned(sizes.items()):
+            plan = list(planned(sizes.items()))
+            for keys in plan if rest else plan[:-1]:
                 _pack(folder, keys)
-        lock.release()
+        finally:
+            lock.release()
 
 
 def _pack(folder: Path, keys: list[str]) -> None:
@@ -142,7 +146,7 @@ def _files(folder: Path) -> Iterator[tuple[Path, int]]:
             if len(place.name) == 2 and place.is_dir():
                 with os.scandir(place) as files:
                     for file in files:
-                        if file.name.endswith(ENDING) and not file.name.startswith("."):
+                        if file.name.endswith(ENDING) and len(file.name) == _NAME:
                             with suppress(OSError):  # packed by another process
                                 yield Path(file), file.stat().st_size
 
