@@ -90,6 +90,9 @@ def test_a_run_whose_writing_stopped_is_none(memory: Memory):
     memory.put("run/config.yaml", b"x")
     with pytest.raises(UsageError, match=r"is not whole \(no training.json\)"):
         local_folder(f"{memory.url}/run")
+    memory.put("detector/autoencoder.safetensors", b"x")
+    with pytest.raises(UsageError, match=r"is not whole \(no anomaly.yaml\)"):
+        local_folder(f"{memory.url}/detector")
     with pytest.raises(UsageError, match="there is nothing at"):
         local_folder(f"{memory.url}/nothing")
 

@@ -16,8 +16,8 @@ from .listing import ASKING, Mark, _mark, forget
 from .path import as_path
 from .system import system, told
 
-# The file that is written last and makes a folder whole, by the file that says what the folder is.
-WHOLE = {"config.yaml": "training.json"}
+# The file that is written last and makes a folder whole, by one that it cannot be without: a run, a detector.
+WHOLE = {"config.yaml": "training.json", "autoencoder.safetensors": "anomaly.yaml"}
 
 
 def local_folder(given: str | os.PathLike[str]) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..buckets import delivered_folder, local_folder
+from ..buckets.folder import named_as
 from ..datasets import ensure_split, load_dataset
 from ..errors import UsageError
 from ..inference.load import load
@@ -44,8 +45,9 @@ def evaluate(
     trained on all of it.
     """
     with delivered_folder(out) if out is not None else nullcontext() as folder:
-        context = Context(resources or Resources(), events)
-        return _evaluate(local_folder(run), data, layout, split, folder, compare, context)
+        context, here = Context(resources or Resources(), events), local_folder(run)
+        with named_as(run, here):
+            return _evaluate(here, data, layout, split, folder, compare, context)
 
 
 def _evaluate(
