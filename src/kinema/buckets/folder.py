@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from ..errors import KinemaError, UsageError, WorkError
 from ..urls import as_url, in_bucket
 from . import place
-from .listing import ASKING, Mark, _mark, forget
+from .listing import ASKING, Mark, forget, mark_of
 from .path import as_path
 from .system import system, told
 
@@ -97,7 +97,7 @@ def files_below(path: PurePath) -> dict[str, Mark]:
             return {}
     names = {name.removeprefix(prefix): facts for name, facts in rows.items() if name.startswith(prefix)}
     return {
-        name: _mark(facts)
+        name: mark_of(facts)
         for name, facts in names.items()
         if facts["type"] == "file" and name and not name.endswith("/") and ".." not in PurePath(name).parts
     }

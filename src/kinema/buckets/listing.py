@@ -86,7 +86,7 @@ def fresh_mark(path: PurePath) -> Mark | None:
             facts = system(path).info(url)
         except FileNotFoundError:
             return None
-    return None if facts["type"] == "directory" else _mark(facts)
+    return None if facts["type"] == "directory" else mark_of(facts)
 
 
 def marks(paths: Sequence[Path]) -> dict[Path, Mark]:
@@ -141,11 +141,12 @@ def _list(folder: PurePath) -> _Entries | None:
         if whole == here and facts["type"] != "directory" and not facts["name"].endswith("/"):
             return None  # the object itself, which is no folder
         if whole != here and name:
-            found[name] = None if facts["type"] == "directory" else _mark(facts)
+            found[name] = None if facts["type"] == "directory" else mark_of(facts)
     return found or None
 
 
-def _mark(facts: Mapping[str, Any]) -> Mark:
+def mark_of(facts: Mapping[str, Any]) -> Mark:
+    """The mark of an object by what a file system of fsspec says of it."""
     size = int(facts.get("size") or 0)
     version = next((str(facts[key]) for key in _VERSIONS if facts.get(key)), "")
     return Mark(size, hashlib.sha256(f"{size}|{version}".encode()).digest())

@@ -34,7 +34,7 @@ class BucketPath(_File):  # type: ignore[misc,valid-type]
         return False
 
     def stat(self, **options: Any) -> os.stat_result:
-        """Size and kind; bucket have no owners, and times that mean nothing here."""
+        """Size and kind: an object has no owner, and no times that mean anything here."""
         found = listing.mark(self)
         if found is not None:
             return os.stat_result((modes.S_IFREG | 0o444, 0, 0, 1, 0, 0, found.size, 0, 0, 0))

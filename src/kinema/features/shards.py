@@ -77,18 +77,24 @@ class Shards:
         self._lock = threading.RLock()
 
     def find(self, key: str) -> Row | None:
-        """The row of a key; None where no shard has it."""
+        """The row of a key; None where no shard has it. Only for one that is not known is it looked again."""
         with self._lock:
-            self._look()
-            if self._table is None:
-                return None
-            keys, wanted = self._table.keys, bytes.fromhex(key)
-            place = bisect_left(keys, wanted)
-            if place == len(keys) or keys[place] != wanted:
-                return None
-            shard, number, steps = self._table.rows[place].tolist()
-            name = self._names[shard]
-            return Row(name, number, key, steps, self._indices[name].dim)
+            known = self._row(key)
+            if known is None:
+                self._look()
+                known = self._row(key)
+            return known
+
+    def _row(self, key: str) -> Row | None:
+        if self._table is None:
+            return None
+        keys, wanted = self._table.keys, bytes.fromhex(key)
+        place = bisect_left(keys, wanted)
+        if place == len(keys) or keys[place] != wanted:
+            return None
+        shard, number, steps = self._table.rows[place].tolist()
+        name = self._names[shard]
+        return Row(name, number, key, steps, self._indices[name].dim)
 
     def file(self, name: str) -> Path:
         """A shard on this disk, fetched if need be. What it holds never changes: its name says it."""
@@ -124,6 +130,7 @@ class Shards:
             self._look()
 
     def place(self, name: str) -> Path:
+        """What a shard is called."""
         return (self.folder / FOLDER if self.origin is None else self.origin) / name
 
     def _look(self) -> None:
