@@ -1,5 +1,5 @@
 """Many files on one machine: seconds to the first feature, to find that nothing is to do, and until training
-starts.
+starts, of features in files and in shards.
 
     python bench/scale.py --files 1000000 [--against COMMIT]
 
@@ -27,6 +27,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from kinema.features.packing import MANY_FILES
 from kinema.keys import video_key
 from kinema.media.writer import VideoWriter
 from kinema.types import VideoRecord
@@ -123,6 +124,21 @@ def nothing_to_do(clips: Path, source: Path, store: Path) -> Took:
     return took
 
 
+def packed(clips: Path, source: Path, store: Path) -> Took:
+    """One clip more is computed; at the end of that all files become shards."""
+    more = clips / "one more" / "clip.mp4"
+    more.parent.mkdir()
+    first = next(clips.rglob("*.mp4"))
+    more.write_bytes(first.read_bytes() + struct.pack(">I4sQ", 16, b"free", 1 << 40))
+    log = store.with_suffix(".log")
+    took = until(
+        start(["extract", str(clips), *OPTIONS, "--features", str(store)], source, log), lambda: False
+    )
+    if left := len(features_in(store)):
+        raise SystemExit(f"{left} files were not packed:\n{log.read_text()}")
+    return took
+
+
 def training_starts(clips: Path, source: Path, store: Path) -> Took:
     log, run = store.with_suffix(".log"), store.with_name("run")
     arguments = ["train", str(clips), *OPTIONS, "--set", "protocol.kind=split", "--features", str(store)]
@@ -130,6 +146,7 @@ def training_starts(clips: Path, source: Path, store: Path) -> Took:
         start([*arguments, "--overwrite", "--out", str(run)], source, log),
         lambda: b"fitting" in log.read_bytes(),
     )
+    shutil.rmtree(run, ignore_errors=True)
     if b"fitting" not in log.read_bytes():
         raise SystemExit(f"training did not start:\n{log.read_text()}")
     return took
@@ -158,10 +175,14 @@ def main() -> None:
         shutil.copy(next(iter(sorted(next(iter(sorted(clips.iterdir()))).iterdir()))), one / "a" / "x.mp4")
         first_feature(one, found["here"], store)
         fake_store(clips, store, features_in(store)[0])
-        cases = ("nothing to do, all files read", nothing_to_do), ("nothing to do, again", nothing_to_do)
+        cases = [("nothing to do, all files read", nothing_to_do), ("nothing to do, again", nothing_to_do)]
         for what, measure in (*cases, ("training starts", training_starts)):
             for name, source in found.items():
                 tell(what, name, measure(clips, source, store))
+        if args.files > MANY_FILES:
+            shards = ("one clip more, and all is packed", packed), ("nothing to do, packed", nothing_to_do)
+            for what, measure in (*shards, ("training starts, packed", training_starts)):
+                tell(what, "here", measure(clips, found["here"], store))
 
 
 if __name__ == "__main__":

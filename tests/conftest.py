@@ -6,12 +6,17 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 import kinema  # noqa: F401  # ahead of torch, whose waiting threads would spin beside the other processes
+
+if TYPE_CHECKING:
+    from support.buckets import S3, Bucket
 
 # A busy machine must not fail a test that is right.
 settings.register_profile("kinema", deadline=None)
@@ -81,3 +86,22 @@ def tiny_run(tiny_videos: Path) -> Path:
     folder = tiny_videos.parent.parent
     resources = Resources(weights="none", features=folder / "features", workers=1, device="cpu")
     return train(tiny_videos, recipe=recipe, out=folder / "run", resources=resources).run
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3]:
+    """An S3 server on loopback."""
+    from support.buckets import S3
+
+    server = S3()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def s3(s3_server: S3, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Bucket]:
+    """A bucket of the test's own, and a cache of its own."""
+    from support.buckets import bucket
+
+    with bucket(s3_server, monkeypatch, tmp_path / "buckets") as found:
+        yield found

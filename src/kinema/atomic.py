@@ -2,11 +2,16 @@
 
 import os
 import platform
+import re
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+_STALE_SECONDS = 24 * 3600.0
+_TEMPORARY = re.compile(r"\..+\.([^.]+)\.(\d+)(?:\.x[0-9a-f]{16})?\.tmp", re.DOTALL)
 
 
 def temporary_name(path: Path) -> Path:
@@ -25,6 +30,25 @@ def token() -> str:
 def host_name() -> str:
     """This machine's name, without dots."""
     return platform.node().replace(".", "-") or "localhost"
+
+
+def abandoned(path: Path) -> bool:
+    """Whether a file has the name of a temporary one, and its writer is a dead process or a day gone."""
+    named = _TEMPORARY.fullmatch(path.name)
+    if named is None:
+        return False
+    written = path.stat().st_mtime
+    if time.time() - written > _STALE_SECONDS:
+        return True
+    if named[1] != host_name():
+        return False
+    import psutil
+
+    try:
+        # A process that started after the last write has only inherited the number.
+        return psutil.Process(int(named[2])).create_time() > written + 2
+    except psutil.NoSuchProcess:
+        return True
 
 
 @contextmanager

@@ -7,6 +7,8 @@ exit code 2 (the call is wrong: `UsageError`) or 1 (the work failed: `WorkError`
 import unicodedata
 from collections.abc import Iterable
 
+from .urls import with_urls
+
 # Control characters, ends of lines and paragraphs, and lone surrogates.
 _UNPRINTABLE = {"Cc", "Zl", "Zp", "Cs"}
 # What turns the direction of text round, so that a name can look like another.
@@ -14,7 +16,11 @@ _TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067
 
 
 def printable(text: str) -> str:
-    """`text` with an escape such as `\\x1b` for each character that a terminal would obey or cannot show."""
+    """`text` with an escape such as `\\x1b` for each character that a terminal would obey or cannot show.
+
+    Paths of objects in buckets become their URLs.
+    """
+    text = with_urls(text)
     if text.isprintable():
         return text
     return "".join(_escaped(c) if _obeyed(c) else c for c in text)
@@ -45,6 +51,10 @@ class WorkError(KinemaError):
 
 class MediaError(WorkError):
     """A video or sound track cannot be read. Extraction quarantines the file and goes on."""
+
+
+class BucketError(WorkError):
+    """A bucket does not answer, or refuses: no fault of the file that was asked for."""
 
 
 class WeightsError(UsageError):

@@ -71,6 +71,25 @@ def test_auto_finds_the_layout(layout, data):
 
 
 @by_layout
+def test_a_bucket_gives_what_a_disk_gives(layout, data, tmp_path):
+    import fsspec
+
+    system, root = fsspec.filesystem("memory"), f"memory://{tmp_path.name}"
+    for file in tmp_path.rglob("*"):
+        if file.is_file():
+            system.pipe_file(f"{root}/{file.relative_to(tmp_path).as_posix()}", file.read_bytes())
+    url = "/".join(filter(None, (root, TREES[layout][0])))
+    here, there = load_dataset(data, layout=layout), load_dataset(url, layout=layout)
+    for name in ("layout", "labels", "absent", "warnings", "split_source", "groups", "has_split"):
+        assert getattr(there, name) == getattr(here, name)
+    assert [(r.name, r.label, r.group, r.split, r.frames) for r in there.records] == [
+        (r.name, r.label, r.group, r.split, r.frames) for r in here.records
+    ]
+    assert all(r.path.is_file() for r in there.records)
+    assert load_dataset(url).layout == load_dataset(data).layout
+
+
+@by_layout
 def test_relative_paths_are_the_same_videos(layout, data, monkeypatch):
     monkeypatch.chdir(data.parent)
     relative = os.path.relpath(data)

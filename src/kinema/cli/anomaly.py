@@ -7,12 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
+from ..buckets import on_disk
 from ..errors import UsageError
 from ..inference.answers import verdict_facts, verdicts_facts
 from ..resources import Resources
+from ..urls import as_url
 from . import options, signals
 from .checks import check_detector, refuse_idle
-from .console import ConsoleEvents, print_json, print_line
+from .console import ConsoleEvents, echo, print_json, print_line
 from .live import ForgetOption, LoopOption, MaxDelayOption, SmoothOption, SourceArgument, check_source
 from .options import COMPUTING, STORING, with_resources, with_volume
 from .videos import each_video, find_videos, raise_unread
@@ -66,7 +68,7 @@ def fit(
     with ConsoleEvents() as events:
         metrics = fit_anomaly(run, data, out, options=chosen, resources=resources, events=events)
     if json:
-        print_json({"detector": str(out), **metrics})
+        print_json({"detector": as_url(out), **metrics})
         return
     typer.echo(f"threshold {metrics['threshold']:.4g}; {metrics['certainty']}")
     if "auroc" in metrics:
@@ -75,7 +77,7 @@ def fit(
             f"area under the ROC curve {metrics['auroc']:.3f} (95 % interval {low:.3f} to {high:.3f}; "
             f"{metrics['n_normal']} normal, {metrics['n_anomalous']} anomalous videos)"
         )
-    typer.echo(f"report: {out / 'report.html'}")
+    echo(f"report: {as_url(out / 'report.html')}")
 
 
 @app.command()
@@ -156,7 +158,7 @@ def watch(
     """
     check_detector(detector)
     given = check_source(source, loop, forget)
-    if out.exists() and not out.is_dir():
+    if on_disk(out, "name a folder of this machine with --out").exists() and not out.is_dir():
         raise UsageError(f"--out {out} is a file; name a folder for the film strips")
     from ..live.smoothing import Smoothing
     from ..workflows.live import LiveOptions

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ..backbones.tell import LISTENER
 from ..errors import UsageError, printable
+from ..urls import with_urls
 from ..weights.find import DOWNLOADS
 from ..workflows.events import Events, duration, megabytes
 from . import signals
@@ -202,7 +203,7 @@ class ConsoleEvents(Events):
 
     def _print(self, text: str, least: int = NORMAL) -> None:
         if self.volume >= least:
-            self.console.print(text, soft_wrap=True, highlight=False)
+            self.console.print(with_urls(text), soft_wrap=True, highlight=False)
 
     def _move(self, done: int, total: int) -> None:
         if self.task is None:

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from ..resources import Resources
-from .console import ConsoleEvents, print_json
+from ..urls import as_url
+from .console import ConsoleEvents, echo, print_json
 from .options import (
     STORING,
     ClusterOption,
@@ -43,9 +44,9 @@ def command(
         )
     quarantined = len(result.quarantined)
     if json:
-        print_json(asdict(result) | {"file": str(result.file), "quarantined": quarantined})
+        print_json(asdict(result) | {"file": as_url(result.file), "quarantined": quarantined})
         return
-    typer.echo(
+    echo(
         f"{result.file}: {result.videos} embeddings of {result.dim} values; "
         f"{quarantined} files quarantined, {result.absent} listed but absent"
     )

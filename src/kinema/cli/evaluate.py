@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from ..resources import Resources
+from ..urls import as_url
 from .console import ConsoleEvents, echo, print_json
 from .options import STORING, DataArgument, JsonOption, LayoutOption, RunArgument, SplitOption, with_resources
 
@@ -52,7 +53,7 @@ def command(
         for row in metrics.get("precisions", []):
             echo(_line(row))
         if out is not None:
-            typer.echo(f"report: {out / 'report.html'}")
+            typer.echo(f"report: {as_url(out / 'report.html')}")
 
 
 def _line(row: dict[str, Any]) -> str:

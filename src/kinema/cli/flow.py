@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ..resources import Resources
+from ..urls import as_url
 from .checks import check_file, refuse_idle
 from .console import ConsoleEvents, echo, print_json
 from .options import JsonOption, with_resources
@@ -50,7 +51,7 @@ def command(
             progress=lambda done: events.progress(done, max(done, claimed - 1)),
         )
     if json:
-        print_json(asdict(summary) | {"path": str(summary.path)})
+        print_json(asdict(summary) | {"path": as_url(summary.path)})
     else:
         note = f" ({summary.note})" if summary.note else ""
         echo(f"{summary.fields} fields of {summary.width}x{summary.height} in {summary.path}{note}")

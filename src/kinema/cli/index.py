@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ..buckets import on_disk
 from .console import ConsoleEvents, echo, print_json
 from .options import JsonOption
 
@@ -22,6 +23,7 @@ def command(
     """
     from ..inference.index import NEAREST, build_index, index_folder
 
+    on_disk(file, "an index is read where it lies; copy the file to this machine first")
     with ConsoleEvents() as events:
         events.step(f"indexing {file}")
         facts = build_index(file, events.progress)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ..buckets import on_disk
 from ..errors import UsageError
 from ..resources import Resources
 from .checks import check_file, check_output, check_run
@@ -46,6 +47,8 @@ def command(
     """
     if out.suffix.lower() != ".csv":
         raise UsageError(f"--out {out} is no .csv; labels are written as CSV, so name it FILE.csv")
+    for given in (*data, out):
+        on_disk(given, "label what lies on this machine")
     check_output(out, "--out")
     if merge:
         _merge(data, out, run, annotator, json)

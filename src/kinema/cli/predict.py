@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..buckets import delivered
 from ..errors import UsageError
 from ..inference.answers import TOP, prediction_facts, timeline_facts
 from ..resources import Resources
 from ..types import Prediction
+from ..urls import as_url
 from .checks import check_output, check_run, refuse_idle
 from .console import ConsoleEvents
 from .options import COMPUTING, ClusterOption, JsonOption, RunArgument, with_resources
@@ -168,15 +170,17 @@ class _Job:
     def annotate(self, video: Path, out: Path, found: list[Prediction], events: ConsoleEvents) -> None:
         from ..inference.annotate import write_annotated
 
-        write_annotated(video, out, found, min_score=self.min_score, progress=events.progress)
-        events.note(f"annotated video: {out}")
+        with delivered(out) as file:
+            write_annotated(video, file, found, min_score=self.min_score, progress=events.progress)
+        events.note(f"annotated video: {as_url(out)}")
 
     def write(self, video: Path, out: Path, found: list[Prediction], events: ConsoleEvents) -> None:
         from ..inference.segment_files import write_segments
         from ..inference.timeline import segments_of
 
-        write_segments(out, video, segments_of(found, self.min_score), self.run.labels)
-        events.note(f"segments: {out}")
+        with delivered(out) as file:
+            write_segments(file, video, segments_of(found, self.min_score), self.run.labels)
+        events.note(f"segments: {as_url(out)}")
 
 
 def _refuse_windows(asked: dict[str, Any]) -> None:

@@ -3,11 +3,10 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import typer
-
 from ..resources import Resources
+from ..urls import as_url
 from .checks import check_output, check_run
-from .console import ConsoleEvents, print_json
+from .console import ConsoleEvents, echo, print_json
 from .videos import Archive
 
 
@@ -47,6 +46,6 @@ def predict_archive(
             cluster=cluster,
         )
     if json:
-        print_json(asdict(result) | {"file": str(result.file)})
+        print_json(asdict(result) | {"file": as_url(result.file)})
     else:
-        typer.echo(f"{result.file}: {result.videos} videos, {result.failed} of them could not be read")
+        echo(f"{result.file}: {result.videos} videos, {result.failed} of them could not be read")

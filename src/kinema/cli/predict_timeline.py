@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..buckets import delivered
+from ..urls import as_url
 from .console import ConsoleEvents
 from .videos import each_video, write_csv
 
@@ -32,11 +34,13 @@ def predict_timeline(
         found = [f for f in found_segments(run, video) if (f.segment.score or 0.0) >= min_score]
         segments = [f.segment for f in found]
         if annotate is not None:
-            write_annotated(video, annotate, stretches(video, segments), progress=events.progress)
-            events.note(f"annotated video: {annotate}")
+            with delivered(annotate) as file:
+                write_annotated(video, file, stretches(video, segments), progress=events.progress)
+            events.note(f"annotated video: {as_url(annotate)}")
         if out is not None:
-            write_segments(out, video, segments, run.labels)
-            events.note(f"segments: {out}")
+            with delivered(out) as file:
+                write_segments(file, video, segments, run.labels)
+            events.note(f"segments: {as_url(out)}")
         return {
             "timeline": [
                 {"start": s.start_seconds, "end": s.end_seconds, "label": s.label, "score": s.score}

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ..buckets import on_disk
 from ..errors import UsageError
 from ..resources import Resources, cores
 from .checks import check_file, check_run
@@ -101,7 +102,7 @@ def command(
 
 
 def _check_offers(root: Path | None, embeddings: Path | None) -> None:
-    if root is not None and not root.is_dir():
+    if root is not None and not on_disk(root, "name a folder of this machine with --root").is_dir():
         raise UsageError(f"--root {root} is not a folder; name one that is there")
     if embeddings is not None:
         check_file(embeddings)

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from ..resources import Resources
+from ..urls import as_url
 from . import options
-from .console import ConsoleEvents, print_json
+from .console import ConsoleEvents, echo, print_json
 from .options import STORING, with_resources
 
 
@@ -72,10 +73,10 @@ def command(
     if not result.first:
         return
     if json:
-        print_json({"run": str(result.run), "warnings": result.warnings, **result.metrics})
+        print_json({"run": as_url(result.run), "warnings": result.warnings, **result.metrics})
     else:
         show_metrics(result.metrics)
-        typer.echo(f"report: {result.run / 'report.html'}")
+        echo(f"report: {result.run / 'report.html'}")
 
 
 def show_metrics(metrics: dict) -> None:

@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from ..atomic import atomic_open
+from ..buckets import as_path, delivered
+from ..buckets.ahead import fetched_ahead
 from ..datasets.files import VIDEO_SUFFIXES, list_videos
 from ..errors import MediaError, UsageError, WorkError
+from ..urls import as_url, in_bucket
 from .checks import check_file
 from .console import ConsoleEvents, echo, print_json
 
 LISTS = (".txt", ".lst")
+_AHEAD = 2  # videos of a bucket that are fetched while one is looked at
 COLUMNS = ("video", "start", "end", "label", "score", "error")
 
 
@@ -25,7 +29,7 @@ def find_videos(named: Iterable[Path], files: Path | None = None) -> list[Path]:
     Folders are searched recursively by suffix. `files`, and a name that ends in .txt or .lst, is a list: one
     path a line, from the working folder; `-` is stdin. Raises `UsageError` for what is not there.
     """
-    found = [video for path in named for video in _meant(path)]
+    found = [video for path in named for video in _meant(as_path(path))]
     if files is not None:
         found += [video for path in _lines(files) for video in _meant(path)]
     if not found:
@@ -61,7 +65,7 @@ def _matches(pattern: Path) -> Iterator[Path]:
     """What a glob finds; where it leaves the ending open, only what is a video by suffix."""
     open_ended = glob.has_magic(pattern.suffix or "*")
     found = False
-    for path in map(Path, sorted(glob.glob(str(pattern), recursive=True))):
+    for path in _globbed(pattern):
         videos = list_videos(path).videos if path.is_dir() and pattern.name != "**" else [path]
         for video in videos:
             if not video.is_dir() and (not open_ended or video.suffix.lower() in VIDEO_SUFFIXES):
@@ -71,14 +75,22 @@ def _matches(pattern: Path) -> Iterator[Path]:
         raise UsageError(f"no video matches {pattern}; check the pattern")
 
 
+def _globbed(pattern: Path) -> list[Path]:
+    if not in_bucket(pattern):
+        return [Path(name) for name in sorted(glob.glob(str(pattern), recursive=True))]
+    # Folders that are no pattern need not be listed.
+    fixed = next(p for p in pattern.parents if not glob.has_magic(str(p)))
+    return list(as_path(fixed).glob(pattern.relative_to(fixed).as_posix()))
+
+
 def _lines(files: Path) -> list[Path]:
     """The paths that a list names; blank lines are passed over."""
     try:
-        raw = sys.stdin.buffer.read() if str(files) == "-" else files.read_bytes()
+        raw = sys.stdin.buffer.read() if str(files) == "-" else as_path(files).read_bytes()
     except OSError as error:
         raise _unreadable(files, error) from None
     lines = (line.rstrip(b"\r") for line in raw.removeprefix(BOM_UTF8).split(b"\n"))
-    return [Path(os.fsdecode(line)) for line in lines if line.strip()]
+    return [as_path(os.fsdecode(line)) for line in lines if line.strip()]
 
 
 def _unreadable(files: Path, error: OSError) -> UsageError:
@@ -106,11 +118,11 @@ class Archive:
             yield from self._lines or []
             return
         try:
-            with open(self._files, "rb") as file:
+            with as_path(self._files).open("rb") as file:
                 for number, line in enumerate(file):
                     name = line.removeprefix(BOM_UTF8 if number == 0 else b"").rstrip(b"\r\n")
                     if name.strip():
-                        yield Path(os.fsdecode(name))
+                        yield as_path(os.fsdecode(name))
         except OSError as error:
             raise UsageError(
                 f"cannot read the list {self._files} ({error.strerror}); check the path"
@@ -131,12 +143,12 @@ def each_video(
     A file that cannot be read has its reason under the key `failed` and does not stop the others.
     """
     results = []
-    for number, video in enumerate(videos, start=1):
+    for number, video in enumerate(fetched_ahead(videos, lambda path: path, _AHEAD), start=1):
         try:
-            result = {"video": str(video), **work(video)}
+            result = {"video": as_url(video), **work(video)}
         except MediaError as error:
             events.fault(f"{video}: {error}")
-            result = {"video": str(video), failed: str(error)}
+            result = {"video": as_url(video), failed: str(error)}
         results.append(result)
         if not json and failed not in result:
             with events.hidden():
@@ -168,7 +180,7 @@ def raise_unread(results: Sequence[dict[str, Any]], failed: str = "error") -> No
 
 def write_csv(path: Path, results: Iterable[dict[str, Any]]) -> None:
     """One row a video, or one for each segment or window of its timeline."""
-    with atomic_open(path, newline="", errors="surrogateescape") as file:
+    with delivered(path) as here, atomic_open(here, newline="", errors="surrogateescape") as file:
         writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
         writer.writeheader()
         for result in results:

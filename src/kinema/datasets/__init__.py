@@ -4,7 +4,6 @@ Here are the table of layouts and the one function that reads any of them. A new
 another package's is a `Layout` behind an entry point of the group `kinema.layouts`.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +15,7 @@ from ..types import VideoRecord
 from . import csv_file, folder, hmdb51, kth, ucf11, ucf101
 from .checks import check_trainable, find_duplicates, find_leaks
 from .dataset import Dataset
+from .files import data_root, readable
 from .splits import carve_validation, ensure_split
 
 __all__ = [
@@ -47,14 +47,14 @@ class Layout:
 
 # In the order of detection: the most specific first, any folder last.
 LAYOUTS: dict[str, Layout] = {
-    "csv": Layout(csv_file.scan, Path.is_file, streamed=True),
+    "csv": Layout(csv_file.scan, lambda path: path.is_file(), streamed=True),
     "ucf101": Layout(ucf101.scan, ucf101.detect, splits=ucf101.SPLITS),
     "hmdb51": Layout(hmdb51.scan, hmdb51.detect, splits=hmdb51.SPLITS),
     "kth": Layout(kth.scan, kth.detect, splits=1),
     "kth_files": Layout(partial(kth.scan, whole_files=True), lambda path: False, splits=1),
     "ucf11": Layout(ucf11.scan, ucf11.detect),
     **load_plugins("layouts"),
-    "folder": Layout(folder.scan, Path.is_dir, streamed=True),
+    "folder": Layout(folder.scan, lambda path: path.is_dir(), streamed=True),
 }
 
 
@@ -72,7 +72,7 @@ def load_dataset(
     where there is one. `split` is the number of an official split, None for no split. `found` is told the
     records of a streamed layout while they are found. Raises `UsageError`.
     """
-    root = Path(os.path.abspath(Path(data).expanduser()))
+    root = data_root(data)
     _check_path(root, layout)
     detected = (name for name, known in LAYOUTS.items() if known.detect(root))
     name = next(detected) if layout == "auto" else layout
@@ -92,7 +92,7 @@ def _check_path(root: Path, layout: str) -> None:
         raise UsageError(f"unknown layout '{layout}'; choose auto, {', '.join(LAYOUTS)}")
     if not root.exists():
         raise UsageError(f"{root} does not exist; give a folder of videos or a CSV file")
-    if root.is_dir() and not os.access(root, os.R_OK | os.X_OK):
+    if root.is_dir() and not readable(root):
         raise UsageError(f"{root} cannot be read; check the rights of the folder")
     if not root.is_dir() and (root.suffix.lower() != ".csv" or layout not in ("auto", "csv")):
         raise UsageError(f"{root} is a file; give a folder of videos, or a .csv file with layout csv")

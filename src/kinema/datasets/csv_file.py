@@ -9,8 +9,10 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..types import VideoRecord
+from ..urls import in_bucket
 from .csv_header import COLUMNS, REQUIRED, read_header
 from .dataset import Dataset, class_name, counted, present_labels, remark, shown_name
+from .files import named_in
 from .folder import SPLIT_FOLDERS
 from .splits import infer_group
 
@@ -31,7 +33,7 @@ def scan(
     repeated, split_column = 0, False
     for line, row in csv_rows(root, warnings):
         record, split_column = _record(root, folder, line, row), "split" in row
-        if not os.path.lexists(record.path):
+        if not _there(record.path):
             absent.append(record.name)
             continue
         first = records.setdefault((str(record.path), record.part), (line, record))
@@ -99,7 +101,7 @@ def text_rows(
 def read_text(path: Path) -> str:
     """The text of a CSV file. Raises `UsageError` where it is not UTF-8 or cannot be read."""
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             return file.read()
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not UTF-8 text; save it as CSV UTF-8") from None
@@ -107,12 +109,17 @@ def read_text(path: Path) -> str:
         raise UsageError(f"cannot read {path} ({error.strerror}); check its path and rights") from None
 
 
+def _there(path: Path) -> bool:
+    """Whether something has this name; a link that leads nowhere is found out when it is read."""
+    return path.is_file() if in_bucket(path) else os.path.lexists(path)
+
+
 def _record(path: Path, folder: Path, line: int, row: dict[str, str]) -> VideoRecord:
     where = f"{path.name} line {line}"
     for column in REQUIRED:
         if not row[column].strip():
             raise UsageError(f"{where}: {column} is blank; fill it in or delete the row")
-    video = Path(os.path.normpath(folder / row["file_name"]))
+    video = named_in(folder, row["file_name"])
     name = shown_name(video, folder)
     start, end = (read_seconds(where, column, row.get(column, "")) for column in ("start", "end"))
     if end is not None and end <= (start or 0.0):

@@ -6,7 +6,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
+from ..buckets import as_path, listing
 from ..errors import UsageError
+from ..urls import in_bucket, is_url
 from .dataset import counted, some
 
 # fmt: off
@@ -60,31 +62,36 @@ def each_video(folder: Path, listing: Listing, passed_over: Collection[str] = ()
 
 
 def _walk(
-    folder: str, above: frozenset[tuple[int, int]], listing: Listing, passed_over: Collection[str]
+    folder: str, above: frozenset[tuple[int, int] | None], found: Listing, passed_over: Collection[str]
 ) -> Iterator[Path]:
+    away = in_bucket(folder)
     try:
-        stat = os.stat(folder)
-        here = (stat.st_dev, stat.st_ino)
-        if here in above:
-            return
-        with os.scandir(folder) as scan:
-            # Of a million entries, only what the folder itself says is asked: no file is looked at.
-            entries = sorted((entry.name, _is_folder(entry)) for entry in scan)
+        if away:
+            entries = sorted((name, mark is None) for name, mark in listing.entries(as_path(folder)).items())
+            here = None
+        else:
+            stat = os.stat(folder)
+            here = (stat.st_dev, stat.st_ino)
+            if here in above:
+                return
+            with os.scandir(folder) as scan:
+                # Of a million entries, only what the folder itself says is asked: no file is looked at.
+                entries = sorted((entry.name, _is_folder(entry)) for entry in scan)
     except OSError as error:
-        listing.unreadable.append(f"{folder} ({error.strerror})")
+        found.unreadable.append(f"{folder} ({error.strerror})")
         return
     for name, is_folder in entries:
         if is_folder:
             if visible(name):
-                yield from _walk(os.path.join(folder, name), above | {here}, listing, passed_over)
+                yield from _walk(os.path.join(folder, name), above | {here}, found, passed_over)
         elif name in passed_over:
             continue
         elif not visible(name):
-            listing.others["hidden"] += 1
+            found.others["hidden"] += 1
         elif (suffix := PurePath(name).suffix.lower()) in VIDEO_SUFFIXES:
-            yield Path(folder, name)
+            yield as_path(os.path.join(folder, name)) if away else Path(folder, name)
         else:
-            listing.others[suffix or "without suffix"] += 1
+            found.others[suffix or "without suffix"] += 1
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -92,6 +99,27 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # as of a link into a folder that may not be entered
         return False
+
+
+def data_root(data: str | Path) -> Path:
+    """The folder or file that a user names, absolute; what is in a bucket is looked at anew."""
+    root = as_path(data)
+    if in_bucket(root):
+        listing.forget(root)
+        if not root.is_file():
+            listing.prepare(root)
+        return root
+    return Path(os.path.abspath(root.expanduser()))
+
+
+def readable(folder: Path) -> bool:
+    """Whether a folder may be listed; a bucket says so when it is."""
+    return in_bucket(folder) or os.access(folder, os.R_OK | os.X_OK)
+
+
+def named_in(folder: Path, name: str) -> Path:
+    """The file that a list in `folder` calls `name`: relative to the folder, absolute, or a URL."""
+    return as_path(name) if is_url(name) else as_path(os.path.normpath(folder / name))
 
 
 def visible(name: str) -> bool:
@@ -136,7 +164,7 @@ def _holds_video(folder: Path) -> bool:
     return any(
         entry.suffix.lower() in VIDEO_SUFFIXES
         for place in (folder, folder / folder.name)
-        if place.is_dir() and os.access(place, os.R_OK | os.X_OK)
+        if place.is_dir() and readable(place)
         for entry in place.iterdir()
     )
 

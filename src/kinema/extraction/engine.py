@@ -15,7 +15,7 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from ..errors import WorkError
+from ..errors import BucketError, WorkError
 from ..types import Clip, FeatureSequence
 from .messages import Finished, Message
 
@@ -144,7 +144,7 @@ class Engine(Generic[S]):
             if len(self.batch) == self.compute.batch_size:
                 yield from self._begin()
         elif message.fatal:
-            raise OSError(message.error)
+            raise BucketError(message.error or "") if message.away else OSError(message.error)
         elif message.error or message.skipped:
             video = self.open.pop(number, None)
             if video is not None:

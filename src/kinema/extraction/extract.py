@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from ..buckets.ahead import fetched_ahead
 from ..errors import WorkError
 from ..features.sequence_file import SequenceWriter
 from ..features.store import FeatureStore, Shelf
@@ -222,8 +223,9 @@ def extract(
     def computed() -> Generator[Done[Any], None, None]:
         if isinstance(compute, Elsewhere):
             return _computed_elsewhere(missing, compute, shelf_of, unchanged)
+        jobs = fetched_ahead(missing, lambda job: job.record.path, workers)
         messages = pool.results(
-            stream, resources, missing, lambda n: missing.lacks(missing.item(n)), workers=workers
+            stream, resources, jobs, lambda n: missing.lacks(missing.item(n)), workers=workers
         )
         return _computed(missing, messages, compute, shelf_of, unchanged)
 
@@ -270,6 +272,7 @@ def _computed(
         for done in videos:
             if done.sink is not None and unchanged(missing.item(done.number)):
                 done.sink.commit()
+                shelf_of(missing.item(done.number).variant).stored(done.sink.size)
             elif done.sink is not None:
                 done.sink.discard()
                 done = Done(done.number, None, Finished(error=CHANGED))

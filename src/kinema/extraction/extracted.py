@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..features.sequence_file import read_sequence
 from ..features.store import FeatureStore
+from ..features.stored import read_sequence
 from ..keys import video_key
 from ..model.items import FeatureItem
 from ..types import FeatureSequence, VideoRecord

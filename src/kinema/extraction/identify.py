@@ -1,6 +1,5 @@
 """The content of files as a stream: records come, and their files are read in threads, ahead of who asks."""
 
-import os
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -14,10 +13,12 @@ from ..errors import MediaError
 from ..features.digests import Digests
 from ..resources import cores
 from ..types import VideoRecord
+from ..urls import in_bucket
 
 # How far reading runs ahead: what was read last is still in the system's cache when it is decoded.
 AHEAD_FILES, AHEAD_BYTES = 4096, 1 << 30
 _BATCH = 256
+_FETCHING = 16  # threads for objects in buckets: most of their time is waiting
 
 
 @dataclass(slots=True)
@@ -45,7 +46,7 @@ class Identified(Iterator[VideoRecord]):
         self._reading: dict[Path, tuple[Future[None], int]] = {}
         self._ahead = 0
         self._all_came = False
-        self._pool = ThreadPoolExecutor(cores(), thread_name_prefix="digest")
+        self._pool: ThreadPoolExecutor | None = None
         self._stopped = threading.Event()
 
     @property
@@ -56,7 +57,8 @@ class Identified(Iterator[VideoRecord]):
     def stop(self) -> None:
         """End the iteration."""
         self._stopped.set()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
 
     def __next__(self) -> VideoRecord:
         self._look_ahead()
@@ -95,8 +97,11 @@ class Identified(Iterator[VideoRecord]):
     def _read(self, path: Path) -> None:
         size = 0
         with suppress(OSError, ValueError):
-            size = os.stat(path).st_size
+            size = path.stat().st_size
         with suppress(RuntimeError):  # stopped meanwhile
+            if self._pool is None:
+                count = _FETCHING if in_bucket(path) else cores()
+                self._pool = ThreadPoolExecutor(count, thread_name_prefix="digest")
             self._reading[path] = self._pool.submit(self._identify, path), size
             self._ahead += size
 

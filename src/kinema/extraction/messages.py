@@ -52,13 +52,14 @@ class Finished:
     """The end of a job: facts worth counting, or why the file could not be read.
 
     `skipped` says that nobody needed the job any more when its turn came; `fatal` that the error is not the
-    file's fault (a full disk), so that going on makes no sense.
+    file's fault (a full disk, or, where it is `away`, a bucket), so that going on makes no sense.
     """
 
     notes: tuple[str, ...] = ()
     error: str | None = None
     skipped: bool = False
     fatal: bool = False
+    away: bool = False
 
 
 Message = Clip | Finished

@@ -12,13 +12,11 @@ from pathlib import Path
 import psutil
 
 from ..types import FeatureSequence
-from .sequence_file import read_sequence, sequence_shape
+from .shards import Row
+from .stored import Stamp, read_row, read_sequence, sequence_shape, stamp_of
 
 SHARE = 0.25  # of the memory that is free when the first sequence is kept
 _LIMIT = Path("/sys/fs/cgroup/memory.max")
-
-# What tells one file from another that took its place: inode, size, time of change.
-Stamp = tuple[int, int, int]
 
 
 @dataclass(slots=True)
@@ -54,7 +52,7 @@ class SequenceReader:
 
     def read(self, path: Path) -> FeatureSequence:
         """The sequence in a file. Raises `WorkError` as `read_sequence` does."""
-        stamp = _stamp(path)
+        stamp = stamp_of(path)
         with self._lock:
             self._asked += 1
             kept = self._kept.get(path)
@@ -62,7 +60,11 @@ class SequenceReader:
                 kept.asked = self._asked
                 self._kept.move_to_end(path)
                 return kept.sequence
-        sequence = read_sequence(path, check=stamp is None or self._checked.get(path) != stamp)
+        check = stamp is None or self._checked.get(path) != stamp
+        if isinstance(stamp, Row):
+            sequence = read_row(path, stamp, check=check)
+        else:
+            sequence = read_sequence(path, check=check)
         if stamp is not None:
             with self._lock:
                 self._checked[path] = stamp
@@ -71,7 +73,9 @@ class SequenceReader:
 
     def steps(self, path: Path) -> int:
         """The length of the sequence in a file, by its header. Raises `WorkError` where it is damaged."""
-        stamp, known = _stamp(path), self._steps.get(path)
+        stamp, known = stamp_of(path), self._steps.get(path)
+        if isinstance(stamp, Row):
+            return stamp.steps
         if stamp is None or known is None or known[0] != stamp:
             known = self._steps[path] = stamp, sequence_shape(path)[0]
         return known[1]
@@ -104,11 +108,3 @@ def free_memory() -> int:
     free = int(psutil.virtual_memory().available)
     limit = _LIMIT.read_text().strip() if _LIMIT.exists() else ""
     return min(free, int(limit)) if limit.isdecimal() else free
-
-
-def _stamp(path: Path) -> Stamp | None:
-    try:
-        found = path.stat()
-    except OSError:  # what reads the file says what is wrong with it
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns

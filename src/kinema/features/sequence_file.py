@@ -59,6 +59,11 @@ class SequenceWriter:
         self._digest.update(rows.data)
         self._pts.extend(pts_seconds)
 
+    @property
+    def size(self) -> int:
+        """Bytes of the values so far."""
+        return self.steps * (4 * self.dim + 8)
+
     def commit(self) -> None:
         """Write times and header, flush to disk and rename into place."""
         if self._file.closed:

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from ..anomaly.detector import Detector, Verdict, load_detector
+from ..buckets import as_path, local_folder
 from ..errors import UsageError
 from ..media.video import Video
 from ..resources import Resources
@@ -54,9 +55,9 @@ def load_anomaly(
 
     Raises `UsageError` where the run is gone or another one, or the folder is no detector.
     """
-    detector = load_detector(folder)
+    detector = load_detector(local_folder(folder))
     place = run or detector.run
-    if not Path(place).is_dir():
+    if not as_path(place).is_dir():
         raise UsageError(f"the run of {folder} is not at {place}; give its present place with --run")
     loaded = load(place, resources)
     if loaded.fingerprint != detector.fingerprint:

@@ -9,6 +9,8 @@ import torch
 
 from ..backbones.choice import choose
 from ..backbones.tell import tell
+from ..buckets import local_folder
+from ..buckets.folder import named_as
 from ..errors import UsageError
 from ..extraction.calibrate import with_networks
 from ..extraction.loaded import TRAINED, load_streams
@@ -21,12 +23,18 @@ from .predictor import LoadedRun, SequencePredictor
 
 
 def load(run: str | Path, resources: Resources | None = None) -> LoadedRun:
-    """Load a run folder. Its precision is the run's own unless `resources` says otherwise.
+    """Load a run folder, or the URL of one. Its precision is the run's own unless `resources` says otherwise.
 
     Raises `UsageError` for what is not a run, for a newer run, and for other weights than the run's own.
     """
     resources = resources or Resources()
     look_in(resources.folder, offline=resources.offline)
+    folder = local_folder(run)
+    with named_as(run, folder):
+        return _loaded(folder, resources)
+
+
+def _loaded(run: Path, resources: Resources) -> LoadedRun:
     config, state = load_run(run)
     if resources.precision == "auto":
         resources = replace(resources, precision=_own_precision(config, resources))
@@ -39,12 +47,12 @@ def load(run: str | Path, resources: Resources | None = None) -> LoadedRun:
         for i, backbone in enumerate(streams[name].backbones):
             _fill(backbone.module.load_state_dict, state, f"backbone-{name}-{i}", run)
         streams[name] = streams[name].with_backbones([b.module for b in streams[name].backbones])
-    streams = with_networks(Path(run), config, streams)
+    streams = with_networks(run, config, streams)
     check_backbones(config, {name: [b.digest for b in s.backbones] for name, s in streams.items()})
     model = build_recognizer(config.recipe, {n: s.dim for n, s in streams.items()}, len(config.labels))
     _fill(model.load_tensors, state, "recognizer", run)
     model.eval().requires_grad_(False)
-    return LoadedRun(Path(run), config, streams, SequencePredictor(config.labels, model))
+    return LoadedRun(run, config, streams, SequencePredictor(config.labels, model))
 
 
 def _own_precision(config: RunConfig, resources: Resources) -> Precision:

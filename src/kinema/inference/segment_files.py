@@ -10,6 +10,7 @@ from ..atomic import write_text
 from ..datasets.timeline import elan
 from ..errors import UsageError
 from ..types import Segment
+from ..urls import as_url
 
 Labels = Sequence[str]
 
@@ -18,7 +19,7 @@ def _json(path: Path, video: Path, segments: Sequence[Segment], labels: Labels) 
     rows = [
         {"start": s.start_seconds, "end": s.end_seconds, "label": s.label, "score": s.score} for s in segments
     ]
-    return json.dumps({"video": str(video), "labels": list(labels), "timeline": rows}, indent=2) + "\n"
+    return json.dumps({"video": as_url(video), "labels": list(labels), "timeline": rows}, indent=2) + "\n"
 
 
 def _csv(path: Path, video: Path, segments: Sequence[Segment], labels: Labels) -> str:

@@ -13,6 +13,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from ..buckets import local
 from ..errors import KinemaError, MediaError, printable
 
 # Lists of other files. A data folder's video never is one, and a text file that was renamed could be.
@@ -34,8 +35,7 @@ def open_container(path: str | Path) -> InputContainer:
     is opened. Raises `MediaError`: absent, a folder, empty, not permitted, or in no known format.
     """
     path = Path(path)
-    _check_file(path)
-    url = "file:" + os.path.abspath(path)
+    url = "file:" + os.path.abspath(_checked(path))
     options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
     try:
         container = av.open(url, options=options, **_LENIENT)
@@ -61,8 +61,9 @@ def content_digest(path: str | Path) -> str:
     Raises `MediaError` where the file cannot be read or is not a regular one.
     """
     try:
-        _check_regular(Path(path))
-        with Path(path).open("rb") as file:
+        there = local(path)
+        _check_regular(there)
+        with there.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         message = f"{shown(path)} cannot be read ({reason(error)}); check path and permissions"
@@ -75,15 +76,19 @@ def _check_regular(path: Path) -> None:
         raise MediaError(f"{shown(path)} is not a file; give a video file")
 
 
-def _check_file(path: Path) -> None:
-    """Raise the plain reason for which a file cannot be opened, which FFmpeg's messages hide."""
+def _checked(path: Path) -> Path:
+    """Where the file's bytes are. Raises the plain reason why it cannot be opened, which FFmpeg hides."""
     try:
-        if not path.exists():
-            raise MediaError(f"{shown(path)} does not exist; check the path")
-        _check_regular(path)
-        with path.open("rb") as file:
+        there = local(path)
+        if not there.exists():
+            raise FileNotFoundError
+        _check_regular(there)
+        with there.open("rb") as file:
             if not file.read(1):
                 raise MediaError(f"{shown(path)} is empty (0 bytes); replace it")
+        return there
+    except FileNotFoundError:
+        raise MediaError(f"{shown(path)} does not exist; check the path") from None
     except (OSError, ValueError) as error:
         message = f"{shown(path)} cannot be opened ({reason(error)}); check its permissions"
         raise MediaError(message) from error

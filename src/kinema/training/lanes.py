@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ..features.sequence_file import read_steps
+from ..features.stored import read_steps
 from ..types import Segment
 from .samplers import EpochSampler
 

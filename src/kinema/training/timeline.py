@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ..datasets.balance import folds_of_units
-from ..features.sequence_file import read_sequence
+from ..features.stored import read_sequence
 from ..model.head import Scored
 from ..model.smoothing import Smoothing
 from ..model.timeline import TimelineRecognizer

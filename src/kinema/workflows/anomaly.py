@@ -1,7 +1,6 @@
 """Fit an anomaly detector: an autoencoder on some normal videos, a threshold on others; its report."""
 
 import json
-import os
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
@@ -16,6 +15,7 @@ from ..anomaly.autoencoder import fit_autoencoder, reconstruction_error
 from ..anomaly.detector import Detector, save_detector
 from ..anomaly.threshold import choose_threshold
 from ..atomic import write_text
+from ..buckets import delivered_folder, local_folder
 from ..datasets import load_dataset
 from ..datasets.balance import choose_units
 from ..datasets.dataset import class_name
@@ -26,6 +26,7 @@ from ..inference.load import load
 from ..inference.predictor import LoadedRun
 from ..resources import Resources
 from ..types import VideoRecord
+from ..urls import full_name
 from .anomaly_report import Judged, write_anomaly_report
 from .context import Context
 from .embed import embeddings
@@ -81,19 +82,20 @@ def fit_anomaly(
         raise UsageError(
             f"no class '{unknown[0]}' in {dataset.root}; it has {', '.join(dataset.labels) or 'no labels'}"
         )
-    folder = writable(Path(out))
-    extracted = extract_streams(context.identified(dataset).records, loaded.streams, context)
-    judged = _fit_detector(loaded, extracted, options, Path(run), events)
-    save_detector(folder, judged.detector)
-    write_text(folder / "metrics.json", json.dumps(judged.metrics, indent=2) + "\n")
-    events.step("writing the report")
-    write_anomaly_report(folder, dataset, judged)
+    with delivered_folder(out) as folder:
+        writable(folder)
+        extracted = extract_streams(context.identified(dataset).records, loaded.streams, context)
+        judged = _fit_detector(loaded, extracted, options, run, events)
+        save_detector(folder, judged.detector)
+        write_text(folder / "metrics.json", json.dumps(judged.metrics, indent=2) + "\n")
+        events.step("writing the report")
+        write_anomaly_report(folder, dataset, judged)
     events.note(judged.detector.threshold.certainty)
     return judged.metrics
 
 
 def _fit_detector(
-    loaded: LoadedRun, extracted: Extracted, options: AnomalyOptions, run: Path, events: Events
+    loaded: LoadedRun, extracted: Extracted, options: AnomalyOptions, run: str | Path, events: Events
 ) -> Judged:
     """Fit on records whose features are in the store, and score those it was not fitted on."""
     records = extracted.records
@@ -118,7 +120,7 @@ def _fit_detector(
         autoencoder,
         choose_threshold(errors[held_out], options.false_alarms, groups),
         errors[held_out].sort().values,
-        os.path.abspath(run),
+        full_name(run),
         loaded.fingerprint,
         _median_seconds(extracted, compress(records, train)),
         options.normal,
@@ -130,9 +132,9 @@ def _fit_detector(
     return judged
 
 
-def _trained_on(run: Path, records: Sequence[VideoRecord], events: Events) -> list[int]:
+def _trained_on(run: str | Path, records: Sequence[VideoRecord], events: Events) -> list[int]:
     """The numbers of the records that the run has seen; says how many there are."""
-    seen = Seen(run)
+    seen = Seen(local_folder(run))
     found = [i for i, record in enumerate(records) if record in seen]
     if found:
         events.warn(

@@ -11,10 +11,12 @@ from typing import Literal, NamedTuple
 
 from ..backbones.choice import INSTALL, choose, has_openvino
 from ..backbones.table import BACKBONES, backbone_spec
+from ..buckets import place
 from ..errors import KinemaError, UsageError
 from ..features.store import default_features
 from ..flow.methods import NETWORKS
 from ..resources import Resources, cores
+from ..urls import as_url, in_bucket
 from ..weights.files import WeightFile
 from ..weights.find import find_weights
 
@@ -24,6 +26,8 @@ EXTRAS = {
     "cluster": "ray",
     "export": "onnx",
     "int8": "nncf",
+    "s3": "s3fs",
+    "gs": "gcsfs",
     "flownet2": "ptlflow",
     "serve": "fastapi",
     "transformers": "transformers",
@@ -125,7 +129,12 @@ def _features(resources: Resources) -> Check:
 
 
 def _folders() -> Iterator[Check]:
+    copies = f"{place.root()}, at most {place.limit() / 1e9:g} GB"
+    yield Check("copies of buckets", "ok", copies)
     folder = default_features()
+    if in_bucket(folder):
+        yield Check("feature store", "ok", f"{as_url(folder)}: not asked")
+        return
     existing = next(p for p in (folder, *folder.parents) if p.exists())
     free = shutil.disk_usage(existing).free / 2**30
     writable = os.access(existing, os.W_OK)

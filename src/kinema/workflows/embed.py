@@ -1,12 +1,12 @@
 """Embeddings of a data folder in one file, and the search over it."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from ..buckets import as_path, delivered, local, on_disk
 from ..datasets import load_dataset
 from ..errors import UsageError
 from ..evaluation.score import EVALUATION_BATCH
@@ -20,6 +20,7 @@ from ..inference.search import Hit, search
 from ..model.items import FeatureDataset, feature_loader
 from ..resources import Resources
 from ..types import VideoRecord
+from ..urls import full_name
 from .context import Context
 from .events import SILENT, Events
 from .extract import extract_streams
@@ -57,8 +58,8 @@ def embed_dataset(
     ray://HOST:PORT). Memory does not grow with the number of videos but for their names.
     Raises `UsageError` (wrong call) or `WorkError` (nothing readable, disk full); `out` then stays as it was.
     """
-    with context_on(cluster, resources or Resources(), events) as context:
-        return _embed_dataset(run, data, Path(out), layout, context)
+    with context_on(cluster, resources or Resources(), events) as context, delivered(out) as file:
+        return replace(_embed_dataset(run, data, file, layout, context), file=as_path(out))
 
 
 def _embed_dataset(
@@ -71,7 +72,7 @@ def _embed_dataset(
     dataset = load_dataset(data, layout=layout, whole_files=loaded.whole_files)
     out = _writable(out)
     dim, fingerprint = loaded.sequences.model.embedding_size, loaded.fingerprint
-    with embedding_writer(out, dim, fingerprint, run=os.path.abspath(run)) as writer:
+    with embedding_writer(out, dim, fingerprint, run=full_name(run)) as writer:
         extracted = extract_streams(dataset.records, loaded.streams, context)
         events.step(f"embedding {len(extracted.records)} videos")
         for done, (record, vector, presence) in enumerate(embeddings(loaded, extracted), start=1):
@@ -108,12 +109,15 @@ def search_videos(
     run that made the file is used, from where it lay then; `run` names its present place. Raises `UsageError`
     where the run is another one or gone, or the index is, `MediaError` where the video cannot be read.
     """
+    if approximate:
+        file = on_disk(file, "its index must lie beside it; copy both to this machine")
+    file = local(as_path(file))
     known = open_embeddings(file)
     index = ApproximateIndex(file) if approximate else None
     if index is not None:
         events.note(f"by the index, which finds {index.facts.recall:.1%} of the {NEAREST} nearest")
     folder = run or known.run
-    if not folder or not Path(folder).is_dir():
+    if not folder or not as_path(folder).is_dir():
         where = folder or "a known place"
         raise UsageError(f"the run that made {file} is not at {where}; give it with --run")
     loaded = load(folder, resources)
@@ -124,8 +128,8 @@ def search_videos(
 
 
 def _place(record: VideoRecord) -> str:
-    """The absolute path of a record's file, with the part behind `#` where it is not the whole."""
-    path = os.path.abspath(record.path)
+    """The absolute path or URL of a record's file, with the part behind `#` where it is not the whole."""
+    path = full_name(record.path)
     return f"{path}#{record.part.replace(' ', '=')}" if record.part else path
 
 

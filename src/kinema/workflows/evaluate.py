@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..buckets import delivered_folder, local_folder
+from ..buckets.folder import named_as
 from ..datasets import ensure_split, load_dataset
 from ..errors import UsageError
 from ..inference.load import load
@@ -41,9 +44,23 @@ def evaluate(
     Raises `UsageError` where the data has classes that the run does not know, and where the run was
     trained on all of it.
     """
-    context = Context(resources or Resources(), events)
-    loaded = load(run, context.resources)
-    folder = writable(Path(out)) if out is not None else None
+    with delivered_folder(out) if out is not None else nullcontext() as folder:
+        context, here = Context(resources or Resources(), events), local_folder(run)
+        with named_as(run, here):
+            return _evaluate(here, data, layout, split, folder, compare, context)
+
+
+def _evaluate(
+    run: Path,
+    data: str | Path,
+    layout: str,
+    split: int,
+    out: Path | None,
+    compare: bool,
+    context: Context,
+) -> dict[str, Any]:
+    loaded, events = load(run, context.resources), context.events
+    folder = writable(out) if out is not None else None
     if loaded.config.recipe.timeline is not None:
         if compare:
             raise UsageError("precisions are compared for runs of clips; leave --compare-precision out")
@@ -62,7 +79,7 @@ def evaluate(
             f"class '{unknown[0]}' of {data} is unknown to run {run}, "
             f"which knows {', '.join(loaded.labels[:8])}; train on this data or take the class out"
         )
-    fresh, warnings = unseen(Path(run), context.identified(dataset).part("test"), events)
+    fresh, warnings = unseen(run, context.identified(dataset).part("test"), events)
     extracted = extract_streams(fresh, loaded.streams, context)
     tested = replace(dataset, labels=loaded.labels, records=tuple(extracted.records))
     counts = loaded.config.data.get("train_counts") or [1] * len(loaded.labels)

@@ -14,7 +14,7 @@ from ..evaluation.timeline import (
     timeline_metrics,
 )
 from ..extraction.extracted import Extracted
-from ..features.sequence_file import read_sequence
+from ..features.stored import read_sequence
 from ..model.smoothing import step_seconds
 from ..model.timeline import TimelineRecognizer
 from ..types import VideoRecord

@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import __version__
 from ..atomic import temporary_name, write_text
+from ..buckets import on_disk
 from ..errors import UsageError
 from ..inference.load import load
 from ..inference.predictor import LoadedRun
@@ -48,7 +49,7 @@ def export_run(
     for a network that the format cannot hold.
     """
     check_format(format)
-    out = Path(out)
+    out = on_disk(out, "export to this machine, then copy the folder")
     check_out(out, overwrite)
     # fp32 by torch: the calibrated networks of int8 belong to one batch size.
     chosen = replace(resources or Resources(), device="cpu", precision="fp32", runtime="torch")

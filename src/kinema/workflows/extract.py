@@ -16,6 +16,7 @@ from ..extraction.pool import DecodingPool
 from ..recipe import Recipe, resolve
 from ..resources import Resources
 from ..training.ranks import ALONE
+from ..urls import as_url
 from .context import Context
 from .events import SILENT, Events
 from .extraction_work import ExtractionWork, Records, all_of, place_of
@@ -79,7 +80,7 @@ def _extract_dataset(
         reading.stop()
     dataset = whole()
     return {
-        "features": str(done.store.root),
+        "features": as_url(done.store.origin),
         "videos": len(dataset.records),
         "absent": len(dataset.absent),
         "quarantined": len(done.quarantined),

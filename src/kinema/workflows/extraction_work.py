@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 from ..datasets.reading import DatasetReading
 from ..extraction.extract import ExtractReport, each_item, extract, past_stored
 from ..extraction.pool import DecodingPool
+from ..features.store import FeatureStore, Shelf
 from ..types import VideoRecord
+from ..urls import full_name
 from .context import TELL_EVERY, Context
 from .events import Events, duration, megabytes
 from .pace import Pace
@@ -48,6 +50,8 @@ class ExtractionWork:
         self._pace = Pace(self.context.events)
         copies, events, context = stream.spec.copies, self.context.events, self.context
         shelves = [stream.shelf(context.store, v) for v in range(copies + 1)]
+        for text in (text for shelf in shelves for text in shelf.damaged()):
+            events.warn(text)
         identified = context.identifying(shuffled(self.records))
 
         def count() -> tuple[int, bool]:
@@ -75,6 +79,8 @@ class ExtractionWork:
             first = next(items, None)
             if first is None:
                 self._tell_identified()
+                if context.store.in_bucket:  # what an interrupted one has left
+                    self._pack(shelves)
                 events.step(f"stream {stream.name}: all {reused} feature sequences are in the store")
                 return ExtractReport(stream.name, shelves[0].fingerprint, reused=reused)
             events.step(f"stream {stream.name}: extracting ({', '.join(stream.spec.backbones)})")
@@ -91,15 +97,20 @@ class ExtractionWork:
                 count=count,
                 progress=progress,
                 on_failure=lambda r, reason: self._quarantine(r, stream.name, reason),
-                forecast=partial(_foretell, events=events, store=context.store.root),
+                forecast=partial(_foretell, events=events, store=context.store),
                 unchanged=lambda item: context.remembered.same(item.record.path, item.content),
                 stop=identified.stop,
             )
         finally:
             identified.stop()
         self._tell_identified()
+        self._pack(shelves)
         self.failures += [(record, stream.name, reason) for record, reason in report.failed]
         return report
+
+    def _pack(self, shelves: Iterable[Shelf]) -> None:
+        for shelf in shelves:
+            shelf.finish()
 
     def settle(self, streams: Iterable[str]) -> Sequence[VideoRecord]:
         """Bring quarantine.csv up to date; all records, in their order."""
@@ -108,8 +119,10 @@ class ExtractionWork:
         seen = ((*place_of(r), stream) for r in records for stream in (*streams, "file"))
         quarantine.settle({(*place_of(r), stream, reason) for r, stream, reason in self.failures}, seen)
         self.context.remembered.close()
+        self.context.store.settle()
         if self.failures:
-            self.context.events.note(f"files that could not be read, with reasons: {quarantine.path}")
+            where = self.context.store.origin / quarantine.path.name
+            self.context.events.note(f"files that could not be read, with reasons: {where}")
         return records
 
     def _readable(self, identified: Iterable[VideoRecord]) -> Iterator[VideoRecord]:
@@ -141,7 +154,7 @@ def all_of(records: Records) -> Sequence[VideoRecord]:
 
 def place_of(record: VideoRecord) -> tuple[str, str]:
     """What a record is called in quarantine.csv: its file and the part of it."""
-    return os.path.abspath(record.path), record.part
+    return full_name(record.path), record.part
 
 
 def shuffled(records: Iterable[VideoRecord]) -> Iterator[VideoRecord]:
@@ -165,10 +178,12 @@ def _drawn(window: list[VideoRecord], choose: random.Random) -> VideoRecord:
     return window.pop()
 
 
-def _foretell(seconds: float, size: int, *, events: Events, store: Path) -> None:
+def _foretell(seconds: float, size: int, *, events: Events, store: FeatureStore) -> None:
     """Say how long the rest will take and how much disk the whole; warn where the disk is too small."""
-    events.note(f"about {duration(seconds)} to go, {megabytes(size)} in {store}")
-    free = shutil.disk_usage(store).free
+    events.note(f"about {duration(seconds)} to go, {megabytes(size)} in {store.origin}")
+    if store.in_bucket:
+        return
+    free = shutil.disk_usage(store.root).free
     if free < size:
         events.warn(
             f"only {megabytes(free)} are free there; stop, then free space or choose another --features"

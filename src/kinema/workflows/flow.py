@@ -10,6 +10,7 @@ from typing import IO, Any
 import numpy as np
 
 from ..atomic import atomic_open
+from ..buckets import as_path, delivered
 from ..errors import UsageError
 from ..features.sequence_file import HEADER_BYTES, safetensors_header
 from ..flow.color import flow_to_color
@@ -58,7 +59,7 @@ def write_flow(
     called with the number of fields done. parameters: of the method. A video of one frame gives one zero
     field. Frames and fields are held a few at a time. Raises `UsageError`, `MediaError`, `WorkError`.
     """
-    target = Path(out)
+    target = as_path(out)
     if target.suffix.lower() not in VIDEO_ENDINGS + RAW_ENDINGS:
         known = ", ".join(VIDEO_ENDINGS + RAW_ENDINGS)
         raise UsageError(f"cannot write flow to '{target.name}'; give it one of the endings {known}")
@@ -74,13 +75,14 @@ def write_flow(
         first = next(found, None)
         zero = np.zeros((2, *size), np.float32)
         fields = _reported(chain([zero if first is None else first], found), progress)
-        if target.suffix.lower() in VIDEO_ENDINGS:
-            count = _write_video(target, fields, reader.info.average_fps or _DEFAULT_FPS, size, max_px)
-        elif target.suffix.lower() == ".npy":
-            count = _write_npy(target, fields, size)
-        else:
-            described = describe_method(method, weights=weights, **parameters)
-            count = _write_safetensors(target, fields, size, described)
+        with delivered(target) as file:
+            if target.suffix.lower() in VIDEO_ENDINGS:
+                count = _write_video(file, fields, reader.info.average_fps or _DEFAULT_FPS, size, max_px)
+            elif target.suffix.lower() == ".npy":
+                count = _write_npy(file, fields, size)
+            else:
+                described = describe_method(method, weights=weights, **parameters)
+                count = _write_safetensors(file, fields, size, described)
         note = reader.damage or ("one frame: a zero field" if first is None else "")
     return FlowSummary(target, count, *size, note)
 

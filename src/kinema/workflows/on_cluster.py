@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..buckets import on_disk
+from ..features.store import default_features
 from ..resources import Resources
 from ..types import VideoRecord
 from .context import Context
@@ -31,12 +32,15 @@ def context_on(cluster: str | None, resources: Resources, events: Events) -> Ite
     from ..extraction.cluster.connect import check_address, connected
 
     check_address(cluster)
+    features = on_disk(
+        resources.features or default_features(), "name a folder that all machines share with --features"
+    )
+    if resources.features is not None:  # every machine has a working folder of its own
+        resources = replace(resources, features=features.absolute())
     events.step("starting Ray on this machine" if cluster == "local" else "connecting to the cluster")
     with connected(cluster):
         from ..extraction.cluster.driver import Cluster
 
-        if resources.features is not None:  # every machine has a working folder of its own
-            resources = replace(resources, features=Path(resources.features).absolute())
         yield Context(resources, events, cluster=Cluster(resources, events.warn))
 
 

@@ -6,7 +6,6 @@ there. So what was stopped goes on: a chunk of the same videos, run and question
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
@@ -14,6 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..buckets import as_path, delivered
+from ..buckets.ahead import fetched_ahead
 from ..errors import UsageError, WorkError
 from ..extraction.engine import Done, SequenceBuffer, sequences
 from ..extraction.loaded import LoadedStream
@@ -26,6 +27,7 @@ from ..inference.predictor import LoadedRun
 from ..resources import Resources
 from ..streams import Task
 from ..types import FeatureSequence, VideoRecord
+from ..urls import as_url
 from .context import Context
 from .events import SILENT, Events
 from .on_cluster import context_on
@@ -67,20 +69,24 @@ def predict_files(
     be read is a row with its `error`. `cluster`: machines of Ray that do it (auto, local or ray://HOST:PORT).
     Raises `UsageError` (wrong call) or `WorkError` (nothing readable, disk full); what is done is kept.
     """
-    out = Path(out)
+    out = as_path(out)
     if out.suffix.lower() != ".parquet":
         raise UsageError(
             f"answers for many videos are written as Parquet; name {out} with the ending .parquet"
         )
-    with context_on(cluster, resources or Resources(), events) as context, ExitStack() as stack:
+    with (
+        context_on(cluster, resources or Resources(), events) as context,
+        delivered(out) as file,
+        ExitStack() as stack,
+    ):
         loaded = load(run, context.resources)
         if loaded.config.recipe.timeline is not None:
             raise UsageError(f"run {run} answers when, not what; use predict --timeline, a file at a time")
         if context.cluster is not None:
             loaded = replace(loaded, streams=context.cluster.fitted(loaded.streams, own=True))
         least = min_score if risk is None else loaded.bound(risk)
-        archive = _Archive(loaded, context, out, top, least)
-        return archive.answered(videos, total, stack)
+        archive = _Archive(loaded, context, file, top, least)
+        return replace(archive.answered(videos, total, stack), file=out)
 
 
 class _Archive:
@@ -121,13 +127,14 @@ class _Archive:
     def _computing(self, first: str, stack: ExitStack) -> Computing:
         """What computes: this machine's processes, or a cluster's."""
         if self.context.cluster is not None:
-            record = VideoRecord(Path(first))
+            record = VideoRecord(as_path(first))
             remote_of = stack.enter_context(self.context.cluster.computing(self.loaded.streams, record, None))
             return lambda stream, jobs: remote_of(stream).videos(jobs)
         pool = stack.enter_context(DecodingPool())
 
         def here(stream: LoadedStream, jobs: Sequence[Job]) -> Generator[Done[Any], None, None]:
-            messages = pool.results(stream.spec, stream.resources, jobs, workers=stream.workers)
+            ahead = fetched_ahead(jobs, lambda job: job.record.path, stream.workers)
+            messages = pool.results(stream.spec, stream.resources, ahead, workers=stream.workers)
             with closing(messages):
                 yield from sequences(messages, stream.compute, lambda _: SequenceBuffer(stream.dim))
 
@@ -139,7 +146,7 @@ class _Archive:
         streams = self.loaded.streams
         for name, stream in streams.items():
             numbers = [number for number, row in enumerate(rows) if "error" not in row]
-            jobs = [Job(VideoRecord(Path(chunk[n]).absolute()), Task()) for n in numbers]
+            jobs = [Job(VideoRecord(as_path(chunk[n]).absolute()), Task()) for n in numbers]
             with closing(computing(stream, jobs)) as ended:
                 for done in ended:
                     number = numbers[done.number]
@@ -153,7 +160,7 @@ class _Archive:
         return rows
 
     def _facts(self, features: Mapping[str, FeatureSequence], video: str) -> Row:
-        return prediction_facts(self.loaded.sequences.predict(features, Path(video)), self.top, self.least)
+        return prediction_facts(self.loaded.sequences.predict(features, as_path(video)), self.top, self.least)
 
 
 def _chunks(videos: Iterable[str | Path]) -> Iterator[list[str]]:
@@ -161,9 +168,9 @@ def _chunks(videos: Iterable[str | Path]) -> Iterator[list[str]]:
     chunk: list[str] = []
     size = 0
     for video in videos:
-        chunk.append(os.fspath(video))
+        chunk.append(as_url(video))
         with suppress(OSError, ValueError):  # its row will say so
-            size += os.stat(video).st_size
+            size += as_path(video).stat().st_size
         if len(chunk) == CHUNK_VIDEOS or size >= CHUNK_BYTES:
             yield chunk
             chunk, size = [], 0

@@ -14,6 +14,7 @@ from ..datasets.dataset import counted, some
 from ..errors import MediaError, UsageError
 from ..media.probe import VideoFacts, probe
 from ..types import VideoRecord
+from ..urls import as_url
 from .events import SILENT, Events
 
 AHEAD = 64  # files that are looked at or wait for it
@@ -91,7 +92,7 @@ def scan(
     warnings += _several_parts(dataset)
     return ScanReport(
         layout=dataset.layout,
-        root=str(dataset.root),
+        root=as_url(dataset.root),
         split_source=dataset.split_source,
         counts=dataset.counts(),
         records=len(dataset.records),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..anomaly.detector import Detector, load_detector
+from ..buckets import as_path, local, local_folder
 from ..errors import UsageError
 from ..inference.embedding_file import open_embeddings
 from ..inference.load import load
@@ -69,13 +70,15 @@ def serve_run(
 def _shelf(loaded: LoadedRun, offers: Offers) -> Shelf:
     fingerprint = loaded.fingerprint
     detector: Detector | None = None
+    embeddings: Path | None = None
     if offers.detector is not None:
-        detector = load_detector(offers.detector)
+        detector = load_detector(local_folder(offers.detector))
         _check_same(detector.fingerprint, fingerprint, f"--detector {offers.detector}", "fit it on this run")
     if offers.embeddings is not None:
-        made_by = open_embeddings(offers.embeddings).fingerprint
+        embeddings = local(as_path(offers.embeddings))
+        made_by = open_embeddings(embeddings).fingerprint
         _check_same(made_by, fingerprint, f"--embeddings {offers.embeddings}", "embed with this run")
-    return Shelf(detector, offers.embeddings, offers.root)
+    return Shelf(detector, embeddings, offers.root)
 
 
 def _check_same(found: str, wanted: str, what: str, cure: str) -> None:

@@ -15,6 +15,7 @@ from ..extraction.extract import extract, items_of
 from ..extraction.loaded import LoadedStream
 from ..extraction.pool import DecodingPool
 from ..features.store import FeatureStore
+from ..features.stored import is_stored, stored_size
 from ..inference.load import load
 from ..media.probe import probe
 from ..model.items import FeatureItem
@@ -76,10 +77,10 @@ def few_videos(
         for stream in streams.values():
             seconds += _pace(items, stream, store, pool)
     files = [{n: s.shelf(store).path(i.key) for n, s in streams.items()} for i in items]
-    whole = [paths for paths in files if all(path.exists() for path in paths.values())]
+    whole = [paths for paths in files if all(map(is_stored, paths.values()))]
     if not whole:
         raise WorkError("none of the first videos can be read, so nothing is measured; see `kinema scan`")
-    size = sum(path.stat().st_size for paths in whole for path in paths.values()) / len(whole)
+    size = sum(stored_size(path) for paths in whole for path in paths.values()) / len(whole)
     return Measured(seconds, size, [FeatureItem(paths, -1) for paths in whole])
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from ..datasets.dataset import remark
 from ..datasets.timeline import TimelineSet
 from ..extraction.extracted import Extracted
-from ..features.sequence_file import read_sequence
+from ..features.stored import read_sequence
 from ..model.smoothing import step_seconds
 from ..training.lanes import TimelineItem
 from ..training.targets import record_targets

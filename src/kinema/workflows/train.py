@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..buckets import as_path, delivered_folder
 from ..datasets import Dataset, check_trainable, ensure_split, load_dataset
 from ..errors import UsageError
 from ..recipe import Recipe, resolve
@@ -50,7 +52,10 @@ def train(
     resolved = resolve(recipe or DEFAULTS[options.task], overrides, resources)
     ranks = _joined(resolved, options, resources)
     context = Context(resources, events if ranks.first else SILENT, ranks=ranks)
-    return replace(_train(data, resolved, out, options, context), first=ranks.first)
+    with ExitStack() as sending:
+        folder = ranks.from_first(lambda: sending.enter_context(delivered_folder(out)))
+        result = _train(data, resolved, folder, options, context)
+    return replace(result, run=as_path(out), first=ranks.first)
 
 
 def _joined(recipe: Recipe, options: TrainOptions, resources: Resources) -> Ranks:
@@ -66,20 +71,20 @@ def _joined(recipe: Recipe, options: TrainOptions, resources: Resources) -> Rank
 
 
 def _train(
-    data: str | Path, resolved: Recipe, out: str | Path, options: TrainOptions, context: Context
+    data: str | Path, resolved: Recipe, out: Path, options: TrainOptions, context: Context
 ) -> TrainResult:
     if resolved.timeline is not None or options.task == "timeline":
-        return _train_timeline(data, resolved, Path(out), options, context)
+        return _train_timeline(data, resolved, out, options, context)
     dataset = load_dataset(
         data, layout=options.layout, split=options.split, whole_files=resolved.data.whole_files
     )
     resolved, why = choose_protocol(resolved, dataset)
     if not options.overwrite:
-        refuse_other_recipe(Path(out), resolved)
+        refuse_other_recipe(out, resolved)
     if resolved.protocol.several_rounds:
         from .protocol import train_protocol  # torch
 
-        return train_protocol(data, resolved, writable(Path(out)), options, context, why)
+        return train_protocol(data, resolved, writable(out), options, context, why)
 
     def split(dataset: Dataset) -> Dataset:
         dataset = ensure_split(dataset, resolved.training.seed, resolved.protocol.test_fraction)
@@ -87,7 +92,7 @@ def _train(
         return dataset
 
     split(dataset)  # what can be refused without reading files
-    folder = writable(Path(out))
+    folder = writable(out)
     dataset = split(context.identified(dataset))
     from .train_once import train_once  # torch
 

@@ -16,6 +16,7 @@ from ..datasets import Dataset, find_duplicates, find_leaks
 from ..evaluation.predictions import write_predictions
 from ..evaluation.score import step_labels
 from ..extraction.extracted import Extracted
+from ..features.stored import stored_size
 from ..model.build import trainable_parameters
 from ..model.items import with_stream
 from ..model.recognizer import Recognizer
@@ -209,7 +210,7 @@ def cost_of(facts: RunFacts) -> Cost:
         extraction_rate=spent.extraction_rate,
         training_rate=spent.training_rate,
         peak_memory=spent.memory,
-        store_size=sum(path.stat().st_size for path in stored if path.exists()),
+        store_size=sum(map(stored_size, stored)),
         device=platform.machine() if computed["device"] == "cpu" else computed["device"],
         features=f"{computed['precision']} by {computed['runtime']}",
         threads=torch.get_num_threads(),

@@ -28,6 +28,39 @@ def spans(data: TimelineSet, name: str) -> Spans:
     return [(s.label, s.start_seconds, s.end_seconds) for s in data.segments(record)]
 
 
+@pytest.mark.parametrize(
+    ("root", "files"),
+    [
+        ("s.csv", {"s__csv": "file_name,label,start,end\na.mp4,wave,1.5,3\nb.mp4,,,\n"}),
+        ("", {"wave_val__txt": "a 1.5 3\n", "wave_test__txt": "b 2 4\n"}),
+        ("x.json", {"x__json": '{"database": {"a": {"annotations": [{"segment": [1, 2], "label": "w"}]}}}'}),
+    ],
+)
+def test_a_bucket_gives_what_a_disk_gives(tmp_path: Path, root: str, files: dict[str, str]) -> None:
+    import fsspec
+
+    system, url = fsspec.filesystem("memory"), f"memory://{tmp_path.name}-timeline"
+    for file in folder(tmp_path, **files).rglob("*"):
+        system.pipe_file(f"{url}/{file.relative_to(tmp_path).as_posix()}", file.read_bytes())
+    here, there = load_timelines(tmp_path / root), load_timelines("/".join(filter(None, (url, root))))
+    assert there.layout == here.layout
+    assert [r.name for r in there.records] == [r.name for r in here.records]
+    for mine, its in zip(there.records, here.records, strict=True):
+        assert there.segments(mine) == here.segments(its)
+
+
+def test_elan_in_a_bucket(tmp_path: Path) -> None:
+    import fsspec
+
+    elan_file = tmp_path / "a.eaf"
+    text = elan.write(elan_file, tmp_path / "a.mp4", [Segment("wave", 1.0, 2.0)], ("wave",))
+    elan_file.write_text(text, encoding="utf-8")
+    system, url = fsspec.filesystem("memory"), f"memory://{tmp_path.name}-elan"
+    system.pipe_file(f"{url}/a.eaf", elan_file.read_bytes())
+    system.pipe_file(f"{url}/a.mp4", b"")
+    assert spans(load_timelines(url), "a.mp4") == [("wave", 1, 2)]
+
+
 def test_csv(tmp_path: Path) -> None:
     text = """file_name,label,start,end,split
 a.mp4,wave,1.5,3,train

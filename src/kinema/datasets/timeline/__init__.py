@@ -3,12 +3,12 @@
 Here are the table of formats and the one function that reads any of them.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import UsageError
+from ..files import data_root
 from . import activitynet, boris, csv_segments, elan, kth_sequences, thumos
 from .assemble import Annotations, assemble
 from .split import check_timelines, ensure_timeline_split
@@ -42,7 +42,7 @@ def load_timelines(data: str | Path, *, layout: str = "auto", split: int | None 
     `layout` is a key of `FORMATS` or "auto"; with `split` None an official split (KTH's) is left out. Raises
     `UsageError`.
     """
-    root = Path(os.path.abspath(Path(data).expanduser()))
+    root = data_root(data)
     if layout not in ("auto", *FORMATS):
         raise UsageError(f"timelines have no layout '{layout}'; choose auto, {', '.join(FORMATS)}")
     if not root.exists():

@@ -1,14 +1,13 @@
 """What a reader of annotations found, as a `TimelineSet`: files looked up, mistakes counted and named."""
 
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import UsageError
 from ...types import Segment, VideoRecord
 from ..dataset import class_name, counted, natural, remark, shown_name, some
-from ..files import list_videos
+from ..files import list_videos, named_in
 from ..folder import SPLIT_FOLDERS
 from ..splits import infer_group
 from .timeline_set import TimelineSet
@@ -159,7 +158,7 @@ class _Lookup:
     def find(self, name: str) -> Path | None:
         """The file that `name` means; None where there is none. Raises `UsageError` where it may be two."""
         if name not in self._found:
-            path = Path(os.path.normpath(self.folder / name))
+            path = named_in(self.folder, name)
             self._found[name] = path if path.is_file() else self._named(name)
         return self._found[name]
 

@@ -40,7 +40,8 @@ def read(root: Path, *, split: int | None = None) -> Annotations:
 
 def _read_file(file: Path) -> tuple[list[Mark], int]:
     try:
-        document = ElementTree.parse(file).getroot()
+        with file.open("rb") as opened:
+            document = ElementTree.parse(opened).getroot()
         media = document.find("HEADER/MEDIA_DESCRIPTOR")
         slots = {
             slot.attrib["TIME_SLOT_ID"]: float(slot.attrib["TIME_VALUE"]) / 1000

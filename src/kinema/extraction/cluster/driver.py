@@ -13,6 +13,7 @@ from ...backbones.choice import Choice, choose
 from ...errors import UsageError, WorkError
 from ...resources import Resources
 from ...types import VideoRecord
+from ...urls import as_url, in_bucket
 from ..engine import Done
 from ..loaded import LoadedStream
 from ..messages import Finished, Job
@@ -98,6 +99,11 @@ class Cluster:
 
         Raises `UsageError` where a machine lacks the videos, the store, the weights or Kinema.
         """
+        if in_bucket(record.path):
+            raise UsageError(
+                f"machines of a cluster read videos from a shared folder, not from {as_url(record.path)};"
+                " mount the bucket, or leave --cluster out"
+            )
         with site_of(record, store) as site:
             parcels = [packed(stream, self._asked(stream.choice)) for stream in streams.values()]
             members = Members(

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import KinemaError
-from ...features.sequence_file import read_sequence
-from ...features.store import FeatureStore, Shelf
+from ...features.store import FeatureStore
+from ...features.stored import read_sequence
 from ...inference.proposals import Stretch, propose
 from ...inference.suggest import Suggested
 from ...keys import video_key
@@ -110,7 +110,7 @@ class Suggester:
         """The stored features of a file, or those computed now, which are stored."""
         streams = self._service.run.streams
         key = video_key(content_digest(path), VideoRecord(path))
-        shelves = {name: Shelf(self._store.root, name, s.settings()) for name, s in streams.items()}
+        shelves = {name: self._store.shelf(name, s.settings()) for name, s in streams.items()}
         if all(key in shelf for shelf in shelves.values()):
             return {name: read_sequence(shelf.path(key)) for name, shelf in shelves.items()}
         found: Features = compute()
