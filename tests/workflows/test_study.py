@@ -208,6 +208,7 @@ class Killing(Told):
                 child.kill()
 
 
+@pytest.mark.slow
 def test_side_by_side_it_is_the_same_table_and_a_process_that_dies_takes_its_cell_alone(
     result: StudyResult, tiny_videos: Path, tmp_path: Path
 ) -> None:

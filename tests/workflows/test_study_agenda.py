@@ -21,6 +21,10 @@ class Recipe:
     streams: dict[str, Any]
     rest: int = 0
 
+    @property
+    def releases(self) -> bool:
+        return any(stream.train_blocks for stream in self.streams.values())
+
 
 def stream(name: str, trained: int = 0) -> SimpleNamespace:
     return SimpleNamespace(name=name, train_blocks=trained)
