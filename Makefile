@@ -50,7 +50,7 @@ NO_BENCH := $(addprefix bench/,cluster.py cost.py directions.py doubts.py finetu
 bench: $(VENV)/.installed-dev
 	for script in $(filter-out $(NO_BENCH),$(wildcard bench/[a-z]*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-# Every study to its end with --quick, and the table of docs/studies.md.
+# Every study to its end with --quick, and the table of docs/reproduction/runs.md.
 studies-quick: $(VENV)/.installed-dev
 	PYTHONPATH=tests $(BIN)/python bench/studies.py
 
