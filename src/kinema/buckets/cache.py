@@ -8,6 +8,7 @@ within the last minute, which may be about to be opened, does not go.
 import hashlib
 import os
 import re
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -20,8 +21,8 @@ from filelock import FileLock
 from ..atomic import abandoned, temporary_name
 from ..errors import WorkError
 from ..urls import as_url, in_bucket
-from . import place
 from .listing import Mark, fresh_mark
+from .place import most_bytes, root
 from .system import system, told
 
 GRACE_SECONDS = 60.0  # between the question for a file and its opening
@@ -80,7 +81,7 @@ def _fetch(path: PurePath, copy: Copy) -> bool:
     number = copy.path.parent.name
     try:
         copy.path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(place.root() / "objects" / f".{number}.lock"):
+        with FileLock(root() / "objects" / f".{number}.lock"):
             if touched(copy.path):  # another process has been here
                 return True
             _make_room(copy.mark.size)
@@ -98,7 +99,7 @@ def _fetch(path: PurePath, copy: Copy) -> bool:
         return False
     except OSError as error:
         raise WorkError(
-            f"cannot write to {place.root()} ({error.strerror or error}); free some space, or name another"
+            f"cannot write to {root()} ({error.strerror or error}); free some space, or name another"
             " folder with KINEMA_BUCKETS"
         ) from None
 
@@ -116,7 +117,7 @@ def adopt(file: Path, path: PurePath) -> None:
 def _copy_place(path: PurePath, mark: Mark) -> Path:
     name = hashlib.sha256(as_url(path).encode() + mark.digest).hexdigest()[:40]
     ending = path.suffix if _ENDING.fullmatch(path.suffix) else ""  # decoders go by it, too
-    return place.root() / "objects" / name[:2] / f"{name}{ending}"
+    return root() / "objects" / name[:2] / f"{name}{ending}"
 
 
 def touched(path: Path) -> bool:
@@ -131,7 +132,7 @@ def touched(path: Path) -> bool:
 def _make_room(size: int) -> None:
     """Let the oldest copies go where `size` more bytes would be too many."""
     global _fetched_bytes
-    limit = place.limit()
+    limit = most_bytes()
     with _room:
         _fetched_bytes += size
         if _fetched_bytes < _LOOK_EVERY * limit:
@@ -153,14 +154,14 @@ def _make_room(size: int) -> None:
 
 def _copies() -> Iterator[tuple[float, int, Path]]:
     """(last use, bytes, path) of every copy; what a process that is gone has left behind is removed."""
-    for path in (place.root() / "objects").glob("*/*"):
+    for path in (root() / "objects").glob("*/*"):
         with suppress(OSError):
             if path.name.endswith(".tmp") and abandoned(path):
                 path.unlink()
             else:
                 facts = path.stat()
                 yield facts.st_mtime, facts.st_size, path
-    for folder in (place.root() / "folders").glob("*"):
+    for folder in (root() / "folders").glob("*"):
         with suppress(OSError):
             size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
             yield folder.stat().st_mtime, size, folder
@@ -169,8 +170,6 @@ def _copies() -> Iterator[tuple[float, int, Path]]:
 def _remove(path: Path) -> None:
     with suppress(OSError):
         if path.is_dir():
-            import shutil
-
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink()

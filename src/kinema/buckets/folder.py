@@ -11,9 +11,9 @@ from pathlib import Path, PurePath
 
 from ..errors import KinemaError, UsageError, WorkError
 from ..urls import as_url, in_bucket
-from . import place
 from .listing import ASKING, Mark, forget, mark_of
 from .path import as_path
+from .place import root
 from .system import system, told
 
 # The file that is written last and makes a folder whole, by one that it cannot be without: a run, a detector.
@@ -39,7 +39,7 @@ def local_folder(given: str | os.PathLike[str]) -> Path:
     versions = hashlib.sha256(as_url(path).encode())
     for name, mark in sorted(found.items()):
         versions.update(name.encode() + mark.digest)
-    target = place.root() / "folders" / versions.hexdigest()[:24] / path.name
+    target = root() / "folders" / versions.hexdigest()[:24] / path.name
     if target.is_dir():
         os.utime(target.parent)
     else:
@@ -66,7 +66,7 @@ def _copy(path: Path, found: dict[str, Mark], target: Path) -> None:
             os.rename(partial, target.parent)
     except OSError as error:
         raise WorkError(
-            f"cannot copy {path} to {place.root()} ({error.strerror or error}); free some space, or name"
+            f"cannot copy {path} to {root()} ({error.strerror or error}); free some space, or name"
             " another folder with KINEMA_BUCKETS"
         ) from None
     finally:
@@ -77,10 +77,10 @@ def fetch_files(path: Path, names: Collection[str], target: Path) -> None:
     """Copy files of a folder in a bucket to a folder here."""
 
     def fetch(name: str) -> None:
-        place_ = target / name
-        place_.parent.mkdir(parents=True, exist_ok=True)
+        file = target / name
+        file.parent.mkdir(parents=True, exist_ok=True)
         with told(path):
-            system(path).get_file(f"{as_url(path)}/{name}", os.fspath(place_))
+            system(path).get_file(f"{as_url(path)}/{name}", os.fspath(file))
 
     with ThreadPoolExecutor(ASKING) as pool:
         list(pool.map(fetch, names))

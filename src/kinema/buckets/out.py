@@ -14,10 +14,10 @@ from pathlib import Path
 from ..atomic import write_text
 from ..errors import UsageError, WorkError
 from ..urls import as_url, in_bucket
-from . import place
 from .folder import WHOLE, fetch_files, files_below, named_as, remove, send_file, send_files
 from .listing import Mark, is_folder
 from .path import as_path
+from .place import work_place
 from .system import PACKAGES, system, told
 
 # Beside a folder that is being made: what was at its URL then, by name [size, time, digest of the version].
@@ -38,7 +38,7 @@ def delivered(given: str | os.PathLike[str]) -> Iterator[Path]:
     if is_folder(path):
         raise UsageError(f"{path} is a folder; name a file")
     check_bucket(path)
-    file = _made(place.work_place(path))
+    file = _made(work_place(path))
     with named_as(path, file):
         yield file
     send_file(file, path)
@@ -58,7 +58,7 @@ def delivered_folder(given: str | os.PathLike[str]) -> Iterator[Path]:
         yield path
         return
     check_bucket(path)
-    folder = _made(place.work_place(path))
+    folder = _made(work_place(path))
     _begin(folder, path)
     with named_as(path, folder):
         yield folder

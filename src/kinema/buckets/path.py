@@ -9,7 +9,8 @@ from typing import IO, Any, Self
 
 from ..errors import UsageError
 from ..urls import in_bucket, is_url, url_path
-from . import cache, listing
+from .cache import local
+from .listing import entries, is_folder, mark
 
 _File: type[Path] = type(Path())  # PosixPath or WindowsPath
 
@@ -25,17 +26,17 @@ class BucketPath(_File):  # type: ignore[misc,valid-type]
         return self.is_file() or self.is_dir()
 
     def is_file(self, **options: Any) -> bool:
-        return listing.mark(self) is not None
+        return mark(self) is not None
 
     def is_dir(self, **options: Any) -> bool:
-        return listing.is_folder(self)
+        return is_folder(self)
 
     def is_symlink(self) -> bool:
         return False
 
     def stat(self, **options: Any) -> os.stat_result:
         """Size and kind: an object has no owner, and no times that mean anything here."""
-        found = listing.mark(self)
+        found = mark(self)
         if found is not None:
             return os.stat_result((modes.S_IFREG | 0o444, 0, 0, 1, 0, 0, found.size, 0, 0, 0))
         if self.is_dir():
@@ -43,7 +44,7 @@ class BucketPath(_File):  # type: ignore[misc,valid-type]
         raise FileNotFoundError(2, os.strerror(2), str(self))
 
     def iterdir(self) -> Iterator[Self]:
-        for name in listing.entries(self):
+        for name in entries(self):
             yield self / name
 
     def glob(self, pattern: str, **options: Any) -> Iterator[Self]:
@@ -74,7 +75,7 @@ class BucketPath(_File):  # type: ignore[misc,valid-type]
         """The object, fetched into the cache, for reading."""
         if set(mode) & set("wax+"):
             raise OSError(f"{self} is written as a whole; see kinema.buckets.out")
-        return open(cache.local(self), mode, *args, **options)
+        return open(local(self), mode, *args, **options)
 
     def read_bytes(self) -> bytes:
         with self.open("rb") as file:

@@ -22,7 +22,7 @@ def root() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "kinema", "buckets")
 
 
-def limit() -> int:
+def most_bytes() -> int:
     """Bytes that copies may take: `KINEMA_BUCKETS_GB`, else 20 GB. Raises `UsageError` for no number."""
     text = os.environ.get("KINEMA_BUCKETS_GB", "")
     try:

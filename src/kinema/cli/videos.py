@@ -124,9 +124,7 @@ class Archive:
                     if name.strip():
                         yield as_path(os.fsdecode(name))
         except OSError as error:
-            raise UsageError(
-                f"cannot read the list {self._files} ({error.strerror}); check the path"
-            ) from None
+            raise _unreadable(self._files, error) from None
 
 
 def each_video(

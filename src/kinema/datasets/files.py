@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from ..buckets import as_path, listing
+from ..buckets import as_path
+from ..buckets.listing import entries, forget, prepare
 from ..errors import UsageError
 from ..urls import in_bucket, is_url
 from .dataset import counted, some
@@ -66,21 +67,14 @@ def _walk(
 ) -> Iterator[Path]:
     away = in_bucket(folder)
     try:
-        if away:
-            entries = sorted((name, mark is None) for name, mark in listing.entries(as_path(folder)).items())
-            here = None
-        else:
-            stat = os.stat(folder)
-            here = (stat.st_dev, stat.st_ino)
-            if here in above:
-                return
-            with os.scandir(folder) as scan:
-                # Of a million entries, only what the folder itself says is asked: no file is looked at.
-                entries = sorted((entry.name, _is_folder(entry)) for entry in scan)
+        here = None if away else _identity(folder)
+        if here is not None and here in above:
+            return
+        inside = sorted(_inside(folder, away))
     except OSError as error:
         found.unreadable.append(f"{folder} ({error.strerror})")
         return
-    for name, is_folder in entries:
+    for name, is_folder in inside:
         if is_folder:
             if visible(name):
                 yield from _walk(os.path.join(folder, name), above | {here}, found, passed_over)
@@ -94,6 +88,20 @@ def _walk(
             found.others[suffix or "without suffix"] += 1
 
 
+def _identity(folder: str) -> tuple[int, int]:
+    """What tells a folder from all others, whatever links lead to it."""
+    stat = os.stat(folder)
+    return stat.st_dev, stat.st_ino
+
+
+def _inside(folder: str, away: bool) -> list[tuple[str, bool]]:
+    """The names in a folder, each with whether it is one itself. Of a million, no file is looked at."""
+    if away:
+        return [(name, mark is None) for name, mark in entries(as_path(folder)).items()]
+    with os.scandir(folder) as scan:
+        return [(entry.name, _is_folder(entry)) for entry in scan]
+
+
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
@@ -105,9 +113,9 @@ def data_root(data: str | Path) -> Path:
     """The folder or file that a user names, absolute; what is in a bucket is looked at anew."""
     root = as_path(data)
     if in_bucket(root):
-        listing.forget(root)
+        forget(root)
         if not root.is_file():
-            listing.prepare(root)
+            prepare(root)
         return root
     return Path(os.path.abspath(root.expanduser()))
 

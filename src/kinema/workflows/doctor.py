@@ -129,7 +129,7 @@ def _features(resources: Resources) -> Check:
 
 
 def _folders() -> Iterator[Check]:
-    copies = f"{place.root()}, at most {place.limit() / 1e9:g} GB"
+    copies = f"{place.root()}, at most {place.most_bytes() / 1e9:g} GB"
     yield Check("copies of buckets", "ok", copies)
     folder = default_features()
     if in_bucket(folder):
