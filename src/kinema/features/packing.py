@@ -136,7 +136,12 @@ def _packed(folder: Path, keys: list[str]) -> None:
 
 def file_of(folder: Path, key: str) -> Path:
     """Where the file of a key is, or would be."""
-    return Path(f"{folder}/{key[:2]}/{key}{ENDING}")
+    return Path(name_of(folder, key))
+
+
+def name_of(folder: Path, key: str) -> str:
+    """As `file_of`, as text: of many, making a path costs more than asking for the file."""
+    return f"{folder}/{key[:2]}/{key}{ENDING}"
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, int]]:

@@ -62,7 +62,7 @@ class SequenceWriter:
     @property
     def size(self) -> int:
         """Bytes of the values so far."""
-        return self.steps * (4 * self.dim + 8)
+        return values_size(self.steps, self.dim)
 
     def commit(self) -> None:
         """Write times and header, flush to disk and rename into place."""
@@ -108,11 +108,9 @@ def read_sequence(path: Path, *, check: bool = True) -> FeatureSequence:
         if (version := facts.get("version")) != str(FORMAT_VERSION):
             raise WorkError(f"{path} has format version {version}; update Kinema or extract again")
         data, pts = file.get_tensor("data"), file.get_tensor("pts_seconds")
-    if check and "sha256" in facts and facts["sha256"] != _digest(data, pts):
-        raise _unreadable(path, "its values are not those that were written")
-    if check and not (np.isfinite(data).all() and np.isfinite(pts).all()):
-        raise _unreadable(path, "it holds values that are not finite")
     try:
+        if check:
+            check_values(data, pts, facts.get("sha256"))
         return FeatureSequence(data, pts, present=len(data) > 0)
     except ValueError as error:
         raise _unreadable(path, str(error)) from None
@@ -162,7 +160,21 @@ def _unreadable(path: Path, reason: str) -> WorkError:
     return WorkError(f"feature file {path} cannot be read ({reason}); delete it and extract again")
 
 
-def _digest(data: np.ndarray, pts: np.ndarray) -> str:
+def check_values(data: np.ndarray, pts: np.ndarray, digest: str | None) -> None:
+    """Raise `ValueError` for values that are not those of `digest` (older files have none), or not finite."""
+    if digest is not None and digest != values_digest(data, pts):
+        raise ValueError("its values are not those that were written")
+    if not (np.isfinite(data).all() and np.isfinite(pts).all()):
+        raise ValueError("it holds values that are not finite")
+
+
+def values_digest(data: np.ndarray, pts: np.ndarray) -> str:
+    """SHA-256 (hex) of a sequence's values and times."""
     digest = hashlib.sha256(np.ascontiguousarray(data).data)
     digest.update(np.ascontiguousarray(pts).data)
     return digest.hexdigest()
+
+
+def values_size(steps: int, dim: int) -> int:
+    """Bytes of a sequence's values and times."""
+    return steps * (4 * dim + 8)

@@ -8,6 +8,7 @@ key is the one that was asked for and its values have its digest. A shard's name
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -18,6 +19,7 @@ import pyarrow as pa
 from ..errors import WorkError
 from ..keys import FORMAT_VERSION
 from ..types import FeatureSequence
+from .sequence_file import check_values, values_digest
 
 ENDING = ".arrow"
 # Of a shard, whichever comes first.
@@ -69,8 +71,9 @@ def write_shard(file: IO[bytes], index: ShardIndex, rows: Iterable[FeatureSequen
     schema = pa.schema(_FIELDS, metadata={_INDEX: index.as_json()})
     with pa.ipc.new_file(file, schema) as writer:
         for key, row in zip(index.keys, rows, strict=True):
-            data, pts = row.data.tobytes(), row.pts_seconds.tobytes()
-            columns = [[key], [len(row)], [row.data.shape[1]], [_digest(data, pts)], [data], [pts]]
+            digest = values_digest(row.data, row.pts_seconds)
+            values = [row.data.tobytes()], [row.pts_seconds.tobytes()]
+            columns = [[key], [len(row)], [row.data.shape[1]], [digest], *values]
             arrays = [pa.array(c, kind) for c, (_, kind) in zip(columns, _FIELDS, strict=True)]
             writer.write_batch(pa.record_batch(arrays, schema=schema))
 
@@ -103,30 +106,22 @@ class Shard:
             data, pts = (column[0].as_buffer() for column in columns[4:])
             if found != key:
                 raise ValueError("a row has another key than the index says")
-            if check and digest != _digest(data, pts):
-                raise ValueError("its values are not those that were written")
             array = np.frombuffer(data, np.float32).reshape(steps, dim)
             times = np.frombuffer(pts, np.float64)
-            if check and not (np.isfinite(array).all() and np.isfinite(times).all()):
-                raise ValueError("it holds values that are not finite")
+            if check:
+                check_values(array, times, digest)
             return FeatureSequence(array, times, present=steps > 0)
 
-    def _told(self) -> "_Told":
-        return _Told(self._name)
-
-
-class _Told:
-    """Damage as one line."""
-
-    def __init__(self, name: str):
-        self.name = name
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, UNREADABLE) and not isinstance(error, FileNotFoundError):
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Damage as one line."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except UNREADABLE as error:
             raise WorkError(
-                f"shard {self.name} of the features cannot be read ({error}); delete it and extract again"
+                f"shard {self._name} of the features cannot be read ({error}); delete it and extract again"
             ) from None
 
 
@@ -142,10 +137,3 @@ def planned(sizes: Iterable[tuple[str, int]]) -> Iterator[list[str]]:
         total += size
     if shard:
         yield shard
-
-
-def _digest(data: Any, pts: Any) -> str:
-    """As the files of single sequences have it."""
-    digest = hashlib.sha256(data)
-    digest.update(pts)
-    return digest.hexdigest()

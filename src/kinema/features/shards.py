@@ -31,12 +31,12 @@ from ..buckets.cache import fetched, touched
 from ..buckets.listing import ASKING, Mark, entries, forget
 from ..buckets.parts import opened
 from ..errors import WorkError
+from .digests import RACY_NS
 from .shard import ENDING, UNREADABLE, Shard, ShardIndex, read_index
 
 FOLDER, ORIGIN, INDEX = "shards", "origin.json", "index"
 _OPEN = 64  # shards
 _KEY = re.compile(r"[0-9a-f]{32}")
-_RACY_NS = 2_000_000_000
 # Seconds until shards of other processes are looked for again: on a disk, and in a bucket.
 _LOOK_SOON, _LOOK_AGAIN = 0.2, 20.0
 
@@ -144,7 +144,7 @@ class Shards:
                 seen = None
             if seen != self._seen or (seen is None and self._names):
                 # A folder that was changed a moment ago may change again within one tick of its clock.
-                self._seen = seen if seen is None or time.time_ns() - seen > _RACY_NS else object()
+                self._seen = seen if seen is None or time.time_ns() - seen > RACY_NS else object()
                 self._take(dict(_files(self.folder / FOLDER)))
         elif time.monotonic() - self._looked > _LOOK_AGAIN or not self._looked:
             forget(self.origin)

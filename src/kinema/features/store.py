@@ -30,7 +30,7 @@ from ..errors import UsageError
 from ..keys import fingerprint
 from ..urls import as_url, in_bucket
 from . import digests
-from .packing import Packing, file_of
+from .packing import Packing, file_of, name_of
 from .quarantine import Quarantine, writing
 from .sequence_file import SequenceWriter
 from .shards import ORIGIN, shards_of
@@ -87,8 +87,10 @@ class FeatureStore:
 
     def settle(self) -> None:
         """Send what is remembered of files, of a store in a bucket, so that another machine knows it too."""
-        sent = self._sent() if self.in_bucket else {}
-        for name in NOTES if self.in_bucket else ():
+        if not self.in_bucket:
+            return
+        sent = self._sent()
+        for name in NOTES:
             file = self.root / name
             written = file.stat().st_mtime_ns if file.exists() else None
             if written is None and name in sent:
@@ -96,8 +98,7 @@ class FeatureStore:
             elif written is not None and sent.get(name) != written:
                 send_file(file, self.origin / name)
             sent[name] = written
-        if self.in_bucket:
-            write_text(self.root / _SENT, json.dumps({name: time for name, time in sent.items() if time}))
+        write_text(self.root / _SENT, json.dumps({name: time for name, time in sent.items() if time}))
 
     def _sent(self) -> dict[str, int | None]:
         """When the notes were written that are in the bucket."""
@@ -156,7 +157,7 @@ class Shelf:
         return file_of(self.folder, key)
 
     def __contains__(self, key: str) -> bool:
-        if os.path.exists(f"{self.folder}/{key[:2]}/{key}.safetensors"):
+        if os.path.exists(name_of(self.folder, key)):
             return True
         return shards_of(self.folder).find(key) is not None
 

@@ -61,7 +61,7 @@ def stored_size(path: Path) -> int:
     stamp = stamp_of(path)
     if stamp is None:
         return 0
-    return stamp.steps * (4 * stamp.dim + 8) if isinstance(stamp, Row) else stamp[1]
+    return sequence_file.values_size(stamp.steps, stamp.dim) if isinstance(stamp, Row) else stamp[1]
 
 
 def stamp_of(path: Path) -> Stamp | None:
