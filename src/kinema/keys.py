@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from .types import VideoRecord
@@ -23,3 +24,9 @@ def video_key(content_digest: str, record: VideoRecord, variant: int = 0) -> str
     """
     text = f"{content_digest}|{record.part}|{variant}"
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 (hex) of a file's bytes. Raises `OSError`."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

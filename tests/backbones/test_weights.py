@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from kinema.backbones import googlenet, inception_resnet_v2, mobilenet_v2, resnet152, vgg16
 from kinema.backbones.load import load_backbone
 from kinema.errors import WeightsError
-from kinema.weights.files import file_digest
+from kinema.keys import file_digest
 from kinema.weights.read import state_digest
 
 

@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from kinema.errors import UsageError, WeightsError
-from kinema.weights.files import WeightFile, file_digest, torchvision_file
+from kinema.keys import file_digest
+from kinema.weights.files import WeightFile, torchvision_file
 from kinema.weights.find import find_weights, hub_cache
 
 NAME = "net-00000000.pth"

@@ -8,12 +8,13 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..errors import UsageError
+from ..media.clock import USUAL_FPS
 from ..media.reader import VideoReader
 from ..media.writer import VideoWriter
 from ..types import Frame, Prediction
 
 ENDINGS = (".mp4", ".mkv", ".mov", ".avi")
-_USUAL_FPS, _HIGHEST_FPS = 25.0, 120.0
+_HIGHEST_FPS = 120.0
 _BACKGROUND, _TEXT, _BAR, _TROUGH = (20, 20, 20), (255, 255, 255), (80, 190, 255), (70, 70, 70)
 _OPACITY = 0.75
 
@@ -55,7 +56,7 @@ def check_ending(out: str | Path) -> None:
 
 def constant_rate(average_fps: float | None) -> float:
     """Frames per second to write at: the header's, where it is one that players take."""
-    return average_fps if average_fps and 1 <= average_fps <= _HIGHEST_FPS else _USUAL_FPS
+    return average_fps if average_fps and 1 <= average_fps <= _HIGHEST_FPS else USUAL_FPS
 
 
 def steady(frames: Iterable[Frame], fps: float) -> Iterator[tuple[float, np.ndarray]]:

@@ -6,14 +6,15 @@ class was likely enough (null where nobody asked), `error` why there is no answe
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..atomic import temporary_name
+from ..atomic import atomic_open
 from ..errors import WorkError
 from ..keys import fingerprint
 
@@ -49,19 +50,21 @@ class Answers:
         except (OSError, pa.ArrowException, KeyError, ValueError):
             return None
 
-    def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write the file. Raises `WorkError` where that cannot be."""
-        facts = {"digest": self._digest, "failed": sum(row.get("error") is not None for row in rows)}
+    def write(self, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Write the file; how many of the rows are errors. Raises `WorkError` where that cannot be."""
+        failed = sum(row.get("error") is not None for row in rows)
+        facts = {"digest": self._digest, "failed": failed}
         columns: dict[str, list[Any]] = {name: [row.get(name) for row in rows] for name in SCHEMA.names}
         columns["video"] = [_text(name) for name in columns["video"]]
         schema = SCHEMA.with_metadata({_FACTS: json.dumps(facts).encode()})
-        with _Whole(self.path) as file, pq.ParquetWriter(file, schema) as writer:
+        with _whole(self.path) as file, pq.ParquetWriter(file, schema) as writer:
             writer.write_table(pa.Table.from_pydict(columns, schema))
+        return failed
 
 
 def join_answers(parts: Sequence[Path], out: Path) -> None:
     """Write the rows of all parts, in order, to one file. Raises `WorkError` where that cannot be."""
-    with _Whole(out) as file, pq.ParquetWriter(file, SCHEMA) as writer:
+    with _whole(out) as file, pq.ParquetWriter(file, SCHEMA) as writer:
         waiting: list[pa.Table] = []
         for path in parts:
             waiting.append(pq.read_table(path, partitioning=None).replace_schema_metadata(None))
@@ -72,31 +75,17 @@ def join_answers(parts: Sequence[Path], out: Path) -> None:
             writer.write_table(pa.concat_tables(waiting))
 
 
-class _Whole:
-    """The name of a file that appears at `path` when the block ends, and not where it raises."""
-
-    def __init__(self, path: Path):
-        self.path = path
-
-    def __enter__(self) -> Path:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise self._failed(error) from None
-        self._partial = temporary_name(self.path)
-        return self._partial
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if kind is None:
-            os.replace(self._partial, self.path)
-            return
-        self._partial.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise self._failed(error) from None
-
-    def _failed(self, error: OSError) -> WorkError:
+@contextmanager
+def _whole(path: Path) -> Iterator[IO[bytes]]:
+    """A file that appears when the block ends, and not where it raises."""
+    try:
+        with atomic_open(path, "wb") as file:
+            yield file
+    except OSError as error:
         reason = error.strerror or str(error)
-        return WorkError(f"cannot write {self.path} ({reason}); free some space, then start again to go on")
+        raise WorkError(
+            f"cannot write {path} ({reason}); free some space, then start again to go on"
+        ) from None
 
 
 def _text(name: str) -> str:

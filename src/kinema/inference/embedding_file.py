@@ -12,7 +12,7 @@ import json
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -26,7 +26,7 @@ from ..errors import UsageError, WorkError
 
 VERSION = 1
 _DIGEST_KEY = "kinema.sha256"
-DAMAGED = (OSError, pa.ArrowException, ValueError, TypeError, MemoryError)
+_DAMAGED = (OSError, pa.ArrowException, ValueError, TypeError, MemoryError)
 ROW_GROUP_BYTES = 16 << 20
 _VERSION_KEY, _FINGERPRINT_KEY, _RUN_KEY = b"kinema.embeddings", b"kinema.fingerprint", b"kinema.run"
 
@@ -167,12 +167,12 @@ def open_embeddings(path: str | Path) -> EmbeddingFile:
             digest = (file.metadata.metadata or {}).get(_DIGEST_KEY.encode(), b"").decode("ascii", "replace")
     except FileNotFoundError:
         raise UsageError(f"no embeddings at {path}; make them with kinema embed") from None
-    except DAMAGED as error:
+    except _DAMAGED as error:
         if Path(path).suffix.lower() == ".csv":
             raise UsageError(
                 f"{path} is CSV; search reads Parquet: kinema embed ... --out NAME.parquet"
             ) from None
-        raise unreadable(path, str(error)) from None
+        raise _unreadable(path, str(error)) from None
     facts = schema.metadata or {}
     version = facts.get(_VERSION_KEY, b"").decode("utf-8", "replace")
     if version != str(VERSION):
@@ -185,7 +185,7 @@ def open_embeddings(path: str | Path) -> EmbeddingFile:
     made_by = facts.get(_FINGERPRINT_KEY, b"").decode("utf-8", "replace")
     dim = getattr(schema.field("vector").type, "list_size", 0) if "vector" in schema.names else 0
     if not schema.equals(_schema(dim, made_by, run)):
-        raise unreadable(path, "its columns are not those of embeddings")
+        raise _unreadable(path, "its columns are not those of embeddings")
     return EmbeddingFile(Path(path), dim, made_by, count, run, digest)
 
 
@@ -195,22 +195,24 @@ def read_embeddings(path: str | Path) -> Iterator[EmbeddingBatch]:
     Raises `UsageError` as `open_embeddings` does, and at the end where the rows are not those written.
     """
     dim = open_embeddings(path).dim
+    with opened_file(path) as file:
+        digest, expected = _Digest(), (file.metadata.metadata or {}).get(_DIGEST_KEY.encode())
+        for rows_read in file.iter_batches(batch_size=group_rows(dim)):
+            batch = _batch(rows_read, dim)
+            digest.add(batch)
+            yield batch
+        if expected not in (None, digest.hex().encode()):
+            raise ValueError("its rows are not those that were written")
+
+
+@contextmanager
+def opened_file(path: str | Path) -> Iterator[pq.ParquetFile]:
+    """A file whose pages are checked when they are read. What is found to be damaged raises `UsageError`."""
     try:
-        with opened_file(path) as file:
-            digest, expected = _Digest(), (file.metadata.metadata or {}).get(_DIGEST_KEY.encode())
-            for rows_read in file.iter_batches(batch_size=group_rows(dim)):
-                batch = _batch(rows_read, dim)
-                digest.add(batch)
-                yield batch
-            if expected not in (None, digest.hex().encode()):
-                raise ValueError("its rows are not those that were written")
-    except DAMAGED as error:
-        raise unreadable(path, str(error)) from None
-
-
-def opened_file(path: str | Path) -> pq.ParquetFile:
-    """A file whose pages are checked when they are read."""
-    return pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True)
+        with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
+            yield file
+    except _DAMAGED as error:
+        raise _unreadable(path, str(error)) from None
 
 
 def group_rows(dim: int) -> int:
@@ -251,8 +253,7 @@ class _Digest:
         return hashlib.sha256(self._vectors.digest() + self._rest.digest()).hexdigest()
 
 
-def unreadable(path: str | Path, reason: str) -> UsageError:
-    """What is wrong with a file of embeddings, with the cure."""
+def _unreadable(path: str | Path, reason: str) -> UsageError:
     first = (reason.splitlines() or ["damaged"])[0][:200]
     return UsageError(f"cannot read embeddings {path} ({first}); make them again with kinema embed")
 

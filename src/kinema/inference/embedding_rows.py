@@ -10,15 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from .embedding_file import (
-    DAMAGED,
-    group_rows,
-    open_embeddings,
-    opened_file,
-    read_embeddings,
-    unreadable,
-    vectors_of,
-)
+from .embedding_file import group_rows, open_embeddings, opened_file, read_embeddings, vectors_of
 
 _VERIFIED: dict[str, tuple[int, int, int, int]] = {}  # files, by what tells them from others
 
@@ -42,25 +34,19 @@ def each_vectors(path: str | Path) -> Iterator[tuple[int, np.ndarray]]:
     Pages are checked, and that values are finite. Raises `UsageError` where they are damaged.
     """
     dim, start = open_embeddings(path).dim, 0
-    try:
-        with opened_file(path) as file:
-            for batch in file.iter_batches(group_rows(dim), columns=["vector"]):
-                yield start, vectors_of(batch, dim)
-                start += len(batch)
-    except DAMAGED as error:
-        raise unreadable(path, str(error)) from None
+    with opened_file(path) as file:
+        for batch in file.iter_batches(group_rows(dim), columns=["vector"]):
+            yield start, vectors_of(batch, dim)
+            start += len(batch)
 
 
 def rows_at(path: str | Path, rows: Iterable[int]) -> dict[int, tuple[str, str | None]]:
     """Path and label of some rows, by number. Raises `UsageError` where they are damaged."""
     found: dict[int, tuple[str, str | None]] = {}
-    try:
-        with opened_file(path) as file:
-            for start, group, wanted in _groups(file, rows):
-                columns = file.read_row_group(group, columns=["path", "label"]).to_pydict()
-                found |= {r: (columns["path"][r - start], columns["label"][r - start]) for r in wanted}
-    except DAMAGED as error:
-        raise unreadable(path, str(error)) from None
+    with opened_file(path) as file:
+        for start, group, wanted in _groups(file, rows):
+            columns = file.read_row_group(group, columns=["path", "label"]).to_pydict()
+            found |= {r: (columns["path"][r - start], columns["label"][r - start]) for r in wanted}
     return found
 
 
@@ -68,15 +54,12 @@ def vectors_at(path: str | Path, rows: Iterable[int]) -> dict[int, np.ndarray]:
     """The vectors float32 [dim] of some rows, by number. Raises `UsageError` where they are damaged."""
     dim = open_embeddings(path).dim
     found: dict[int, np.ndarray] = {}
-    try:
-        with opened_file(path) as file:
-            for start, group, wanted in _groups(file, rows):
-                (batch,) = file.read_row_group(group, columns=["vector"]).combine_chunks().to_batches()
-                vectors = vectors_of(batch, dim)
-                # Copies: a view would keep its whole row group in memory.
-                found |= {row: vectors[row - start].copy() for row in wanted}
-    except DAMAGED as error:
-        raise unreadable(path, str(error)) from None
+    with opened_file(path) as file:
+        for start, group, wanted in _groups(file, rows):
+            (batch,) = file.read_row_group(group, columns=["vector"]).combine_chunks().to_batches()
+            vectors = vectors_of(batch, dim)
+            # Copies: a view would keep its whole row group in memory.
+            found |= {row: vectors[row - start].copy() for row in wanted}
     return found
 
 

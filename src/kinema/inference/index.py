@@ -9,7 +9,6 @@ themselves, so scores are exact, and only rows can be missed. How many are is me
 vectors of the file, as queries, against the exact search.
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -21,6 +20,7 @@ import numpy as np
 
 from ..atomic import temporary_name, write_text
 from ..errors import UsageError, WorkError
+from ..keys import file_digest
 from ..resources import threads
 from .embedding_file import EmbeddingFile, open_embeddings
 from .embedding_rows import each_vectors, vectors_at, verify
@@ -197,8 +197,7 @@ def _again(file: str | Path) -> str:
 
 def _sha256(path: Path) -> str:
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_digest(path)
     except OSError:
         return ""
 

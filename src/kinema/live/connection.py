@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 
 from ..errors import MediaError, UsageError, printable
 from ..media.audio import Resampler, mono
-from ..media.clock import Clock
+from ..media.clock import USUAL_FPS, Clock
 from ..media.container import MAX_PIXELS, reason
 from ..media.convert import FrameConverter
 from .items import Item, Shot, Sound
@@ -24,7 +24,6 @@ from .reconnect import Connection, reconnecting
 
 # Seconds until a server counts as gone: to answer at first, and between two packets.
 _OPEN, _READ = 5.0, 10.0
-_USUAL_FPS = 25.0
 # Never a file of this machine, whatever a playlist of the stream names.
 _PROTOCOLS = "rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,crypto"
 # An end this near to the announced one is the end.
@@ -95,7 +94,7 @@ class _Decoder:
         self.audio = container.streams.audio[0] if sample_rate and container.streams.audio else None
         self._resampler = Resampler(sample_rate) if sample_rate else None
         rate = video.average_rate or video.guessed_rate
-        self._clock = Clock(1 / float(rate) if rate else 1 / _USUAL_FPS)
+        self._clock = Clock(1 / float(rate) if rate else 1 / USUAL_FPS)
         self._convert: FrameConverter | None = None
         self._origin: float | None = None
         self._heard = 0.0

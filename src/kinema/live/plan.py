@@ -6,6 +6,7 @@ from typing import Literal
 from ..audio.logmel import FRONT_ENDS
 from ..errors import UsageError
 from ..inference.predictor import LoadedRun
+from ..media.clock import USUAL_FPS
 from ..recipe import Recipe
 from ..sampling.specs import Jump, Rate, Segments, Windows
 from ..streams import AudioStream, FlowStream, StreamSettings
@@ -18,7 +19,6 @@ RULES: tuple[Rule, ...] = ("auto", "reset", "window", "never")
 # Seconds that a decision rests on, where nothing else is said, and the steps that it has at least: on clips
 # end to end a change is seen after half of it (docs/live.md), and a model of order needs steps to order.
 HORIZON, LEAST_STEPS = 2.0, 4
-USUAL_FPS = 25.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ import numpy as np
 
 from ..errors import MediaError, UsageError
 from ..media.audio import AudioReader
+from ..media.clock import USUAL_FPS
 from ..media.container import shown
 from ..media.reader import VideoReader
 from .items import Item, Shot, Sound
 
-_USUAL_FPS = 25.0
 _BLOCK_SECONDS = 0.1
 
 
@@ -53,7 +53,7 @@ class PlayedFile:
     def _round(self, offset: float, sample_rate: int | None) -> Iterator[Shot | Sound]:
         """Everything in the file by time; sound when the last of its samples is due."""
         with VideoReader(self.path) as reader:
-            self._interval = 1 / (reader.info.average_fps or _USUAL_FPS)
+            self._interval = 1 / (reader.info.average_fps or USUAL_FPS)
             blocks = self._sound(offset, sample_rate) if sample_rate and reader.info.has_audio else iter(())
             block = next(blocks, None)
             for seconds, make in reader.pictures():

@@ -10,6 +10,8 @@ from av.video.frame import VideoFrame
 DISCONTINUITY_SECONDS = 1.0
 # A gap is not content: a step by more than this is left out, so that work is bounded by what a file holds.
 GAP_SECONDS = 10.0
+# Where a source does not say how many frames a second has.
+USUAL_FPS = 25.0
 GAP_NOTE = "time stamps jump: a gap is left out"
 
 

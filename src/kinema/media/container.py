@@ -1,6 +1,5 @@
 """From a path to an open container, or to a digest of its content: how a file is asked for."""
 
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from av.video.stream import VideoStream
 
 from ..buckets import local
 from ..errors import KinemaError, MediaError, printable
+from ..keys import file_digest
 
 # Lists of other files. A data folder's video never is one, and a text file that was renamed could be.
 _PLAYLISTS = frozenset({"concat", "dash", "hls", "imf"})
@@ -63,8 +63,7 @@ def content_digest(path: str | Path) -> str:
     try:
         there = local(path)
         _check_regular(there)
-        with there.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_digest(there)
     except OSError as error:
         message = f"{shown(path)} cannot be read ({reason(error)}); check path and permissions"
         raise MediaError(message) from error

@@ -9,13 +9,12 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..errors import MediaError
-from .clock import Clock, with_sorted_stamps
+from .clock import USUAL_FPS, Clock, with_sorted_stamps
 from .container import MAX_PIXELS, damaged_as_media, open_container, reason, shown, video_stream
 from .length import Length
 
 # Only AVI leaves the stamps to guesswork; H.264 pyramids inside it reach four frames back.
 LOOKAHEAD = {"avi": 4}
-_USUAL_FPS = 25.0
 
 
 class DecodePass:
@@ -46,7 +45,7 @@ class DecodePass:
         self.stream.thread_count = 1
         self.fps = average_fps(stream)
         self.frames_decoded = 0
-        self._clock = Clock(1 / (self.fps or _USUAL_FPS))
+        self._clock = Clock(1 / (self.fps or USUAL_FPS))
         self._length = Length(self.container, stream)
         self._undelivered = 0
         self._first_fault: str | None = None

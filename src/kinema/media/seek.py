@@ -13,7 +13,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from ..errors import MediaError
-from .clock import with_sorted_stamps
+from .clock import USUAL_FPS, with_sorted_stamps
 from .container import damaged_as_media, open_container, shown, video_stream
 from .convert import FrameConverter
 from .decode import LOOKAHEAD, DecodePass
@@ -74,7 +74,7 @@ class FrameSeeker:
 
     def shape(self) -> Shape:
         """What the header says, but for the length, which is that of the last frame that is there."""
-        fps = self._run.fps or 25.0
+        fps = self._run.fps or USUAL_FPS
         return Shape(self._length(1 / fps), fps, *self.size, self._first_seconds())
 
     def _open(self) -> None:
@@ -94,9 +94,14 @@ class FrameSeeker:
         self.size = size[::-1] if turns % 2 else size  # upright pixels: width, height
         self._convert = FrameConverter(*size, turns, "rgb24")
 
+    def _reopen(self) -> None:
+        """Begin again at the first frame."""
+        self.close()
+        self._open()
+
     def _timed(self) -> Iterator[Timed]:
         """Frames from where the file is read now. One without a stamp is one interval after the last."""
-        interval, last = 1 / (self._run.fps or 25.0), None
+        interval, last = 1 / (self._run.fps or USUAL_FPS), None
         for picture, stamp in with_sorted_stamps(self._run.pictures(), self._lookahead):
             if stamp is None:
                 seconds = 0.0 if last is None else last + interval
@@ -132,8 +137,7 @@ class FrameSeeker:
             if self._sought(seconds - earlier) and self._now[0] <= seconds + SLACK_SECONDS:
                 return
         if seconds < self._now[0] or self._origin is None:
-            self.close()
-            self._open()
+            self._reopen()
 
     def _sought(self, seconds: float) -> bool:
         base = self._run.stream.time_base
@@ -142,15 +146,13 @@ class FrameSeeker:
         try:
             self._run.container.seek(int((seconds + self._origin) / base), stream=self._run.stream)
         except Exception:  # PyAV lets more than FFmpegError through; the file is read from its start then
-            self.close()
-            self._open()
+            self._reopen()
             return False
         self._coming = self._timed()
         # What comes before a keyframe lacks what it was made from.
         found = next((one for one in self._coming if one[1].key_frame), None)
         if found is None or found[1].pts is None:  # when that is, is not known
-            self.close()
-            self._open()
+            self._reopen()
             return False
         self._now, self._next = found, next(self._coming, None)
         return True

@@ -1,9 +1,7 @@
 """Published files of weights, as plain data: names, address, digest, licence. Imports no torch."""
 
-import hashlib
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 TORCHVISION = "BSD-3-Clause (torchvision); trained on ImageNet-1k, whose terms are for research"
 
@@ -36,9 +34,3 @@ class WeightFile:
 def torchvision_file(*files: str, licence: str = TORCHVISION, notes: str = "") -> WeightFile:
     """A file that PyTorch publishes for a network of torchvision's, by its accepted names."""
     return WeightFile(files, f"https://download.pytorch.org/models/{files[0]}", licence=licence, notes=notes)
-
-
-def file_digest(path: Path) -> str:
-    """sha256 of a file, lower-case hex."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from ..atomic import temporary_name
 from ..errors import UsageError, WeightsError
+from ..keys import file_digest
 from ..resources import offline_asked
-from .files import WeightFile, file_digest
+from .files import WeightFile
 
 TIMEOUT_SECONDS = 30
 _CHUNK = 1 << 20

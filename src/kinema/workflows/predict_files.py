@@ -109,9 +109,7 @@ class _Archive:
             found = part.failed
             if found is None:
                 computing = computing or self._computing(chunk[0], stack)
-                rows = self._rows(chunk, computing)
-                part.write(rows)
-                found = sum(row.get("error") is not None for row in rows)
+                found = part.write(self._rows(chunk, computing))
             files.append(part.path)
             count, failed = count + len(chunk), failed + found
             pace.failed = failed
