@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..buckets import delivered
 from ..errors import UsageError
 from ..inference.answers import TOP, prediction_facts, timeline_facts
 from ..resources import Resources
 from ..types import Prediction
-from ..urls import as_url
 from .checks import check_output, check_run, refuse_idle
 from .console import ConsoleEvents
 from .options import COMPUTING, ClusterOption, JsonOption, RunArgument, with_resources
 from .predict_archive import Asked, predict_archive
 from .predict_timeline import predict_timeline
-from .videos import Archive, each_video, find_videos, raise_unread, write_csv
+from .videos import Archive, each_video, find_videos, raise_unread, told, write_csv
 
 if TYPE_CHECKING:
     from ..inference.predictor import LoadedRun
@@ -170,17 +168,15 @@ class _Job:
     def annotate(self, video: Path, out: Path, found: list[Prediction], events: ConsoleEvents) -> None:
         from ..inference.annotate import write_annotated
 
-        with delivered(out) as file:
+        with told(out, "annotated video", events) as file:
             write_annotated(video, file, found, min_score=self.min_score, progress=events.progress)
-        events.note(f"annotated video: {as_url(out)}")
 
     def write(self, video: Path, out: Path, found: list[Prediction], events: ConsoleEvents) -> None:
         from ..inference.segment_files import write_segments
         from ..inference.timeline import segments_of
 
-        with delivered(out) as file:
+        with told(out, "segments", events) as file:
             write_segments(file, video, segments_of(found, self.min_score), self.run.labels)
-        events.note(f"segments: {as_url(out)}")
 
 
 def _refuse_windows(asked: dict[str, Any]) -> None:

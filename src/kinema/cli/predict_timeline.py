@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..buckets import delivered
-from ..urls import as_url
+from ..inference.answers import segment_facts
 from .console import ConsoleEvents
-from .videos import each_video, write_csv
+from .videos import each_video, told, write_csv
 
 if TYPE_CHECKING:
     from ..inference.predictor import LoadedRun
@@ -34,19 +33,12 @@ def predict_timeline(
         found = [f for f in found_segments(run, video) if (f.segment.score or 0.0) >= min_score]
         segments = [f.segment for f in found]
         if annotate is not None:
-            with delivered(annotate) as file:
+            with told(annotate, "annotated video", events) as file:
                 write_annotated(video, file, stretches(video, segments), progress=events.progress)
-            events.note(f"annotated video: {as_url(annotate)}")
         if out is not None:
-            with delivered(out) as file:
+            with told(out, "segments", events) as file:
                 write_segments(file, video, segments, run.labels)
-            events.note(f"segments: {as_url(out)}")
-        return {
-            "timeline": [
-                {"start": s.start_seconds, "end": s.end_seconds, "label": s.label, "score": s.score}
-                for s in segments
-            ]
-        }
+        return {"timeline": segment_facts(segments)}
 
     def line(row: dict[str, Any]) -> str:
         return f"{row['label']} {row['score']:.3f}"

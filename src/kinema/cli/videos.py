@@ -6,6 +6,7 @@ import os
 import sys
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,14 @@ def raise_unread(results: Sequence[dict[str, Any]], failed: str = "error") -> No
         raise WorkError(
             f"{count} of {len(results)} files could not be read; `kinema scan` says more about a folder"
         )
+
+
+@contextmanager
+def told(out: Path, what: str, events: ConsoleEvents) -> Iterator[Path]:
+    """A file to write beside the answers, which may go to a bucket; that it is there is told."""
+    with delivered(out) as file:
+        yield file
+    events.note(f"{what}: {as_url(out)}")
 
 
 def write_csv(path: Path, results: Iterable[dict[str, Any]]) -> None:

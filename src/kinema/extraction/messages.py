@@ -1,7 +1,9 @@
 """What passes between the two halves of extraction: jobs one way, clips and the end of each job the other."""
 
 from dataclasses import dataclass
+from typing import Self
 
+from ..errors import BucketError, KinemaError
 from ..resources import Resources
 from ..streams.base import StreamSettings, Task
 from ..types import Clip, VideoRecord
@@ -60,6 +62,15 @@ class Finished:
     skipped: bool = False
     fatal: bool = False
     away: bool = False
+
+    @classmethod
+    def of(cls, error: KinemaError | OSError) -> Self:
+        """The end of a job that `error` stopped: a bucket's fault, the file's, or the disk's."""
+        if isinstance(error, BucketError):
+            return cls(error=str(error), fatal=True, away=True)
+        if isinstance(error, KinemaError):
+            return cls(error=str(error))
+        return cls(error=f"{type(error).__name__}: {error}", fatal=True)
 
 
 Message = Clip | Finished

@@ -6,7 +6,7 @@ torch is imported again. It ends by itself when the other end of the pipe, or th
 
 from multiprocessing.connection import Connection
 
-from ..errors import BucketError, KinemaError
+from ..errors import KinemaError
 from ..media.video import VideoFile
 from ..streams.base import Tools
 from .child import PIPE_GONE, decoding_main
@@ -34,12 +34,8 @@ def serve(connection: Connection, memory: int) -> None:
                 sender.send(message)
         except PIPE_GONE:
             raise
-        except BucketError as error:
-            sender.send(Finished(error=str(error), fatal=True, away=True))
-        except KinemaError as error:
-            sender.send(Finished(error=str(error)))
-        except OSError as error:
-            sender.send(Finished(error=f"{type(error).__name__}: {error}", fatal=True))
+        except (KinemaError, OSError) as error:
+            sender.send(Finished.of(error))
 
 
 if __name__ == "__main__":

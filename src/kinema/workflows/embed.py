@@ -24,7 +24,7 @@ from ..urls import full_name
 from .context import Context
 from .events import SILENT, Events
 from .extract import extract_streams
-from .on_cluster import context_on
+from .on_cluster import context_on, fitted_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,7 @@ def _embed_dataset(
     run: str | Path, data: str | Path, out: Path, layout: str, context: Context
 ) -> EmbedResult:
     events = context.events
-    loaded = load(run, context.resources)
-    if context.cluster is not None:
-        loaded = replace(loaded, streams=context.cluster.fitted(loaded.streams, own=True))
+    loaded = fitted_run(load(run, context.resources), context)
     dataset = load_dataset(data, layout=layout, whole_files=loaded.whole_files)
     out = _writable(out)
     dim, fingerprint = loaded.sequences.model.embedding_size, loaded.fingerprint

@@ -11,6 +11,7 @@ from ..atomic import write_text
 from ..errors import UsageError
 from ..keys import fingerprint
 from ..recipe import Recipe
+from ..training.ranks import Ranks
 from ..types import VideoRecord
 from .context import TrainResult
 
@@ -69,6 +70,12 @@ def finished(folder: Path, digest: str, *, overwrite: bool = False) -> TrainResu
     except (OSError, ValueError):
         return None
     return TrainResult(folder, metrics, marker["warnings"])
+
+
+def finished_for_all(folder: Path, digest: str, ranks: Ranks, *, overwrite: bool) -> TrainResult | None:
+    """As `finished`, for processes that train together. Raises `WorkError` where their trainings differ."""
+    ranks.check_same(digest)
+    return ranks.from_first(lambda: finished(folder, digest, overwrite=overwrite))
 
 
 def reopen(folder: Path) -> None:

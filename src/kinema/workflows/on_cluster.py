@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..extraction.engine import Compute
     from ..extraction.extract import Elsewhere
     from ..extraction.loaded import LoadedStream
+    from ..inference.predictor import LoadedRun
 
 
 @contextmanager
@@ -42,6 +43,13 @@ def context_on(cluster: str | None, resources: Resources, events: Events) -> Ite
         from ..extraction.cluster.driver import Cluster
 
         yield Context(resources, events, cluster=Cluster(resources, events.warn))
+
+
+def fitted_run(loaded: LoadedRun, context: Context) -> LoadedRun:
+    """A run with what the context's cluster computes its streams by; without one, as it is."""
+    if context.cluster is None:
+        return loaded
+    return replace(loaded, streams=context.cluster.fitted(loaded.streams, own=True))
 
 
 @contextmanager

@@ -30,7 +30,7 @@ from ..types import FeatureSequence, VideoRecord
 from ..urls import as_url
 from .context import Context
 from .events import SILENT, Events
-from .on_cluster import context_on
+from .on_cluster import context_on, fitted_run
 from .pace import Pace
 
 # Of a chunk, whichever comes first: with several streams the features of so many wait in memory.
@@ -82,8 +82,7 @@ def predict_files(
         loaded = load(run, context.resources)
         if loaded.config.recipe.timeline is not None:
             raise UsageError(f"run {run} answers when, not what; use predict --timeline, a file at a time")
-        if context.cluster is not None:
-            loaded = replace(loaded, streams=context.cluster.fitted(loaded.streams, own=True))
+        loaded = fitted_run(loaded, context)
         least = min_score if risk is None else loaded.bound(risk)
         archive = _Archive(loaded, context, file, top, least)
         return replace(archive.answered(videos, total, stack), file=out)

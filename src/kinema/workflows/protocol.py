@@ -26,7 +26,7 @@ from ..training.ranks import ALONE
 from .context import Context, TrainOptions, TrainResult
 from .evaluate_model import Evaluation
 from .extract import extract_streams
-from .finished import finished, mark_finished, reopen, training_digest
+from .finished import finished, finished_for_all, mark_finished, reopen, training_digest
 from .round_runs import round_answers, round_folder, round_history, round_recipe
 from .spent import Spent
 from .train_folds import FoldEvents, Folds, train_on_all
@@ -47,8 +47,7 @@ def train_protocol(
     made, ranks = _rounds(data, recipe, options, context), context.ranks
     streams = load_streams(recipe.streams, context.resources, advice=NO_WEIGHTS)
     digest = fingerprint({"rounds": [_digest(one, recipe, streams) for one in made]})
-    ranks.check_same(digest)
-    whole = ranks.from_first(lambda: finished(out, digest, overwrite=options.overwrite))
+    whole = finished_for_all(out, digest, ranks, overwrite=options.overwrite)
     if whole is not None and not options.overwrite:
         context.events.note(f"{out.name} is finished: accuracy {whole.metrics['accuracy']:.1%}")
         return whole

@@ -52,17 +52,12 @@ def train_model(
     Unreadable videos are left out of the dataset that is returned. `digest` says which training it is, so
     that an interrupted one goes on. Raises as `check_trainable` does, if there are test videos.
     """
-    events, ranks, tested = context.events, context.ranks, bool(dataset.part("test"))
+    events, tested = context.events, bool(dataset.part("test"))
     spent = Spent()
     warnings = [*dataset.warnings, *(check_trainable(dataset) if tested else [])]
     recipe = changed(recipe, {"data.classes": len(dataset.labels)})
-    resume = ranks.from_first(lambda: resumable(folder, digest, options.overwrite))
-    kept = kept_in(folder)
-    logger = make_logger(options.logger, folder) if options.logger and ranks.first else None
-    device = context.resources.device
-    fit_options = FitOptions(
-        folder / CHECKPOINTS, resume, device, events.epoch, events.note, kept, logger, ranks
-    )
+    fit_options = fit_options_in(folder, digest, options, context)
+    fit_options = replace(fit_options, kept=kept_in(folder))
     torch.manual_seed(recipe.training.seed)
     model = build_recognizer(recipe, {name: s.dim for name, s in streams.items()}, recipe.data.classes)
     # Set aside before anything is trained: no stage learns from what another one is stopped by.
@@ -95,7 +90,7 @@ def train_model(
         "train_counts": [row["train"] for row in dataset.counts().values()],
         "precision": how.precision,
         "runtime": how.runtime,
-        STAGES: kept.made,
+        STAGES: fit_options.kept.made,
     }
     config = RunConfig(recipe, dataset.labels, backbone_facts(extracted.streams), facts)
     return RunFacts(folder, config, dataset, extracted, model, history, spent, warnings)
@@ -157,7 +152,21 @@ def _trained_modules(streams: Mapping[str, LoadedStream]) -> dict[str, torch.nn.
     }
 
 
-def resumable(folder: Path, digest: str, anew: bool) -> bool:
+def fit_options_in(folder: Path, digest: str, options: TrainOptions, context: Context) -> FitOptions:
+    """How the stages of a training in `folder` run; resumed, where one of this digest was interrupted."""
+    events, ranks = context.events, context.ranks
+    return FitOptions(
+        folder / CHECKPOINTS,
+        ranks.from_first(lambda: _resumable(folder, digest, options.overwrite)),
+        context.resources.device,
+        events.epoch,
+        events.note,
+        logger=make_logger(options.logger, folder) if options.logger and ranks.first else None,
+        ranks=ranks,
+    )
+
+
+def _resumable(folder: Path, digest: str, anew: bool) -> bool:
     """Whether the checkpoints here belong to exactly this training; others are removed.
 
     From here on the folder holds no finished training until this one is.

@@ -11,7 +11,7 @@ from .context import Context, TrainOptions, TrainResult
 from .data_facts import Tested, data_facts
 from .evaluate_model import Evaluation, evaluate_model
 from .events import Events
-from .finished import finished, mark_finished, training_digest
+from .finished import finished_for_all, mark_finished, training_digest
 from .train_model import CHECKPOINTS, save_model, train_model
 from .write_report import RunFacts, write_results
 
@@ -37,8 +37,7 @@ def train_once(
     streams = streams or load_streams(recipe.streams, context.resources, advice=NO_WEIGHTS)
     digest = training_digest(counted, streams, dataset.records)
     ranks = context.ranks
-    ranks.check_same(digest)
-    done = ranks.from_first(lambda: finished(folder, digest, overwrite=options.overwrite))
+    done = finished_for_all(folder, digest, ranks, overwrite=options.overwrite)
     if done is not None and not options.overwrite:
         events.note(f"{folder.name} is finished: accuracy {done.metrics['accuracy']:.1%}")
         return done

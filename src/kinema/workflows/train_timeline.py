@@ -17,8 +17,6 @@ from ..model.timeline import TimelineRecognizer
 from ..recipe import Recipe, changed
 from ..report.model_card import model_card
 from ..run import RunConfig
-from ..training.loggers import make_logger
-from ..training.reuse import Kept
 from ..training.stage import FitOptions, Row
 from ..training.timeline import fit_timeline
 from .backbone_stage import drop_kept_flow, train_released
@@ -26,12 +24,12 @@ from .context import Context, TrainOptions, TrainResult
 from .evaluate_timeline import evaluate_timeline
 from .events import Events
 from .extract import extract_streams
-from .finished import finished, mark_finished, training_digest
+from .finished import finished_for_all, mark_finished, training_digest
 from .seen import write_seen
 from .spent import Spent
 from .timeline_items import fitted_to_files, timeline_items
 from .timeline_report import write_timeline_report
-from .train_model import CHECKPOINTS, backbone_facts, resumable, save_model
+from .train_model import CHECKPOINTS, backbone_facts, fit_options_in, save_model
 from .write_report import RunFacts
 
 
@@ -44,20 +42,14 @@ def train_timeline(
     streams = load_streams(recipe.streams, context.resources, advice=NO_WEIGHTS)
     digest = _digest(dataset, training_digest(recipe, streams, dataset.records))
     ranks = context.ranks
-    ranks.check_same(digest)
-    done = ranks.from_first(lambda: finished(folder, digest, overwrite=options.overwrite))
+    done = finished_for_all(folder, digest, ranks, overwrite=options.overwrite)
     if done is not None and not options.overwrite:
         events.note(f"{folder.name} is finished: segmental F1 at 50 % {done.metrics['f1_50']:.1%}")
         return done
-    resume = ranks.from_first(lambda: resumable(folder, digest, options.overwrite))
+    fit_options = fit_options_in(folder, digest, options, context)
     torch.manual_seed(recipe.training.seed)
     model = build_recognizer(recipe, {n: s.dim for n, s in streams.items()}, len(dataset.labels))
     assert isinstance(model, TimelineRecognizer)
-    logger = make_logger(options.logger, folder) if options.logger and ranks.first else None
-    device = context.resources.device
-    fit_options = FitOptions(
-        folder / CHECKPOINTS, resume, device, events.epoch, events.note, Kept(), logger, ranks
-    )
     history: list[Row] = []
     if recipe.releases:
         with spent.timed("train backbones"):

@@ -47,10 +47,8 @@ def _settled(setting: Setting, job: Job) -> Iterator[Message]:
         yield from messages_of(setting.stream, VideoFile.of(job.record), job.task, tools)
     except Unreachable:
         raise
-    except KinemaError as error:
-        yield Finished(error=str(error))
-    except OSError as error:
-        yield Finished(error=f"{type(error).__name__}: {error}", fatal=True)
+    except (KinemaError, OSError) as error:
+        yield Finished.of(error)
 
 
 @lru_cache(maxsize=4)
