@@ -11,9 +11,11 @@ from .desk import Desk
 from .downloads import download_routes
 from .guard import Access
 from .metrics import Counting, Metrics
+from .reception import Reception
 from .scratch import Scratch
 from .service import Service
-from .videos import Reception, video_routes
+from .timelines import timeline_routes
+from .videos import video_routes
 from .webcam import webcam_routes
 
 DESCRIPTION = "Names the actions in a video, with a trained run of Kinema."
@@ -33,7 +35,9 @@ def create_app(service: Service, scratch: Scratch, access: Access) -> FastAPI:
     app = base_app("Kinema", DESCRIPTION, access, lifespan)
     app.add_middleware(Counting, metrics=metrics)
     app.include_router(about_routes(service, desk, metrics))
-    app.include_router(video_routes(Reception(service, desk, scratch)))
+    reception = Reception(service, desk, scratch)
+    app.include_router(video_routes(reception))
+    app.include_router(timeline_routes(reception))
     app.include_router(download_routes())
     app.include_router(webcam_routes(service, access))
     return app
