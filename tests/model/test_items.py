@@ -101,8 +101,8 @@ def test_values_are_checked_when_they_are_first_read_and_not_in_every_epoch_and_
 ):
     items = numbered(tmp_path, [3, 2])
     dataset, checked = FeatureDataset(items), []
-    digest = sequence_file._digest
-    monkeypatch.setattr(sequence_file, "_digest", lambda *a: checked.append(1) or digest(*a))
+    check = sequence_file.check_values
+    monkeypatch.setattr(sequence_file, "check_values", lambda *a: checked.append(1) or check(*a))
     epochs = [[dataset[i][1]["rgb"].data.tolist() for i in range(2)] for _ in range(3)]
     rounds = [[FeatureDataset(items)[i][1]["rgb"].data.tolist() for i in range(2)] for _ in range(2)]
     assert len(checked) == 2

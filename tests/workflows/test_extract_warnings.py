@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from kinema.datasets import spool
 from kinema.resources import Resources
+from kinema.workflows import extract
 from kinema.workflows.extract import extract_dataset
 from kinema.workflows.scan import scan
 from support.events import Told
@@ -30,7 +32,13 @@ def leaky(tiny_videos: Path, tmp_path: Path) -> Path:
     return tmp_path / "x.csv"
 
 
-def test_leaks_duplicates_and_contradictions(leaky: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("most", [None, 3], ids=["in memory", "of any size"])
+def test_leaks_duplicates_and_contradictions(
+    leaky: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int | None
+) -> None:
+    if most is not None:  # as if the set were a thousand times as large
+        monkeypatch.setattr(spool, "BLOCK", most)
+        monkeypatch.setattr(extract, "RECENT_FILES", most)
     recipe = {
         "streams": {
             "rgb": {"input": "rgb", "sampling": {"kind": "uniform", "frames": 1}, "backbone": "mobilenet_v2"}

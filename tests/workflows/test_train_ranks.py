@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -141,4 +142,72 @@ def test_lightning_starts_the_others_itself(videos: Path, tmp_path: Path) -> Non
     call(videos, "joint", tmp_path / "one", 1)
     said = call(videos, "joint", tmp_path / "two", 1, "--devices", "2")
     assert said.count("report: ") == 1
+    assert_alike(tmp_path / "one", tmp_path / "two")
+
+
+RAY_TRAIN = """
+import json, os, sys
+import ray
+from ray.train import RunConfig, ScalingConfig
+from ray.train.torch import TorchTrainer
+
+def work(asked):
+    from kinema.resources import Resources
+    from kinema.workflows.context import TrainOptions
+    from kinema.workflows.train import train
+    result = train(
+        asked["videos"], recipe=asked["recipe"], out=asked["out"], options=TrainOptions(devices=2),
+        resources=Resources(weights="none", device="cpu", features=asked["features"]),
+    )
+    print("first" if result.first else "other", result.metrics["accuracy"], flush=True)
+
+asked = json.loads(sys.argv[1])
+ray.init(num_cpus=2, include_dashboard=False, log_to_driver=True)
+TorchTrainer(
+    work, train_loop_config=asked, scaling_config=ScalingConfig(num_workers=2),
+    run_config=RunConfig(storage_path=asked["notes"]),
+).fit()
+"""
+
+
+def test_ray_train_starts_them(videos: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray.train", exc_type=ImportError)
+    call(videos, "joint", tmp_path / "one", 1)
+    places = {"videos": videos, "recipe": tmp_path / "one.yaml", "out": tmp_path / "two"}
+    places |= {"features": videos.parent / "features", "notes": tmp_path / "notes"}
+    asked = json.dumps({name: str(path) for name, path in places.items()})
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "RAY_TRAIN_V2_ENABLED": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", RAY_TRAIN, asked], env=environment, capture_output=True, text=True, timeout=900
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert_alike(tmp_path / "one", tmp_path / "two")
+    told = {role: set(re.findall(rf"pid=(\d+)\)\S* {role} ", done.stdout)) for role in ("first", "other")}
+    assert [len(workers) for workers in told.values()] == [1, 1]
+
+
+def test_slurm_starts_them(videos: Path, tmp_path: Path) -> None:
+    """Two tasks as `srun --ntasks-per-node 2` starts them, by what it says in the environment."""
+    call(videos, "joint", tmp_path / "one", 1)
+    slurm = {"JOB_ID": "77", "JOB_NAME": "kinema", "NTASKS": "2", "NTASKS_PER_NODE": "2", "NODEID": "0"}
+    slurm |= {"NNODES": "1", "NODELIST": "localhost", "JOB_NODELIST": "localhost"}
+    command = [sys.executable, "-m", "kinema", "train", str(videos), "--recipe", str(tmp_path / "one.yaml")]
+    command += ["--weights", "none", "--device", "cpu", "--out", str(tmp_path / "two"), "--devices", "2"]
+    command += ["--features", str(videos.parent / "features")]
+    tasks = []
+    for rank in range(2):
+        own = {"PROCID": str(rank), "LOCALID": str(rank)}
+        environment = os.environ | {f"SLURM_{name}": value for name, value in (slurm | own).items()}
+        tasks.append(
+            subprocess.Popen(
+                command,
+                env=environment | {"OMP_NUM_THREADS": "1"},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        )
+    said = [task.communicate(timeout=900)[0] for task in tasks]
+    assert [task.returncode for task in tasks] == [0, 0], "\n".join(said)
+    assert [text.count("report: ") for text in said] == [1, 0]
     assert_alike(tmp_path / "one", tmp_path / "two")

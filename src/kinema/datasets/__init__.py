@@ -36,7 +36,7 @@ class Layout:
 
     `scan(root, split=number)` reads it with that official split, or without one where the number is None.
     Where it is `streamed`, `scan` also takes `found`, which is told every record of the dataset as soon as it
-    is known to be one, in their order.
+    is known to be one, in their order; the `records` of what it returns are then not asked for.
     """
 
     scan: Callable[..., Dataset]
@@ -70,7 +70,7 @@ def load_dataset(
 
     `layout` is a key of `LAYOUTS` or "auto"; with `whole_files` auto takes the layout's variant `X_files`
     where there is one. `split` is the number of an official split, None for no split. `found` is told the
-    records of a streamed layout while they are found. Raises `UsageError`.
+    records of a streamed layout while they are found, and has to keep them. Raises `UsageError`.
     """
     root = data_root(data)
     _check_path(root, layout)

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -116,13 +117,19 @@ def find_unknown(asked: Collection[str], trained: Collection[str], split: str, w
 
 def find_leaks(records: Iterable[VideoRecord]) -> list[Leak]:
     """Groups that train and test share, in natural order: their score is too high."""
-    seen: dict[tuple[str, str | None], dict[str, list[str | None]]] = {}
+    seen: dict[tuple[str, str | None], dict[str, Counter[str | None]]] = {}
     for record in records:
         if record.group is not None and record.split in ("train", "test"):
             key = (record.group, record.label if _PER_CLASS.fullmatch(record.group) else None)
-            seen.setdefault(key, {"train": [], "test": []})[record.split].append(record.label)
+            seen.setdefault(key, {"train": Counter(), "test": Counter()})[record.split][record.label] += 1
     leaks = [
-        Leak(group, label, len(on["train"]), len(on["test"]), not set(on["train"]).isdisjoint(on["test"]))
+        Leak(
+            group,
+            label,
+            on["train"].total(),
+            on["test"].total(),
+            not on["train"].keys().isdisjoint(on["test"]),
+        )
         for (group, label), on in seen.items()
         if on["train"] and on["test"]
     ]
@@ -161,16 +168,16 @@ def find_contradictions(records: Iterable[VideoRecord]) -> list[tuple[VideoRecor
 
 def find_duplicates(records: Iterable[VideoRecord]) -> list[Duplicate]:
     """Files of identical content. Parts of one file are not duplicates of each other."""
-    same: dict[str, list[VideoRecord]] = {}
+    names: dict[str, dict[str, None]] = {}
+    known: dict[str, tuple[set[str], set[str]]] = {}  # splits and labels
     for record in records:
         if record.content is not None:
-            same.setdefault(record.content, []).append(record)
+            names.setdefault(record.content, {})[record.name] = None
+            splits, labels = known.setdefault(record.content, (set(), set()))
+            splits.update([record.split] if record.split else [])
+            labels.update([record.label] if record.label else [])
     return [
-        Duplicate(
-            names=names,
-            splits=tuple(sorted({r.split for r in found if r.split})),
-            labels=tuple(sorted({r.label for r in found if r.label})),
-        )
-        for found in same.values()
-        if len(names := tuple(dict.fromkeys(r.name for r in found))) > 1
+        Duplicate(tuple(own), *(tuple(sorted(values)) for values in known[content]))
+        for content, own in names.items()
+        if len(own) > 1
     ]

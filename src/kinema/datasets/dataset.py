@@ -4,7 +4,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -24,7 +24,7 @@ class Dataset:
     layout: str
     root: Path
     labels: tuple[str, ...]
-    records: tuple[VideoRecord, ...]
+    records: Sequence[VideoRecord]
     absent: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     split_source: str = ""

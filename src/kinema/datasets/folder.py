@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..types import VideoRecord
-from .dataset import Dataset, class_name, present_labels, shown_name, some
+from .dataset import Dataset, class_name, natural, shown_name, some
 from .files import VIDEO_SUFFIXES, Listing, each_video, folders_in, visible
 from .splits import infer_group
 
@@ -14,44 +14,50 @@ SPLIT_FOLDERS = {name: split for split, names in _NAMES.items() for name in name
 
 
 def scan(
-    root: Path, *, split: int | None = None, found: Callable[[VideoRecord], None] = lambda record: None
+    root: Path, *, split: int | None = None, found: Callable[[VideoRecord], None] | None = None
 ) -> Dataset:
-    """Reads a folder of class folders; `split` has no meaning here. `found` is told each record at once.
+    """Reads a folder of class folders; `split` has no meaning here.
+
+    `found` is told each record at once; who gives it keeps them, and the dataset has none.
 
     A class is the name of a folder directly below `root` (or below its split folders), in NFC; videos may lie
     in deeper folders. Groups are taken from file names (`_g07_`, `person03_`). A folder that holds videos and
     no class folders gives unlabelled records. Raises `UsageError` where there is nothing to read.
     """
     warnings: list[str] = []
-    records: list[VideoRecord] = []
-    listing = Listing()
-    for part, folder in _split_folders(root, warnings):
+    kept: list[VideoRecord] = []
+    tell, listing = found or kept.append, Listing()
+    labels: dict[str, None] = {}
+    split_folders = _split_folders(root, warnings)
+    for part, folder in split_folders:
         empty = []
         for class_folder in folders_in(folder):
-            label, before = class_name(class_folder.name), len(records)
+            label, number = class_name(class_folder.name), 0
             for path in each_video(class_folder, listing):
-                records.append(_record(root, path, label, part))
-                found(records[-1])
-            if len(records) == before:
+                tell(_record(root, path, label, part))
+                number += 1
+            if number:
+                labels[label] = None
+            else:
                 empty.append(shown_name(class_folder, root))
         if empty:
             warnings.append(f"class folders without videos, left out: {some(empty)}")
         if strays := [shown_name(path, root) for path in _loose_videos(folder)]:
             warnings.append(f"videos outside any class folder are left out: {some(strays)}")
-    if not records:
-        records = [_record(root, path, None, None) for path in _loose_videos(root)]
+    if not labels:
+        loose = _loose_videos(root)
+        if not loose:
+            raise UsageError(f"no videos in {root}; put them in one folder per class, {root}/CLASS/VIDEO")
         warnings = ["the videos lie in no class folders: they have no labels"]
-        for record in records:
-            found(record)
-    if not records:
-        raise UsageError(f"no videos in {root}; put them in one folder per class, {root}/CLASS/VIDEO")
+        for path in loose:
+            tell(_record(root, path, None, None))
     return Dataset(
         layout="folder",
         root=root,
-        labels=present_labels(records),
-        records=tuple(records),
+        labels=tuple(sorted(labels, key=natural)),
+        records=tuple(kept),
         warnings=(*warnings, *listing.warnings()),
-        split_source="split folders" if any(r.split for r in records) else "",
+        split_source="split folders" if labels and split_folders[0][0] else "",
     )
 
 

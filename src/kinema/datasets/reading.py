@@ -1,13 +1,15 @@
 """A dataset while it is being read: its records as they are found, and the whole when all are."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..types import VideoRecord
 from . import load_dataset
 from .dataset import Dataset
+from .spool import RecordSpool
 
 _LOOK_AGAIN = 0.05  # seconds
 
@@ -20,11 +22,12 @@ class DatasetReading:
     """Reads as `load_dataset` does, in a thread of its own, from the moment that it is made.
 
     Iterating gives the records as they are found, and waits for the next; it ends with the last, and raises
-    what reading raised. `stop` it in the end.
+    what reading raised. `stop` it in the end. Records of a streamed layout lie in a `RecordSpool`, and so do
+    those of the whole dataset.
     """
 
     def __init__(self, data: str | Path, **options: Any):
-        self._found: list[VideoRecord] = []
+        self._found: Sequence[VideoRecord] = RecordSpool()
         self._error: BaseException | None = None
         self._dataset: Dataset | None = None
         self._stopped = False
@@ -74,17 +77,19 @@ class DatasetReading:
         self._stopped = True
 
     def _read(self, data: str | Path, options: dict[str, Any]) -> None:
-        add: Callable[[VideoRecord], None] = self._found.append
+        spool = self._found = RecordSpool()
 
         def found(record: VideoRecord) -> None:
             if self._stopped:
                 raise _Stopped
-            add(record)
+            spool.append(record)
 
         try:
             dataset = load_dataset(data, found=found, **options)
-            if not self._found:  # a layout that knows its records when it has them all
-                self._found.extend(dataset.records)
+            if spool:
+                dataset = replace(dataset, records=spool)
+            else:  # a layout that knows its records when it has them all
+                self._found = dataset.records
             self._dataset = dataset
         except _Stopped:
             pass

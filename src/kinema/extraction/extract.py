@@ -35,12 +35,11 @@ _FIRST = 3  # videos, and twice as many as there are workers: what the first one
 
 @dataclass(frozen=True, slots=True)
 class ExtractItem:
-    """One video to extract, as augmented version `variant`; `content` is the digest of its file."""
+    """One video to extract, as augmented version `variant`; its record has the content of its file."""
 
     record: VideoRecord
     key: str
     variant: int = 0
-    content: str = ""
 
 
 @dataclass(slots=True)
@@ -83,18 +82,18 @@ def items_of(
     records: Iterable[VideoRecord], digests: Mapping[Path, str], variants: Callable[[VideoRecord], int]
 ) -> list[ExtractItem]:
     """One item per readable record and version; `variants(record)` says how many augmented versions."""
-    return list(each_item(records, digests, variants))
+    known = (replace(record, content=digests.get(record.path)) for record in records)
+    return list(each_item(known, variants))
 
 
 def each_item(
-    records: Iterable[VideoRecord], digests: Mapping[Path, str], variants: Callable[[VideoRecord], int]
+    records: Iterable[VideoRecord], variants: Callable[[VideoRecord], int]
 ) -> Iterator[ExtractItem]:
-    """As `items_of`, one by one as the records come: the digest of a record is known when it does."""
+    """As `items_of`, one by one as the records come, with their content; those without are left out."""
     for record in records:
-        content = digests.get(record.path)
-        if content is not None:
+        if record.content is not None:
             for variant in range(variants(record) + 1):
-                yield ExtractItem(record, video_key(content, record, variant), variant, content)
+                yield ExtractItem(record, video_key(record.content, record, variant), variant)
 
 
 def past_stored(

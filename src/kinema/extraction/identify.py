@@ -1,13 +1,16 @@
 """The content of files as a stream: records come, and their files are read in threads, ahead of who asks."""
 
 import threading
-from collections import deque
-from collections.abc import Iterable, Iterator
+from array import array
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+
+import numpy as np
 
 from ..errors import MediaError
 from ..features.digests import Digests
@@ -17,23 +20,68 @@ from ..urls import in_bucket
 
 # How far reading runs ahead: what was read last is still in the system's cache when it is decoded.
 AHEAD_FILES, AHEAD_BYTES = 4096, 1 << 30
+# Digests that are kept of a set of any size: more than are read ahead, and drawn from (`shuffled`).
+RECENT_FILES = 4 * AHEAD_FILES
 _BATCH = 256
 _FETCHING = 16  # threads for objects in buckets: most of their time is waiting
 
 
 @dataclass(slots=True)
 class Contents:
-    """What is known of files by path: digests, and why others cannot be read."""
+    """What is known of files by path: digests, and why others cannot be read.
+
+    Where there is a `limit`, the last so many digests are kept, or a few more, and of all files 16 bytes
+    each, by which those of one content are found.
+    """
 
     digests: dict[Path, str] = field(default_factory=dict)
     unreadable: dict[Path, str] = field(default_factory=dict)
+    limit: int | None = None
+    # Of each file: the first 8 bytes of its digest, and a hash of its path.
+    _marks: "array[int]" = field(default_factory=lambda: array("Q"), repr=False)
 
     def __contains__(self, path: Path) -> bool:
         return path in self.digests or path in self.unreadable
 
+    def learn(self, digests: Mapping[Path, str]) -> None:
+        """Digests of more files. Any thread may call."""
+        self.digests |= digests
+        if self.limit is not None:
+            for path, digest in digests.items():
+                self._marks.extend((int(digest[:16], 16), _mark(path)))
+            if len(self.digests) > 2 * self.limit:
+                for path in list(self.digests)[: -self.limit]:
+                    self.digests.pop(path, None)
+
+    def copies(self) -> Callable[[Path], bool]:
+        """Whether a file, of those that were ever learned, has the content of another one.
+
+        With a limit, it may be said of one that has not, once in 2^64 pairs.
+        """
+        if self.limit is None:
+            often = Counter(self.digests.values())
+            return lambda path: often[self.digests.get(path, "")] > 1
+        contents, files = np.array(self._marks, np.uint64).reshape(-1, 2).T
+        order = np.lexsort((files, contents))
+        first, second = order[:-1], order[1:]
+        apart = (contents[first] == contents[second]) & (files[first] != files[second])
+        found = np.unique(files[np.isin(contents, contents[second[apart]])])
+
+        def is_copy(path: Path) -> bool:
+            place = int(np.searchsorted(found, np.uint64(_mark(path))))
+            return place < len(found) and int(found[place]) == _mark(path)
+
+        return is_copy
+
+
+def _mark(path: Path) -> int:
+    return hash(str(path)) % (1 << 64)
+
 
 class Identified(Iterator[VideoRecord]):
-    """Records in the order given, each as soon as `contents` knows its file. A file is read once.
+    """Records in the order given with their `content`, each as soon as that is known. A file is read once.
+
+    Records that carry it are believed; those of files that cannot be read come without.
 
     One thread at a time may ask; any may `stop` it: the iteration then ends, without waiting for files that
     are being read.
@@ -67,9 +115,14 @@ class Identified(Iterator[VideoRecord]):
             self._digests.close()
             raise StopIteration
         record = self._waiting.popleft()
-        if record.path in self._reading:
-            self._wait(record.path)
-        return record
+        if record.content is not None:
+            return record
+        path = record.path
+        if path in self._reading:
+            self._wait(path)
+        if path not in self.contents:  # known when it was looked ahead, and forgotten since
+            self._identify(path)
+        return replace(record, content=self.contents.digests.get(path))
 
     def _wait(self, path: Path) -> None:
         future, size = self._reading[path]
@@ -86,12 +139,13 @@ class Identified(Iterator[VideoRecord]):
             records = list(islice(self._records, _BATCH))
             self._all_came = len(records) < _BATCH
             self._waiting += records
-            unknown = {
-                r.path: None for r in records if r.path not in self.contents and r.path not in self._reading
-            }
-            self.contents.digests |= self._digests.known(list(unknown))
+            carried = {r.path: r.content for r in records if r.content is not None}
+            asked = dict.fromkeys(r.path for r in records if r.content is None)
+            unknown = [path for path in asked if path not in self.contents and path not in self._reading]
+            known = self._digests.known(unknown)
+            self.contents.learn(carried | known)
             for path in unknown:
-                if path not in self.contents.digests and not self._stopped.is_set():
+                if path not in known and not self._stopped.is_set():
                     self._read(path)
 
     def _read(self, path: Path) -> None:
@@ -107,6 +161,6 @@ class Identified(Iterator[VideoRecord]):
 
     def _identify(self, path: Path) -> None:
         try:
-            self.contents.digests[path] = self._digests.read(path)
+            self.contents.learn({path: self._digests.read(path)})
         except MediaError as error:
             self.contents.unreadable[path] = str(error)

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from ..types import FeatureSequence
-from .shards import Row
+from .shard_table import Row
 from .stored import Stamp, read_row, read_sequence, sequence_shape, stamp_of
 
 SHARE = 0.25  # of the memory that is free when the first sequence is kept

@@ -12,17 +12,13 @@ import os
 import re
 import threading
 import time
-from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import pyarrow as pa
 
 from ..atomic import write_text
@@ -33,30 +29,13 @@ from ..buckets.parts import opened
 from ..errors import WorkError
 from .digests import RACY_NS
 from .shard import ENDING, UNREADABLE, Shard, ShardIndex, read_index
+from .shard_table import Row, RowTable, ShardRows
 
 FOLDER, ORIGIN, INDEX = "shards", "origin.json", "index"
 _OPEN = 64  # shards
 _KEY = re.compile(r"[0-9a-f]{32}")
 # Seconds until shards of other processes are looked for again: on a disk, and in a bucket.
 _LOOK_SOON, _LOOK_AGAIN = 0.2, 20.0
-
-
-class Row(NamedTuple):
-    """A sequence in a shard: which, where in it, its key, and how long it is."""
-
-    shard: str
-    number: int
-    key: str
-    steps: int
-    dim: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """All rows by key: sorted keys of 16 bytes, and of each its shard's number, its row there, its steps."""
-
-    keys: list[bytes]
-    rows: np.ndarray  # int32 [n, 3]
 
 
 class Shards:
@@ -66,10 +45,9 @@ class Shards:
         self.folder = Path(folder)
         self.origin = _origin(self.folder)
         self.damaged: dict[str, str] = {}  # shards that are left out, and why
-        self._indices: dict[str, ShardIndex] = {}
+        self._rows: dict[str, ShardRows] = {}
         self._versions: dict[str, str] = {}
-        self._names: list[str] = []
-        self._table: _Table | None = None
+        self._table = RowTable({})
         self._seen: object = None
         self._looked = 0.0
         self._copies: dict[str, Path] = {}
@@ -79,22 +57,11 @@ class Shards:
     def find(self, key: str) -> Row | None:
         """The row of a key; None where no shard has it. Only for one that is not known is it looked again."""
         with self._lock:
-            known = self._row(key)
+            known = self._table.find(key)
             if known is None:
                 self._look()
-                known = self._row(key)
+                known = self._table.find(key)
             return known
-
-    def _row(self, key: str) -> Row | None:
-        if self._table is None:
-            return None
-        keys, wanted = self._table.keys, bytes.fromhex(key)
-        place = bisect_left(keys, wanted)
-        if place == len(keys) or keys[place] != wanted:
-            return None
-        shard, number, steps = self._table.rows[place].tolist()
-        name = self._names[shard]
-        return Row(name, number, key, steps, self._indices[name].dim)
 
     def file(self, name: str) -> Path:
         """A shard on this disk, fetched if need be. What it holds never changes: its name says it."""
@@ -142,7 +109,7 @@ class Shards:
                 seen: int | None = os.stat(self.folder / FOLDER).st_mtime_ns
             except OSError:
                 seen = None
-            if seen != self._seen or (seen is None and self._names):
+            if seen != self._seen or (seen is None and self._rows):
                 # A folder that was changed a moment ago may change again within one tick of its clock.
                 self._seen = seen if seen is None or time.time_ns() - seen > RACY_NS else object()
                 self._take(dict(_files(self.folder / FOLDER)))
@@ -162,43 +129,30 @@ class Shards:
         self.damaged = {}
         new = [name for name, version in there.items() if self._versions.get(name) != version]
         with ThreadPoolExecutor(ASKING) as pool:
-            found = list(pool.map(partial(self._index, there), new))
-        self._indices = {name: index for name, index in self._indices.items() if name in there}
-        for name, index in zip(new, found, strict=True):
-            self._indices.pop(name, None)
+            found = list(pool.map(partial(self._rows_of, there), new))
+        self._rows = {name: rows for name, rows in self._rows.items() if name in there}
+        for name, rows in zip(new, found, strict=True):
+            self._rows.pop(name, None)
             self._open.pop(name, None)
             self._copies.pop(name, None)
-            if index is not None:
-                self._indices[name] = index
-        self._versions = {name: version for name, version in there.items() if name in self._indices}
+            if rows is not None:
+                self._rows[name] = rows
+        self._versions = {name: version for name, version in there.items() if name in self._rows}
         for name in list(self._open):
             if name not in there:
                 del self._open[name]
-        self._tabulate()
+        self._table = RowTable(self._rows)
 
-    def _index(self, there: Mapping[str, str], name: str) -> ShardIndex | None:
+    def _rows_of(self, there: Mapping[str, str], name: str) -> ShardRows | None:
         try:
             if self.origin is None:
                 with pa.OSFile(str(self.folder / FOLDER / name)) as file:
-                    return read_index(file)
+                    return ShardRows.of(read_index(file))
             note = self.folder / INDEX / f"{name}-{there[name][:16]}"
-            return _remembered(note, self.origin / name)
+            return ShardRows.of(_remembered(note, self.origin / name))
         except UNREADABLE as error:
             self.damaged[name] = str(error)
             return None
-
-    def _tabulate(self) -> None:
-        self._names = sorted(self._indices)
-        rows = [
-            (bytes.fromhex(key), shard, number, steps)
-            for shard, name in enumerate(self._names)
-            for number, (key, steps) in enumerate(
-                zip(self._indices[name].keys, self._indices[name].steps, strict=True)
-            )
-        ]
-        rows.sort()
-        places = np.array([row[1:] for row in rows], np.int32).reshape(-1, 3)
-        self._table = _Table([row[0] for row in rows], places)
 
 
 def _files(folder: Path) -> Iterator[tuple[str, str]]:

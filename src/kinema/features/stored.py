@@ -12,7 +12,8 @@ import numpy as np
 
 from ..types import FeatureSequence
 from . import sequence_file
-from .shards import Row, row_of, shards_of
+from .shard_table import Row
+from .shards import row_of, shards_of
 
 # What tells one file from another that took its place: inode, size, time of change. A shard never changes.
 Stamp = tuple[int, int, int] | Row

@@ -12,6 +12,7 @@ from ..datasets.checks import remarks
 from ..datasets.reading import DatasetReading
 from ..errors import UsageError, WorkError
 from ..extraction.extract import ExtractReport
+from ..extraction.identify import RECENT_FILES, Contents
 from ..extraction.pool import DecodingPool
 from ..recipe import Recipe, resolve
 from ..resources import Resources
@@ -73,14 +74,14 @@ def _extract_dataset(
         streams = load_streams(resolved.streams, context.resources, advice=NO_WEIGHTS)
         if context.cluster is not None:
             streams = context.cluster.fitted(streams)
-        done = extract_streams(
-            records, streams, context, when_identified=lambda: warnings.extend(_warn(whole(), context))
-        )
+        if records is reading and not any(s.choice.precision == "int8" for s in streams.values()):
+            context.contents = Contents(limit=RECENT_FILES)  # nothing needs those of all files at once
+        done = _stored(records, streams, context, lambda: warnings.extend(_warn(whole(), context)))
     finally:
         reading.stop()
     dataset = whole()
     return {
-        "features": as_url(done.store.origin),
+        "features": as_url(context.store.origin),
         "videos": len(dataset.records),
         "absent": len(dataset.absent),
         "quarantined": len(done.quarantined),
@@ -102,50 +103,36 @@ def _extract_dataset(
 
 def _warn(dataset: Dataset, context: Context) -> list[str]:
     """Say what speaks against the data itself, of which all files are known by now."""
-    digests = context.contents.digests
-    seen: set[str | None] = set()
-    repeated: set[str | None] = set()
-    for path in {r.path: None for r in dataset.records}:
-        content = digests.get(path)
-        (repeated if content in seen else seen).add(content)
-    repeated.discard(None)
-    alike = (replace(r, content=digests[r.path]) for r in dataset.records if digests.get(r.path) in repeated)
-    warnings = [*dataset.warnings, *remarks(find_leaks(dataset.records), find_duplicates(alike))]
+    is_copy = context.contents.copies()
+    copies = context.identifying(r for r in dataset.records if is_copy(r.path))
+    warnings = [*dataset.warnings, *remarks(find_leaks(dataset.records), find_duplicates(copies))]
     for text in warnings:
         context.events.warn(text)
     return warnings
 
 
-def extract_streams(
-    records: Records,
-    streams: Mapping[str, LoadedStream],
-    context: Context,
-    *,
-    when_identified: Callable[[], None] = lambda: None,
-) -> Extracted:
+def extract_streams(records: Records, streams: Mapping[str, LoadedStream], context: Context) -> Extracted:
     """Fill the store for every stream; quarantine what cannot be read. Raises `WorkError` if nothing can.
 
-    Work begins with the first records, while others are found and read. `when_identified` is called once,
-    when the content of all is known. The streams of what is returned are those given, with calibrated
-    networks where they are in int8.
+    Work begins with the first records, while others are found and read. The streams of what is returned are
+    those given, with calibrated networks where they are in int8.
     """
     from ..extraction.extracted import Extracted
 
     if context.ranks.count > 1:
         context.digests(records)  # of which every process must know
-    found = context.ranks.from_first(lambda: _stored(records, streams, context, when_identified))
+    found = context.ranks.from_first(lambda: _stored(records, streams, context))
     streams = {name: replace(stream, calibrated=found.calibrated[name]) for name, stream in streams.items()}
-    known = all_of(records)
-    usable = [known[number] for number in found.usable]
+    usable = [r for r in all_of(records) if not found.lost or place_of(r) not in found.lost]
     digests = context.contents.digests
     return Extracted(usable, digests, context.store, streams, found.reports, found.quarantined)
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What the process that extracted tells the others: numbers of the usable records, and the rest."""
+    """What the process that extracted tells the others; `lost` are the places of records without features."""
 
-    usable: list[int]
+    lost: set[tuple[str, str]]
     reports: dict[str, ExtractReport]
     quarantined: dict[str, str]
     calibrated: dict[str, tuple[CalibratedNetwork, ...]]
@@ -155,8 +142,9 @@ def _stored(
     records: Records,
     streams: Mapping[str, LoadedStream],
     context: Context,
-    when_identified: Callable[[], None],
+    when_identified: Callable[[], None] = lambda: None,
 ) -> _Found:
+    """As `extract_streams`. `when_identified` is called once, when the content of all records is known."""
     if context.ranks.count > 1:
         context = replace(context, ranks=ALONE)  # from here on it is one process
     streams = {name: _ready(stream, records, context) for name, stream in streams.items()}
@@ -169,15 +157,14 @@ def _stored(
             _tell_details(reports[name], streams[name], context.events)
     all_records = work.settle(streams)
     lost = {place_of(r) for r, _, _ in work.failures}
-    usable = [number for number, r in enumerate(all_records) if not lost or place_of(r) not in lost]
     quarantined = {r.name: reason for r, _, reason in work.failures}
-    if not usable:
+    if all(place_of(r) in lost for r in all_records):
         name, reason = next(iter(quarantined.items()), ("", "no files"))
         raise WorkError(
             f"no usable videos: all {len(quarantined)} files failed, {name}: {reason}; see `kinema scan`"
         )
     ready = {name: stream.calibrated for name, stream in streams.items()}
-    return _Found(usable, {n: reports[n] for n in streams}, quarantined, ready)
+    return _Found(lost, {n: reports[n] for n in streams}, quarantined, ready)
 
 
 def _ready(stream: LoadedStream, records: Records, context: Context) -> LoadedStream:

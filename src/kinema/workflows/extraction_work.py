@@ -53,12 +53,11 @@ class ExtractionWork:
         for text in (text for shelf in shelves for text in shelf.damaged()):
             events.warn(text)
         identified = context.identifying(shuffled(self.records))
+        # Of a set that is still being read no copies are made.
+        more = copies * sum(r.split == "train" for r in self.records) if copies else 0
 
         def count() -> tuple[int, bool]:
-            number = len(self.records) - len(self._unreadable)
-            if copies:
-                number += copies * sum(r.split == "train" for r in self.records)
-            return number, identified.complete
+            return len(self.records) + more - len(self._unreadable), identified.complete
 
         def progress(done: int, total: int) -> None:
             if identified.complete:
@@ -69,11 +68,7 @@ class ExtractionWork:
             if not number % TELL_EVERY:
                 progress(number, count()[0])
 
-        items = each_item(
-            self._readable(identified),
-            context.contents.digests,
-            lambda r: copies if r.split == "train" else 0,
-        )
+        items = each_item(self._readable(identified), lambda r: copies if r.split == "train" else 0)
         try:
             reused, items = past_stored(items, shelves.__getitem__, look)
             first = next(items, None)
@@ -98,7 +93,7 @@ class ExtractionWork:
                 progress=progress,
                 on_failure=lambda r, reason: self._quarantine(r, stream.name, reason),
                 forecast=partial(_foretell, events=events, store=context.store),
-                unchanged=lambda item: context.remembered.same(item.record.path, item.content),
+                unchanged=lambda item: context.remembered.same(item.record.path, item.record.content or ""),
                 stop=identified.stop,
             )
         finally:

@@ -145,14 +145,19 @@ def data_warnings(dataset: Dataset, extracted: Extracted) -> list[str]:
     if again := extracted.computed()["again"]:
         precision = extracted.computed()["precision"]
         warnings.append(f"{again} steps were not finite in {precision} and were computed again in fp32")
-    items = extracted.items(dataset.records, dataset.labels)
-    for name in extracted.streams:
-        absent = len(items) - len(with_stream(items, name))
-        if absent:
-            warnings.append(
-                f"stream {name} is absent in {absent} of {len(items)} videos: its embedding is zero there"
-            )
-    return warnings
+    return [*warnings, *_absent(dataset, extracted)]
+
+
+def _absent(dataset: Dataset, extracted: Extracted) -> list[str]:
+    """How many videos lack a stream: a video without sound can be, one without a picture is no video."""
+    heard = [name for name, stream in extracted.streams.items() if stream.spec.input == "audio"]
+    items = extracted.items(dataset.records, dataset.labels) if heard else []
+    lacking = {name: len(items) - len(with_stream(items, name)) for name in heard}
+    return [
+        f"stream {name} is absent in {absent} of {len(items)} videos: its embedding is zero there"
+        for name, absent in lacking.items()
+        if absent
+    ]
 
 
 def dataset_facts(facts: RunFacts, **more: Any) -> DatasetFacts:
