@@ -143,12 +143,16 @@ def test_with_a_limit_only_the_last_digests_are_kept_and_none_is_wrong(
 
 @pytest.mark.parametrize("limit", [None, 5])
 def test_copies_are_files_whose_content_another_has(records: list[VideoRecord], limit: int | None) -> None:
-    for number in (7, 11, 29):
-        records[number].path.write_text("content 3")
     parts = [VideoRecord(r.path, start_seconds=s, end_seconds=s + 1) for r in records for s in (0, 1)]
     contents = Contents(limit=limit)
     list(Identified(parts, contents, Digests()))
+    assert contents.copies() is None
+    for number in (7, 11, 29):
+        records[number].path.write_text("content 3")
+    contents = Contents(limit=limit)
+    list(Identified(parts, contents, Digests()))
     is_copy = contents.copies()
+    assert is_copy is not None
     assert [n for n, record in enumerate(records) if is_copy(record.path)] == [3, 7, 11, 29]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from ..types import VideoRecord
 from . import load_dataset
 from .dataset import Dataset
-from .spool import RecordSpool
+from .spool import BLOCK, RecordSpool
 
 _LOOK_AGAIN = 0.05  # seconds
 
@@ -40,9 +40,9 @@ class DatasetReading:
         given = 0
         while not self._stopped:
             ended = self.complete
-            while given < len(self._found) and not self._stopped:
-                yield self._found[given]
-                given += 1
+            while (batch := self._found[given : given + BLOCK]) and not self._stopped:
+                yield from batch
+                given += len(batch)
             if ended:
                 break
             self._thread.join(_LOOK_AGAIN)

@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from itertools import islice
 from operator import attrgetter
 from typing import IO, overload
 
@@ -50,19 +51,23 @@ class RecordSpool(Sequence[VideoRecord]):
     @overload
     def __getitem__(self, index: slice) -> list[VideoRecord]: ...
     def __getitem__(self, index: int | slice) -> VideoRecord | list[VideoRecord]:
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
-        number = range(len(self))[index]  # raises IndexError
-        return self._block(number // BLOCK)[number % BLOCK]
+        if not isinstance(index, slice):
+            number = range(len(self))[index]  # raises IndexError
+            return self._block(number // BLOCK)[number % BLOCK]
+        start, stop, step = index.indices(len(self))
+        if step == 1:
+            return list(islice(self._from(start), max(0, stop - start)))
+        return [self[number] for number in range(start, stop, step)]
 
     def __iter__(self) -> Iterator[VideoRecord]:
         """All records, also those that are appended meanwhile."""
-        number = 0
+        return self._from(0)
+
+    def _from(self, number: int) -> Iterator[VideoRecord]:
         while number < len(self):
-            block = self._block(number // BLOCK)
-            for record in block[number % BLOCK :]:
-                yield record
-                number += 1
+            part = self._block(number // BLOCK)[number % BLOCK :]
+            yield from part
+            number += len(part)
 
     def _block(self, number: int) -> list[VideoRecord]:
         with self._lock:

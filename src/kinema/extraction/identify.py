@@ -53,14 +53,15 @@ class Contents:
                 for path in list(self.digests)[: -self.limit]:
                     self.digests.pop(path, None)
 
-    def copies(self) -> Callable[[Path], bool]:
-        """Whether a file, of those that were ever learned, has the content of another one.
+    def copies(self) -> Callable[[Path], bool] | None:
+        """Whether a file, of those that were ever learned, has the content of another one; None: none has.
 
         With a limit, it may be said of one that has not, once in 2^64 pairs.
         """
         if self.limit is None:
             often = Counter(self.digests.values())
-            return lambda path: often[self.digests.get(path, "")] > 1
+            several = any(number > 1 for number in often.values())
+            return (lambda path: often[self.digests.get(path, "")] > 1) if several else None
         contents, files = np.array(self._marks, np.uint64).reshape(-1, 2).T
         order = np.lexsort((files, contents))
         first, second = order[:-1], order[1:]
@@ -71,7 +72,7 @@ class Contents:
             place = int(np.searchsorted(found, np.uint64(_mark(path))))
             return place < len(found) and int(found[place]) == _mark(path)
 
-        return is_copy
+        return is_copy if len(found) else None
 
 
 def _mark(path: Path) -> int:
