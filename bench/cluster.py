@@ -21,6 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from kinema.features.digests import FILE as DIGESTS
 from kinema.resources import Resources
 from kinema.workflows.events import Events
 from kinema.workflows.extract import extract_dataset
@@ -63,10 +64,10 @@ def chosen(clips: Path, count: int, folder: Path) -> Path:
     return folder
 
 
-def same(one: Path, two: Path) -> bool:
-    """Whether two stores hold the same bytes."""
-    sides = [{p.relative_to(s): p.read_bytes() for p in s.rglob("*") if p.is_file()} for s in (one, two)]
-    return sides[0] == sides[1]
+def content(store: Path) -> dict[Path, bytes]:
+    """What a store holds, but for what it remembers of videos in the order in which they were read."""
+    files = (p for p in store.rglob("*") if p.is_file() and p.name != DIGESTS)
+    return {p.relative_to(store): p.read_bytes() for p in files}
 
 
 def main() -> None:
@@ -99,9 +100,8 @@ def main() -> None:
                 done = subprocess.run(command, env=os.environ, check=True, stdout=subprocess.PIPE, text=True)
                 whole[way].append(time.monotonic() - started)
                 pace[way].append(float(done.stdout.splitlines()[-1]))
-        print(
-            f"{args.count} clips, {args.recipe}, {args.rounds} rounds; stores equal: {same(*stores.values())}"
-        )
+        equal = content(stores["alone"]) == content(stores["ray"])
+        print(f"{args.count} clips, {args.recipe}, {args.rounds} rounds; stores equal: {equal}")
     for name, found in (("pace", pace), ("whole", whole)):
         cells = [f"{w} {statistics.median(s):.1f} ({min(s):.1f}–{max(s):.1f}) s" for w, s in found.items()]
         ratios = [ray / alone for alone, ray in zip(found["alone"], found["ray"], strict=True)]

@@ -1,7 +1,7 @@
 """Many files on one machine: seconds to the first feature, to find that nothing is to do, and until training
 starts, of features in files and in shards.
 
-    python bench/scale.py --files 1000000 [--against COMMIT]
+    python bench/scale.py --files 1000000 [--against COMMIT] [--steps first nothing training packed]
 
 Makes so many short clips of different content, 4 KB each on the disk, in folders of a thousand, and fakes a
 store that has the features of all. Everything is gone afterwards. With --against, the code of another commit
@@ -33,6 +33,7 @@ from kinema.media.writer import VideoWriter
 from kinema.types import VideoRecord
 from start import sources
 
+STEPS = ("first", "nothing", "training", "packed")
 PER_FOLDER = 1000
 LINKS = 50_000  # of one file, of which ext4 has 65,000 at the most
 RECIPE = ["--recipe", "lite", "--weights", "none", "--layout", "folder"]
@@ -156,6 +157,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--files", type=int, default=20_000)
     parser.add_argument("--against", metavar="COMMIT")
+    parser.add_argument("--steps", nargs="+", choices=STEPS, default=STEPS)
     parser.add_argument("--folder", type=Path, help="where all of it lies; default: the temporary folder")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="kinema-", dir=args.folder) as temporary:
@@ -168,7 +170,7 @@ def main() -> None:
         tell = lambda what, source, took: print(  # noqa: E731
             f"{what:44}{source:>10} {took[0]:8.1f} s {took[1]:8.1f} s {took[2]:8.0f} MB", flush=True
         )
-        for name, source in found.items():
+        for name, source in found.items() if "first" in args.steps else ():
             tell("first feature", name, first_feature(clips, source, folder / f"first-{name}"))
         one = clips.with_name("one")
         (one / "a").mkdir(parents=True)
@@ -176,10 +178,13 @@ def main() -> None:
         first_feature(one, found["here"], store)
         fake_store(clips, store, features_in(store)[0])
         cases = [("nothing to do, all files read", nothing_to_do), ("nothing to do, again", nothing_to_do)]
-        for what, measure in (*cases, ("training starts", training_starts)):
+        cases = cases if "nothing" in args.steps else []
+        if "training" in args.steps:
+            cases.append(("training starts", training_starts))
+        for what, measure in cases:
             for name, source in found.items():
                 tell(what, name, measure(clips, source, store))
-        if args.files > MANY_FILES:
+        if args.files > MANY_FILES and "packed" in args.steps:
             shards = ("one clip more, and all is packed", packed), ("nothing to do, packed", nothing_to_do)
             for what, measure in (*shards, ("training starts, packed", training_starts)):
                 tell(what, "here", measure(clips, found["here"], store))

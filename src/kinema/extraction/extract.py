@@ -118,11 +118,11 @@ class Missing(Iterator[Job]):
         self,
         items: Iterable[ExtractItem],
         shelf_of: Callable[[int], Shelf],
-        store: Path,
+        cache: Path | None,
         report: ExtractReport,
         before: int,
     ):
-        self._items, self._shelf_of, self._store, self._report = iter(items), shelf_of, store, report
+        self._items, self._shelf_of, self._cache, self._report = iter(items), shelf_of, cache, report
         self._at_work: dict[int, ExtractItem] = {}
         # Files of one content share a key: the first is computed, and what becomes of it holds for all.
         self._copies: dict[str, list[VideoRecord]] = {}
@@ -174,7 +174,7 @@ class Missing(Iterator[Job]):
         self._at_work[self.given] = item
         self._copies[item.key] = []
         self.given += 1
-        return Job(item.record, Task(item.key, item.variant, self._store))
+        return Job(item.record, Task(item.key, item.variant, self._cache))
 
     def _fail(self, copy: ExtractItem) -> None:
         path, error = self._failed[copy.key]
@@ -216,12 +216,14 @@ def extract(
         items = list(items)
         count = partial(_counted, before + len(items))
     started = time.monotonic()
-    missing = Missing(items, shelf_of, store.root, report, before)
+    # What other machines compute for a bucket they bring back: they share no folder.
+    back = store.in_bucket and isinstance(compute, Elsewhere)
+    missing = Missing(items, shelf_of, None if back else store.root, report, before)
     first_ones = max(_FIRST, 2 * workers)
 
     def computed() -> Generator[Done[Any], None, None]:
         if isinstance(compute, Elsewhere):
-            return _computed_elsewhere(missing, compute, shelf_of, unchanged)
+            return _computed_elsewhere(missing, compute, shelf_of, unchanged, back=back)
         jobs = fetched_ahead(missing, lambda job: job.record.path, workers)
         messages = pool.results(
             stream, resources, jobs, lambda n: missing.lacks(missing.item(n)), workers=workers
@@ -283,19 +285,27 @@ def _computed_elsewhere(
     compute: Elsewhere,
     shelf_of: Callable[[int], Shelf],
     unchanged: Callable[[ExtractItem], bool],
+    *,
+    back: bool,
 ) -> Generator[Done[Any], None, None]:
-    """The videos as they end, in the store already: features of a file that has changed are taken out."""
+    """The videos as they end. They are in the store already, or come `back` and are put into it.
 
-    def place_of(number: int) -> Place:
+    Features of a file that has changed are taken out.
+    """
+
+    def place_of(number: int) -> Place | None:
         item = missing.item(number)
-        return Place(shelf_of(item.variant), item.key)
+        return None if back else Place(shelf_of(item.variant), item.key)
 
     with closing(compute.videos(missing, place_of)) as videos:
         for done in videos:
             item = missing.item(done.number)
+            shelf = shelf_of(item.variant)
             if done.sink is not None and not unchanged(item):
-                shelf_of(item.variant).path(item.key).unlink(missing_ok=True)
+                shelf.path(item.key).unlink(missing_ok=True)
                 done = Done(done.number, None, Finished(error=CHANGED))
+            elif done.sink is not None and back:
+                shelf.put(item.key, done.sink.sequence())
             yield done
 
 

@@ -28,6 +28,7 @@ from ..buckets.out import check_bucket
 from ..buckets.place import work_place
 from ..errors import UsageError
 from ..keys import fingerprint
+from ..types import FeatureSequence
 from ..urls import as_url, in_bucket
 from . import digests
 from .packing import Packing, file_of, name_of
@@ -164,6 +165,13 @@ class Shelf:
     def writer(self, key: str, dim: int) -> SequenceWriter:
         """A writer whose `commit` puts the sequence into the store."""
         return SequenceWriter(self.path(key), dim)
+
+    def put(self, key: str, sequence: FeatureSequence) -> None:
+        """Put a whole sequence into the store."""
+        writer = self.writer(key, sequence.data.shape[1])
+        writer.append(sequence.data, sequence.pts_seconds.tolist())
+        writer.commit()
+        self.stored(writer.size)
 
     def stored(self, size: int) -> None:
         """A sequence of so many bytes was put into it: see `Packing.stored`."""

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..buckets import on_disk
-from ..features.store import default_features
+from ..buckets import as_path
 from ..resources import Resources
 from ..types import VideoRecord
 from .context import Context
@@ -33,11 +32,8 @@ def context_on(cluster: str | None, resources: Resources, events: Events) -> Ite
     from ..extraction.cluster.connect import check_address, connected
 
     check_address(cluster)
-    features = on_disk(
-        resources.features or default_features(), "name a folder that all machines share with --features"
-    )
     if resources.features is not None:  # every machine has a working folder of its own
-        resources = replace(resources, features=features.absolute())
+        resources = replace(resources, features=as_path(resources.features).absolute())
     events.step("starting Ray on this machine" if cluster == "local" else "connecting to the cluster")
     with connected(cluster):
         from ..extraction.cluster.driver import Cluster
@@ -60,5 +56,6 @@ def computing(
     if context.cluster is None:
         yield lambda stream: stream.compute
         return
-    with context.cluster.computing(streams, next(iter(records)), context.store.root) as remote_of:
+    shared = None if context.store.in_bucket else context.store.root
+    with context.cluster.computing(streams, next(iter(records)), shared) as remote_of:
         yield remote_of

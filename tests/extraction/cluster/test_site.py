@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from kinema.buckets import as_path
+from kinema.buckets.listing import forget
 from kinema.errors import UsageError
 from kinema.extraction.cluster.parcel import opened, packed
 from kinema.extraction.cluster.site import Unreachable, site_of
@@ -18,6 +20,7 @@ from kinema.extraction.loaded import LoadedStream, load_streams
 from kinema.recipe import load_recipe
 from kinema.resources import Resources
 from kinema.types import VideoRecord
+from support.buckets import Bucket
 
 CPU = Resources(weights="none", device="cpu", runtime="torch")
 ASKED = {"weights": "none", "device": "cpu", "runtime": "torch", "precision": "fp32"}
@@ -50,6 +53,21 @@ def test_what_is_missing_is_said(lacking, words: str, tmp_path: Path) -> None:
         replace(site, **lacking).check("abc")
     again = pickle.loads(pickle.dumps(caught.value))
     assert (str(again), again.machine) == (str(caught.value), "abc")
+
+
+def test_a_machine_that_does_not_reach_a_bucket_says_so(s3: Bucket) -> None:
+    s3.put("videos/clip.mp4", b"123")
+    video = as_path(f"{s3.url}/videos/clip.mp4")
+    with site_of(VideoRecord(video), None) as site:
+        pickle.loads(pickle.dumps(site)).check()
+        forget(video.parent)
+        s3.server.fault = lambda method, path: "403 Forbidden"
+        with pytest.raises(Unreachable, match=rf"does not reach the videos: {s3.url} .*credentials"):
+            site.check("abc")
+        s3.server.fault = lambda method, path: None
+        forget(video.parent)
+        s3.remove("videos/clip.mp4")
+        site.check()  # what is gone is no trouble of the machine's
 
 
 def stream() -> LoadedStream:

@@ -13,7 +13,6 @@ from ...backbones.choice import Choice, choose
 from ...errors import UsageError, WorkError
 from ...resources import Resources
 from ...types import VideoRecord
-from ...urls import as_url, in_bucket
 from ..engine import Done
 from ..loaded import LoadedStream
 from ..messages import Finished, Job
@@ -97,13 +96,9 @@ class Cluster:
     ) -> Iterator[Callable[[LoadedStream], "Remote"]]:
         """Actors with these streams on all machines, for videos like `record`; gives each stream's `Remote`.
 
+        `store` is a folder that all share; None where features are brought back.
         Raises `UsageError` where a machine lacks the videos, the store, the weights or Kinema.
         """
-        if in_bucket(record.path):
-            raise UsageError(
-                f"machines of a cluster read videos from a shared folder, not from {as_url(record.path)};"
-                " mount the bucket, or leave --cluster out"
-            )
         with site_of(record, store) as site:
             parcels = [packed(stream, self._asked(stream.choice)) for stream in streams.values()]
             members = Members(

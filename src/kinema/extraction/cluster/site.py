@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ... import __version__
 from ...atomic import temporary_name
-from ...errors import WorkError
+from ...errors import KinemaError, WorkError
 from ...types import VideoRecord
+from ...urls import in_bucket
 
 
 class Unreachable(WorkError):
@@ -41,6 +42,8 @@ class Site:
     def _trouble(self) -> str | None:
         if self.version != __version__:
             return f"has Kinema {__version__}, and the work was started with {self.version}; install the same"
+        if in_bucket(self.video):
+            return _trouble_with(self.video)
         if not _is_file(self.video, self.size):
             return f"does not see the videos ({self.video}); put them into a folder that all machines share"
         if self.mark is None:
@@ -67,6 +70,17 @@ def site_of(record: VideoRecord, store: Path | None) -> Iterator[Site]:
     finally:
         if mark is not None:
             mark.unlink(missing_ok=True)
+
+
+def _trouble_with(video: Path) -> str | None:
+    """What keeps this machine from a bucket. An object that is gone is no trouble of the machine's."""
+    try:
+        video.stat()
+    except FileNotFoundError:
+        return None
+    except KinemaError as error:
+        return f"does not reach the videos: {error}"
+    return None
 
 
 def _is_file(path: Path, size: int) -> bool:
