@@ -61,7 +61,6 @@ def test_an_archive_is_sent_when_it_is_done(call: Call, s3: Bucket, run: str):
         (("export", "{url}/run", "--format", "torch", "--out", "{url}/x"), "{url}/x is in a bucket"),
         (("index", "{url}/x.parquet"), "{url}/x.parquet is in a bucket"),
         (("label", "{url}/new", "--out", "a.csv"), "{url}/new is in a bucket"),
-        (("extract", "{url}/new", "--features", "{url}/f", "--cluster", "local"), "{url}/f is in a bucket"),
     ],
 )
 def test_refusals(call: Call, s3: Bucket, run: str, arguments: tuple[str, ...], said: str):
