@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -18,10 +19,13 @@ import pytest
 from safetensors.numpy import load_file
 
 import kinema
-from kinema.buckets import cache, system
-from kinema.errors import BucketError, UsageError
+from kinema.buckets import as_path, cache, system
+from kinema.buckets.listing import forget
+from kinema.errors import BucketError, MediaError, UsageError
 from kinema.extraction.extract import CHANGED
 from kinema.features import shard
+from kinema.media import container
+from kinema.media.container import content_digest, open_container
 from kinema.resources import Resources
 from kinema.workflows.embed import embed_dataset, search_videos
 from kinema.workflows.evaluate import evaluate
@@ -254,6 +258,33 @@ def test_a_bounded_cache_is_enough(
     extracted(data, tmp_path / "features")
     assert_same(loose(tmp_path / "features"), loose(on_disk / "features"))
     assert sum(p.stat().st_size for p in (tmp_path / "buckets" / "objects").glob("*/*")) < sum(sizes)
+
+
+def test_a_copy_that_goes_before_it_is_opened_is_fetched_again(
+    s3: Bucket, data: str, monkeypatch: pytest.MonkeyPatch
+):
+    """As where another process makes room at that moment."""
+    name = next(name for name in s3.names("data/") if name.endswith(".mp4"))
+    video, dropped = as_path(f"{s3.url}/{name}"), list[Path]()
+
+    def local(path: Path) -> Path:
+        there = cache.local(path)
+        if len(dropped) < 2:
+            there.unlink()
+            dropped.append(there)
+        return there
+
+    monkeypatch.setattr(container, "local", local)
+    with open_container(video) as opened:
+        assert opened.streams.video
+    dropped.clear()
+    assert content_digest(video) == hashlib.sha256(s3.get(name)).hexdigest()
+    assert len(dropped) == 2
+    dropped.clear()
+    forget(video.parent)
+    s3.remove(name)
+    with pytest.raises(MediaError, match="does not exist"):
+        open_container(video)
 
 
 def started(s3: Bucket, data: str, cache: Path, recipe: Path) -> subprocess.Popen[str]:

@@ -1,10 +1,10 @@
 """From a path to an open container, or to a digest of its content: how a file is asked for."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import av
 from av.audio.stream import AudioStream
@@ -15,7 +15,10 @@ from av.video.stream import VideoStream
 from ..buckets import local
 from ..errors import KinemaError, MediaError, printable
 from ..keys import file_digest
+from ..urls import in_bucket
 
+Found = TypeVar("Found")
+_AGAIN = 2  # times that a copy is fetched again
 # Lists of other files. A data folder's video never is one, and a text file that was renamed could be.
 _PLAYLISTS = frozenset({"concat", "dash", "hls", "imf"})
 # Still pictures, each in a format of its own ("png_pipe") or, by its name, in image2; and within MP4 boxes.
@@ -28,19 +31,20 @@ MAX_PIXELS = 8192 * 8192
 
 
 def open_container(path: str | Path) -> InputContainer:
-    """Open a local media file for reading.
+    """Open a media file for reading; an object in a bucket as the copy of it on this disk.
 
     The file is named to FFmpeg by absolute path under the `file:` protocol, so that no character of
     its name (percent signs, colons, a leading dash, newlines) has a meaning, and nothing but that file
     is opened. Raises `MediaError`: absent, a folder, empty, not permitted, or in no known format.
     """
     path = Path(path)
-    url = "file:" + os.path.abspath(_checked(path))
-    options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
     try:
-        container = av.open(url, options=options, **_LENIENT)
-    except Exception as error:  # PyAV lets more than FFmpegError through
-        raise MediaError(f"{shown(path)} is not readable media ({reason(error)}); replace it") from error
+        container = _of_bytes(path, lambda there: _container(path, there))
+    except FileNotFoundError:
+        raise MediaError(f"{shown(path)} does not exist; check the path") from None
+    except (OSError, ValueError) as error:
+        message = f"{shown(path)} cannot be opened ({reason(error)}); check its permissions"
+        raise MediaError(message) from error
     if _PLAYLISTS & set(container.format.name.split(",")):
         container.close()
         raise MediaError(f"{shown(path)} is a playlist, not media; give the files that it names")
@@ -48,6 +52,32 @@ def open_container(path: str | Path) -> InputContainer:
         container.close()
         raise MediaError(f"{shown(path)} is a picture, not a video; give a video file")
     return container
+
+
+def _of_bytes(path: Path, use: Callable[[Path], Found]) -> Found:
+    """What `use` makes of a file's bytes. A copy that was dropped before it was opened is fetched again."""
+    for _ in range(_AGAIN):
+        there = local(path)
+        try:
+            return use(there)
+        except (OSError, MediaError):
+            if there.exists() or not in_bucket(path):
+                raise
+    return use(local(path))
+
+
+def _container(path: Path, there: Path) -> InputContainer:
+    """Raises the plain reason why a file cannot be opened, which FFmpeg hides."""
+    _check_regular(there)
+    with there.open("rb") as file:
+        if not file.read(1):
+            raise MediaError(f"{shown(path)} is empty (0 bytes); replace it")
+    url = "file:" + os.path.abspath(there)
+    options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
+    try:
+        return av.open(url, options=options, **_LENIENT)
+    except Exception as error:  # PyAV lets more than FFmpegError through
+        raise MediaError(f"{shown(path)} is not readable media ({reason(error)}); replace it") from error
 
 
 def _is_picture(container: InputContainer) -> bool:
@@ -60,10 +90,13 @@ def content_digest(path: str | Path) -> str:
 
     Raises `MediaError` where the file cannot be read or is not a regular one.
     """
-    try:
-        there = local(path)
+
+    def digest(there: Path) -> str:
         _check_regular(there)
         return file_digest(there)
+
+    try:
+        return _of_bytes(Path(path), digest)
     except OSError as error:
         message = f"{shown(path)} cannot be read ({reason(error)}); check path and permissions"
         raise MediaError(message) from error
@@ -73,24 +106,6 @@ def _check_regular(path: Path) -> None:
     """Raise `MediaError` for a folder, and for a pipe or device, whose reader could wait for ever."""
     if path.exists() and not path.is_file():
         raise MediaError(f"{shown(path)} is not a file; give a video file")
-
-
-def _checked(path: Path) -> Path:
-    """Where the file's bytes are. Raises the plain reason why it cannot be opened, which FFmpeg hides."""
-    try:
-        there = local(path)
-        if not there.exists():
-            raise FileNotFoundError
-        _check_regular(there)
-        with there.open("rb") as file:
-            if not file.read(1):
-                raise MediaError(f"{shown(path)} is empty (0 bytes); replace it")
-        return there
-    except FileNotFoundError:
-        raise MediaError(f"{shown(path)} does not exist; check the path") from None
-    except (OSError, ValueError) as error:
-        message = f"{shown(path)} cannot be opened ({reason(error)}); check its permissions"
-        raise MediaError(message) from error
 
 
 @contextmanager
