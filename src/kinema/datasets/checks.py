@@ -168,16 +168,15 @@ def find_contradictions(records: Iterable[VideoRecord]) -> list[tuple[VideoRecor
 
 def find_duplicates(records: Iterable[VideoRecord]) -> list[Duplicate]:
     """Files of identical content. Parts of one file are not duplicates of each other."""
-    names: dict[str, dict[str, None]] = {}
-    known: dict[str, tuple[set[str], set[str]]] = {}  # splits and labels
+    found: dict[str, tuple[dict[str, None], set[str], set[str]]] = {}  # names, splits and labels by content
     for record in records:
         if record.content is not None:
-            names.setdefault(record.content, {})[record.name] = None
-            splits, labels = known.setdefault(record.content, (set(), set()))
+            names, splits, labels = found.setdefault(record.content, ({}, set(), set()))
+            names[record.name] = None
             splits.update([record.split] if record.split else [])
             labels.update([record.label] if record.label else [])
     return [
-        Duplicate(tuple(own), *(tuple(sorted(values)) for values in known[content]))
-        for content, own in names.items()
-        if len(own) > 1
+        Duplicate(tuple(names), tuple(sorted(splits)), tuple(sorted(labels)))
+        for names, splits, labels in found.values()
+        if len(names) > 1
     ]

@@ -27,12 +27,13 @@ class DatasetReading:
     """
 
     def __init__(self, data: str | Path, **options: Any):
-        self._found: Sequence[VideoRecord] = RecordSpool()
+        spool = RecordSpool()
+        self._found: Sequence[VideoRecord] = spool
         self._error: BaseException | None = None
         self._dataset: Dataset | None = None
         self._stopped = False
         self._thread = threading.Thread(
-            target=self._read, args=(data, options), daemon=True, name="reading a dataset"
+            target=self._read, args=(data, options, spool), daemon=True, name="reading a dataset"
         )
         self._thread.start()
 
@@ -76,9 +77,7 @@ class DatasetReading:
         """Find no more."""
         self._stopped = True
 
-    def _read(self, data: str | Path, options: dict[str, Any]) -> None:
-        spool = self._found = RecordSpool()
-
+    def _read(self, data: str | Path, options: dict[str, Any], spool: RecordSpool) -> None:
         def found(record: VideoRecord) -> None:
             if self._stopped:
                 raise _Stopped

@@ -72,7 +72,7 @@ def timeline_routes(reception: Reception) -> APIRouter:
         A run of `--task timeline` answers with its own segments, which may overlap: `window`, `stride` and
         `windows` mean nothing to it, and each `{"window"}` is a stretch of its scores.
         """
-        asked: _Along | _Happening
+        asked: Asked
         if is_timeline(reception.service.run):
             asked = _Happening(top, min_score, whole, moments)
         else:
