@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from itertools import combinations
 
 import numpy as np
@@ -85,3 +86,18 @@ def test_no_more_folds_than_units_and_none_for_one():
     units, labels = ["a", "a", "b"], ["x", "y", "x"]
     assert folds_of_units(units, labels, 5, 0) == assign_folds(units, labels, 2, 0)
     assert folds_of_units(["a", "a"], ["x", "y"], 5, 0) is None
+
+
+def test_many_files_of_many_classes_take_little_memory():
+    files, classes = 20_000, 1_000  # a table of all of them would be 160 MB, and splitting took several
+    units, labels = [f"file {i}" for i in range(files)], [f"c{i % classes}" for i in range(files)]
+    tracemalloc.start()
+    try:
+        chosen = np.array(choose_units(units, labels, 0.25, 0))
+        folds = np.array(assign_folds(units, labels, 5, 0))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 100e6
+    assert all(chosen[c::classes].sum() == 5 for c in range(classes))
+    assert all(np.bincount(folds[c::classes]).tolist() == [4] * 5 for c in range(classes))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -116,3 +118,13 @@ def test_one_unit_alone_is_fitted_without_folds_and_without_calibration(tmp_path
     assert "val_loss" not in row
     assert accuracy(model, items) == 1
     assert torch.isfinite(torch.from_numpy(score_items(model, items))).all()
+
+
+def test_a_closed_form_is_trained_without_lightning() -> None:
+    """What it takes seconds to import."""
+    code = (
+        "import sys, kinema.workflows.train_once, kinema.training.closed\n"
+        "assert 'torch' in sys.modules\n"
+        "sys.exit(' '.join({'lightning', 'torchvision', 'timm', 'openvino'} & set(sys.modules)) or 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

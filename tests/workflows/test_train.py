@@ -12,6 +12,7 @@ import yaml
 from safetensors.torch import load_file
 
 import kinema
+from kinema.datasets import Dataset
 from kinema.errors import UsageError, WorkError
 from kinema.recipe import load_recipe
 from kinema.resources import Resources
@@ -163,6 +164,38 @@ def test_damaged_files_are_left_out_and_counted(tiny_run: Path, tiny_videos: Pat
     report = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     for name in ("empty.mp4", "text.mp4", "truncated.mp4"):
         assert name in report
+
+
+@pytest.mark.parametrize("copies", [0, 4])
+def test_copies_of_a_file_are_on_one_side_of_the_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copies: int
+) -> None:
+    for label in ("a", "b"):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for number in range(8):
+            content = f"{label} {0 if number <= copies else number}"
+            (tmp_path / "data" / label / f"{number}.avi").write_text(content)
+    given: list[Dataset] = []
+
+    def kept(dataset: Dataset, _: object, folder: Path, *others: object) -> TrainResult:
+        given.append(dataset)
+        return TrainResult(folder, {})
+
+    monkeypatch.setattr("kinema.workflows.train_once.train_once", kept)
+    resources = Resources(features=tmp_path / "features")
+    for seed in range(4):
+        overrides = [f"training.seed={seed}", "protocol.kind=split"]
+        train(
+            tmp_path / "data", recipe="tiny", out=tmp_path / "run", overrides=overrides, resources=resources
+        )
+    for dataset in given:
+        sides: dict[str, set[str]] = {}
+        for record in dataset.records:
+            sides.setdefault(record.content, set()).add(record.split)
+        assert all(len(found) == 1 for found in sides.values())
+        assert sum(w.startswith("no groups are known") for w in dataset.warnings) == 1
+        assert len(sides) == 2 * (8 - copies)
+    assert len({tuple(r.split for r in dataset.records) for dataset in given}) > 1
 
 
 def test_the_number_of_classes_is_not_for_setting(tiny_videos: Path, tmp_path: Path) -> None:

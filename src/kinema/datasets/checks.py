@@ -3,12 +3,13 @@
 import difflib
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from ..errors import UsageError
 from ..types import VideoRecord
 from .dataset import Dataset, counted, natural, remark, some
+from .units import any_copies
 
 # UCF's group numbers start again in every class: g01 of two classes are two groups.
 _PER_CLASS = re.compile(r"g\d+")
@@ -154,8 +155,10 @@ def _group(leak: Leak) -> str:
     return f"{leak.label} {leak.group}" if leak.label else leak.group
 
 
-def find_contradictions(records: Iterable[VideoRecord]) -> list[tuple[VideoRecord, VideoRecord]]:
+def find_contradictions(records: Sequence[VideoRecord]) -> list[tuple[VideoRecord, VideoRecord]]:
     """Pairs of one content and the same part of it under different labels, a video with its first such."""
+    if not any_copies(records):
+        return []
     first: dict[tuple[str, str], VideoRecord] = {}
     pairs = []
     for record in records:
@@ -166,8 +169,10 @@ def find_contradictions(records: Iterable[VideoRecord]) -> list[tuple[VideoRecor
     return pairs
 
 
-def find_duplicates(records: Iterable[VideoRecord]) -> list[Duplicate]:
+def find_duplicates(records: Sequence[VideoRecord]) -> list[Duplicate]:
     """Files of identical content. Parts of one file are not duplicates of each other."""
+    if not any_copies(records):
+        return []
     found: dict[str, tuple[dict[str, None], set[str], set[str]]] = {}  # names, splits and labels by content
     for record in records:
         if record.content is not None:

@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from ..buckets import as_path
 from ..buckets.listing import entries, forget, prepare
@@ -74,6 +74,7 @@ def _walk(
     except OSError as error:
         found.unreadable.append(f"{folder} ({error.strerror})")
         return
+    parent = as_path(folder)
     for name, is_folder in inside:
         if is_folder:
             if visible(name):
@@ -82,10 +83,10 @@ def _walk(
             continue
         elif not visible(name):
             found.others["hidden"] += 1
-        elif (suffix := PurePath(name).suffix.lower()) in VIDEO_SUFFIXES:
-            yield as_path(os.path.join(folder, name)) if away else Path(folder, name)
+        elif (suffix := os.path.splitext(name)[1].lower()) in VIDEO_SUFFIXES:
+            yield parent / name
         else:
-            found.others[suffix or "without suffix"] += 1
+            found.others[suffix if len(suffix) > 1 else "without suffix"] += 1
 
 
 def _identity(folder: str) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """The units that a split must not cut: groups, or files, each with every copy of its content."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..types import VideoRecord
 
@@ -18,12 +18,20 @@ def file_units(records: Sequence[VideoRecord]) -> list[str]:
     return _joined([str(r.path) for r in records], records)
 
 
+def any_copies(records: Iterable[VideoRecord]) -> bool:
+    """Whether two records carry the same content."""
+    contents = [r.content for r in records if r.content is not None]
+    return len(set(contents)) < len(contents)
+
+
 def _group(record: VideoRecord) -> str:
     return record.group if record.group is not None else f"file {record.path}"
 
 
 def _joined(units: Sequence[str], records: Sequence[VideoRecord]) -> list[str]:
     """Units that share a content made one (union-find)."""
+    if not any_copies(records):
+        return list(units)
     parent = {unit: unit for unit in units}
 
     def root(unit: str) -> str:

@@ -110,20 +110,34 @@ class Identified(Iterator[VideoRecord]):
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     def __next__(self) -> VideoRecord:
+        record = self._next()
+        if record.content is not None:
+            return record
+        return replace(record, content=self.contents.digests.get(record.path))
+
+    def read(self) -> Iterator[None]:
+        """As iterating, for the contents alone."""
+        with suppress(StopIteration):
+            while True:
+                self._next()
+                yield
+
+    def _next(self) -> VideoRecord:
+        """The next record as it came, when the content of its file is known."""
         self._look_ahead()
         if not self._waiting or self._stopped.is_set():
             self.stop()
             self._digests.close()
             raise StopIteration
         record = self._waiting.popleft()
+        path = record.path
         if record.content is not None:
             return record
-        path = record.path
         if path in self._reading:
             self._wait(path)
         if path not in self.contents:  # known when it was looked ahead, and forgotten since
             self._identify(path)
-        return replace(record, content=self.contents.digests.get(path))
+        return record
 
     def _wait(self, path: Path) -> None:
         future, size = self._reading[path]

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -136,12 +137,18 @@ def _packed(folder: Path, keys: list[str]) -> None:
 
 def file_of(folder: Path, key: str) -> Path:
     """Where the file of a key is, or would be."""
-    return Path(name_of(folder, key))
+    return _place(folder, key[:2]) / f"{key}{ENDING}"
 
 
 def name_of(folder: Path, key: str) -> str:
     """As `file_of`, as text: of many, making a path costs more than asking for the file."""
     return f"{folder}/{key[:2]}/{key}{ENDING}"
+
+
+@lru_cache(maxsize=1 << 12)
+def _place(folder: Path, start: str) -> Path:
+    """The folder of the files whose keys start so: of many paths, their common part costs most."""
+    return folder / start
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, int]]:

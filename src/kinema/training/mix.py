@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from torch import Tensor, nn
-from torchvision.transforms.v2 import CutMix, MixUp
 
 from ..model.head import ClassObjective, Scored
 from ..recipe import Classifier, Mix
@@ -17,6 +16,8 @@ class MixedObjective(ClassObjective):
     """
 
     def __init__(self, classifier: Classifier, weights: Tensor | None, mix: Mix, classes: int):
+        from torchvision.transforms.v2 import CutMix, MixUp  # seconds
+
         super().__init__(classifier, weights)
         kind = MixUp if mix.kind == "mixup" else CutMix
         self.mix = kind(alpha=mix.alpha, num_classes=classes)

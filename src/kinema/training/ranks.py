@@ -131,7 +131,7 @@ def join(devices: int, nodes: int, device: str) -> Ranks:
     from lightning.fabric import Fabric
     from lightning.fabric.strategies import DDPStrategy
 
-    from .stage import quiet
+    from .lightning_stage import quiet
 
     quiet()
     accelerator = device if device in ("cpu", "cuda") else "auto"

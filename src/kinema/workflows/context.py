@@ -65,7 +65,7 @@ class Context:
     def _read(self, records: Collection[VideoRecord]) -> Contents:
         identified = self.identifying(records)
         try:
-            for number, _ in enumerate(identified, start=1):
+            for number, _ in enumerate(identified.read(), start=1):
                 if not number % TELL_EVERY:
                     self.events.progress(number, len(records))
         finally:

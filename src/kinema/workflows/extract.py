@@ -105,7 +105,7 @@ def _warn(dataset: Dataset, context: Context) -> list[str]:
     """Say what speaks against the data itself, of which all files are known by now."""
     leaks = find_leaks(dataset.records) if dataset.split_source else []
     is_copy = context.contents.copies()
-    copies = context.identifying(r for r in dataset.records if is_copy(r.path)) if is_copy else []
+    copies = list(context.identifying(r for r in dataset.records if is_copy(r.path))) if is_copy else []
     warnings = [*dataset.warnings, *remarks(leaks, find_duplicates(copies))]
     for text in warnings:
         context.events.warn(text)

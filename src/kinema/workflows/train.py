@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..buckets import as_path, delivered_folder
 from ..datasets import Dataset, check_trainable, ensure_split, load_dataset
+from ..datasets.units import any_copies
 from ..errors import UsageError
 from ..recipe import Recipe, resolve
 from ..resources import Resources, has_cuda
@@ -91,12 +92,14 @@ def _train(
         check_trainable(dataset)
         return dataset
 
-    split(dataset)  # what can be refused without reading files
+    divided = split(dataset)  # what can be refused without reading files
     folder = writable(out)
-    dataset = split(context.identified(dataset))
+    divided = context.identified(divided)
+    if any_copies(divided.records):  # no split may part them
+        divided = split(context.identified(dataset))
     from .train_once import train_once  # torch
 
-    return train_once(dataset, resolved, folder, options, context)
+    return train_once(divided, resolved, folder, options, context)
 
 
 def _train_timeline(
