@@ -19,6 +19,7 @@ from kinema.backbones.random_init import synthetic_batch
 from kinema.backbones.runner import BackboneRunner
 from kinema.backbones.spec import BackboneSpec, InputSpec
 from kinema.errors import UsageError, WorkError
+from kinema.streams.images import fit
 
 
 @pytest.fixture(scope="module")
@@ -128,8 +129,9 @@ def test_wrong_use_is_refused(loaded, frames):
     run = BackboneRunner(loaded, batch_size=2, device="cpu")
     with pytest.raises(ValueError, match=r"takes uint8 .*, got float32"):
         run([frames[0].astype(np.float32)])
-    with pytest.raises(ValueError, match=r"got uint8 \(100, 224, 3\)"):
-        run([frames[0], frames[1][:100]])
+    flow = BackboneRunner(load_backbone("small_flow_cnn", weights="none"), batch_size=2, device="cpu")
+    with pytest.raises(ValueError, match=r"got float32 \(10, 40, 20\)"):
+        flow([stacks(1)[0], stacks(1)[0][:10]])
 
 
 def test_values_that_are_not_finite_are_refused(frames):
@@ -174,7 +176,7 @@ class With:
     """A network whose calls are those of another function, which is given the network too."""
 
     def __init__(self, forward, call):
-        self.forward, self.call, self.memory = forward, call, forward.memory
+        self.forward, self.call, self.batch = forward, call, forward.batch
 
     def __call__(self, batch):
         return self.call(self.forward, batch)
@@ -260,3 +262,21 @@ def test_threads_that_run_out_of_memory_together_halve_the_batch_once(small, tol
     assert all(len(future.result()) == 8 for future in both)
     assert run.batch_size == 4
     assert len(told) == 1
+
+
+def test_frames_of_several_sizes_in_one_batch_are_resized_each_and_stay_in_order(loaded):
+    random, size = np.random.default_rng(0), loaded.spec.input.size
+    raw = [random.integers(0, 255, (*shape, 3), np.uint8) for shape in [(240, 240), size, (300, 240)] * 3]
+    run = BackboneRunner(loaded, batch_size=4, device="cpu")
+    fitted = run([fit(frame, size, "stretch") for frame in raw])
+    np.testing.assert_allclose(run(raw), fitted, rtol=1e-4, atol=1e-5)
+    alone = np.concatenate([run([frame]) for frame in raw])
+    np.testing.assert_allclose(run(raw), alone, rtol=1e-4, atol=1e-5)
+    assert not np.allclose(run(raw[::-1]), run(raw), atol=1e-3)
+
+
+def test_inputs_may_lie_on_the_device(loaded, frames):
+    run = BackboneRunner(loaded, batch_size=4, device="cpu")
+    there = [torch.from_numpy(frame) for frame in frames]
+    np.testing.assert_array_equal(run(there), run(frames))
+    np.testing.assert_allclose(run([there[0], frames[1], *there[2:]]), run(frames), rtol=1e-4, atol=1e-5)

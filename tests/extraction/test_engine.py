@@ -35,7 +35,7 @@ from support.digests import digest_files
 class MeanColour:
     """[H, W, 3] -> its mean colour; notes how many steps each call brought."""
 
-    dim, at_once = 3, 1
+    dim, at_once, resizes, mover = 3, 1, False, None
 
     def __init__(self, batch_size: int = 5):
         self.batch_size = batch_size

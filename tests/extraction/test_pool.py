@@ -260,9 +260,9 @@ def test_processors_without_a_video_help_with_the_flow_of_others(
     settings = []
     tell = process_module.DecodingProcess.tell
 
-    def told(worker, setting, stop) -> None:
+    def told(worker, setting, *others) -> None:
         settings.append(setting)
-        tell(worker, setting, stop)
+        tell(worker, setting, *others)
 
     monkeypatch.setattr(process_module.DecodingProcess, "tell", told)
     list(results_of(every_frame, jobs_of(clips[:videos]), workers=workers))

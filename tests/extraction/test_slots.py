@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinema.extraction.messages import Finished, Placed
-from kinema.extraction.slots import SLOT_BYTES, SLOT_CLIPS, SLOTS, ClipSender, memory_file, taken
+from kinema.extraction.slots import SLOT_BYTES, SLOT_CLIPS, SLOTS, ClipReceiver, ClipSender, memory_file
 from kinema.types import Clip
 
 ARRAYS = st.tuples(
@@ -30,11 +30,11 @@ def through(clips: list[Clip]) -> list[Clip]:
     ours, theirs = Pipe()
     found: list[Clip] = []
     with memory_file() as file, ours, theirs:
-        sender = ClipSender(theirs, file)
+        sender, receiver = ClipSender(theirs, file), ClipReceiver(ours, file)
         thread = threading.Thread(target=lambda: [sender.send(m) for m in (*clips, Finished())])
         thread.start()
         while isinstance(message := received(ours), Placed):
-            found += taken(message, ours, file)
+            found += receiver.take(message)
         thread.join()
         ours.send("job")
         assert sender.receive() == "job", "receipts that nobody waited for are passed over"
@@ -72,14 +72,14 @@ def test_what_was_taken_is_no_longer_in_the_file():
 def test_no_more_lie_in_the_file_than_it_has_slots():
     ours, theirs = Pipe()
     with memory_file() as file, ours, theirs:
-        sender = ClipSender(theirs, file)
+        sender, receiver = ClipSender(theirs, file), ClipReceiver(ours, file)
         clips = [Clip(0.0, (np.zeros(SLOT_BYTES, np.uint8),))] * (SLOTS + 1)
         thread = threading.Thread(target=lambda: [sender.send(m) for m in (*clips, Finished())])
         thread.start()
         placed = [received(ours) for _ in range(SLOTS)]
         assert len({p.offset for p in placed}) == SLOTS
         assert not ours.poll(0.2), "the next one waits"
-        taken(placed[0], ours, file)
+        receiver.take(placed[0])
         assert received(ours).offset == placed[0].offset
         thread.join()
 
@@ -87,11 +87,38 @@ def test_no_more_lie_in_the_file_than_it_has_slots():
 def test_small_clips_share_a_slot_and_the_end_of_a_job_announces_the_last():
     ours, theirs = Pipe()
     with memory_file() as file, ours, theirs:
-        sender = ClipSender(theirs, file)
+        sender, receiver = ClipSender(theirs, file), ClipReceiver(ours, file)
         for number in range(SLOT_CLIPS + 2):
             sender.send(Clip(float(number), (np.full(5, number),)))
-        assert [c.pts_seconds for c in taken(received(ours), ours, file)] == list(range(SLOT_CLIPS))
+        assert [c.pts_seconds for c in receiver.take(received(ours))] == list(range(SLOT_CLIPS))
         assert not ours.poll(0.1), "two wait for more"
         sender.send(Finished())
-        assert [c.pts_seconds for c in taken(received(ours), ours, file)] == [SLOT_CLIPS, SLOT_CLIPS + 1]
+        assert [c.pts_seconds for c in receiver.take(received(ours))] == [SLOT_CLIPS, SLOT_CLIPS + 1]
         assert received(ours) == Finished()
+
+
+def test_memory_is_used_again_when_nothing_of_a_slot_is_held():
+    """Not while a part of one array in it is held, whoever holds it."""
+    ours, theirs = Pipe()
+    with memory_file() as file, ours, theirs:
+        sender, receiver = ClipSender(theirs, file), ClipReceiver(ours, file)
+
+        def one(number: int) -> np.ndarray:
+            sender.send(Clip(0.0, (np.full((8, 500), number, np.uint8), np.zeros(3))))
+            sender.send(Finished())
+            (clip,) = receiver.take(received(ours))
+            assert received(ours) == Finished()
+            return clip.inputs[0]
+
+        first = one(1)
+        held, second = first[3:5, ::2], one(2)
+        places = {first.ctypes.data}
+        del first
+        third = one(3)
+        assert third.ctypes.data not in places | {second.ctypes.data}
+        assert [set(a.ravel().tolist()) for a in (held, second, third)] == [{1}, {2}, {3}]
+        places.add(third.ctypes.data)
+        del held, third
+        fourth, fifth = one(4), one(5)
+        assert {fourth.ctypes.data, fifth.ctypes.data} == places
+        assert [set(a.ravel().tolist()) for a in (second, fourth, fifth)] == [{2}, {4}, {5}]

@@ -16,7 +16,7 @@ from kinema.types import Clip
 
 
 class Sum:
-    dim, at_once = 1, 1
+    dim, at_once, resizes, mover = 1, 1, False, None
 
     def __init__(self, batch_size: int = 4):
         self.batch_size = batch_size

@@ -3,6 +3,7 @@
 import hashlib
 import sys
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ import torch
 
 from ..errors import UsageError
 from ..resources import Precision
+from .batches import filled
 from .calibrated import CalibratedNetwork
 from .choice import INSTALL
 from .kept import keep, read_kept
@@ -71,11 +73,12 @@ class OpenVINOForward:
             self._config["INFERENCE_NUM_THREADS"] = threads
         self._compiled: dict[tuple[int, ...], Any] = {}
 
-    def memory(self, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-        """Memory for a batch."""
-        return np.empty(shape, dtype)
+    def batch(self, samples: Sequence[Any], size: int, number: int = 0) -> np.ndarray:
+        """A batch of `size`: samples, and zeros behind them."""
+        spec = self._loaded.spec
+        return filled(np.empty((size, *samples[0].shape), spec.input.dtype), samples, spec.name)
 
-    def __call__(self, batch: np.ndarray) -> np.ndarray:
+    def __call__(self, batch: Any) -> np.ndarray:
         """[N, ...] of the backbone's input -> float32 [N, D]."""
         if batch.shape not in self._compiled:
             self._compiled[batch.shape] = self._ready(batch)

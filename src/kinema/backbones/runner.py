@@ -4,7 +4,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from .device import torch_device
 from .load import LoadedBackbone
 from .openvino_runtime import OpenVINOForward, Unconvertible
 from .tell import tell
-from .torch_runtime import TorchForward
+from .torch_runtime import Array, TorchForward
 
 
 class BackboneRunner:
@@ -63,8 +63,10 @@ class BackboneRunner:
         else:
             self._use_torch()
 
-    def __call__(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
+    def __call__(self, inputs: Sequence[Array]) -> np.ndarray:
         """Features float32 [n, D] of `n` inputs of one shape and dtype (see `InputSpec`).
+
+        To torch frames may be of any size, and inputs may lie on its device.
 
         Raises `WorkError` where a feature is not finite in fp32 either.
         """
@@ -94,7 +96,7 @@ class BackboneRunner:
             runtime=self._asked,
         )
 
-    def _computed(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
+    def _computed(self, inputs: Sequence[Array]) -> np.ndarray:
         output = np.empty((len(inputs), self.dim), dtype=np.float32)
         if inputs and not self._fitted:
             self._fit(inputs[0])
@@ -103,33 +105,42 @@ class BackboneRunner:
             size = self.batch_size
             part = inputs[start : start + size]
             try:
-                features = self._forward(self._batch(part, size))
+                features = self._features(part, size)
             except torch.OutOfMemoryError:
                 self._halve(size)
             except Unconvertible as error:
                 self._give_way(error)
             else:
-                output[start : start + len(part)] = features[: len(part)]
+                output[start : start + len(part)] = features
                 start += len(part)
         return output
 
-    def _batch(self, part: Sequence[np.ndarray], size: int) -> np.ndarray:
-        dtype = self.loaded.spec.input.dtype
-        batch = self._forward.memory((size, *part[0].shape), dtype)
-        for row, sample in zip(batch, part, strict=False):
-            if sample.shape != row.shape or sample.dtype != batch.dtype:
-                raise ValueError(
-                    f"{self.loaded.spec.name} takes {dtype} {row.shape}, got {sample.dtype} {sample.shape}"
-                )
-            row[...] = sample
-        batch[len(part) :] = 0
-        return batch
+    def _features(self, part: Sequence[Array], size: int) -> np.ndarray:
+        """The features of a part, in its order, computed as one batch."""
+        groups = self._alike(part)
+        counts = [len(rows) for rows in groups]
+        counts[-1] += size - len(part)
+        batches = [
+            self._forward.batch([part[row] for row in rows], count, number)
+            for number, (rows, count) in enumerate(zip(groups, counts, strict=True))
+        ]
+        features = self._forward(*batches)
+        return features[np.argsort(np.concatenate(groups))] if len(groups) > 1 else features[: len(part)]
+
+    def _alike(self, part: Sequence[Array]) -> list[Sequence[int]]:
+        """The rows of each size of frames, where the runtime resizes them."""
+        if not (isinstance(self._forward, TorchForward) and self._forward.resizes):
+            return [range(len(part))]
+        alike: dict[tuple[Any, ...], list[int]] = {}
+        for row, sample in enumerate(part):
+            alike.setdefault((type(sample), *sample.shape), []).append(row)
+        return list(alike.values())
 
     def _use_torch(self) -> None:
         self.runtime = "torch"
         self._forward = TorchForward(self.loaded, device=self._device, precision=self.precision)
 
-    def _fit(self, step: np.ndarray) -> None:
+    def _fit(self, step: Array) -> None:
         """Make batches no larger than the memory of the GPU takes."""
         with self._settling:
             if not self._fitted and isinstance(self._forward, TorchForward):

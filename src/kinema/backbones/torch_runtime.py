@@ -1,19 +1,27 @@
 """Backbones through torch: on GPUs, and on processors where OpenVINO is not."""
 
 import copy
+import math
 import threading
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from ..resources import Precision
+from .batches import filled
 from .choice import processor_has_bf16
 from .device import torch_device
 from .load import LoadedBackbone
 from .module import Backbone
+from .resizing import at_size
+
+# An input, or a batch of them, in this process's memory or on the device.
+Array = np.ndarray | Tensor
 
 # The share of a GPU's free memory that a batch may take.
 _SHARE = 0.5
@@ -22,9 +30,9 @@ _SHARE = 0.5
 class TorchForward:
     """Batches of inputs -> features float32. `device`: see `torch_device`.
 
-    Threads may call at the same time: on a GPU one fills its batch while the GPU computes that of another.
-    A processor without bf16 imitates it: operands and results are rounded, at the speed of fp32. torch would
-    take tens of times as long.
+    Frames of another size than the network's are resized on the device. Threads may call at the same time: on
+    a GPU one fills its batch while the GPU computes that of another. A processor without bf16 imitates it:
+    operands and results are rounded, at the speed of fp32. torch would take tens of times as long.
     """
 
     def __init__(self, loaded: LoadedBackbone, *, device: str, precision: Precision = "fp32") -> None:
@@ -35,52 +43,75 @@ class TorchForward:
         else:
             self._module = _prepared(loaded.module, _cast(precision, loaded.module, self.place))
         self._module.to(self.place)
+        self._name, self._view = loaded.spec.name, loaded.spec.input
         self._autocast = precision == "bf16" and loaded.module.autocasts and not imitated
         self._rounds = precision != "fp32"
         self._own = threading.local()
         self._launching = threading.Lock()
 
-    def memory(self, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-        """This thread's memory for a batch, with what was in it: pinned, for a GPU to read by itself."""
-        batch: np.ndarray | None = getattr(self._own, "batch", None)
-        if batch is None or batch.shape != shape or batch.dtype != dtype:
-            batch = np.empty(shape, dtype)
-            if self.place.type == "cuda":
-                batch = torch.empty(shape, dtype=torch.from_numpy(batch[:0]).dtype, pin_memory=True).numpy()
-            self._own.batch = batch
-        return batch
+    @property
+    def resizes(self) -> bool:
+        """Whether frames may have any size."""
+        return self._view.dtype == "uint8" and self._view.size is not None
 
-    def __call__(self, batch: np.ndarray) -> np.ndarray:
+    def batch(self, samples: Sequence[Any], size: int, number: int = 0) -> Array:
+        """A batch of `size`: samples of one shape, and zeros behind them; `number` is its place in a call.
+
+        Samples that are on the device stay there. Others are put into memory of this thread, pinned for a GPU
+        to read by itself, which the next batch of this number takes over.
+        """
+        shape = size, *samples[0].shape
+        if isinstance(samples[0], Tensor):
+            return torch.stack([*samples, *[torch.zeros_like(samples[0])] * (size - len(samples))])
+        return filled(self._memory(shape, number), samples, self._name)
+
+    def _memory(self, shape: tuple[int, ...], number: int) -> np.ndarray:
+        size = math.prod(shape) * np.dtype(self._view.dtype).itemsize
+        owned: dict[int, np.ndarray] = self._own.__dict__.setdefault("memory", {})
+        if number not in owned or len(owned[number]) < size:
+            pinned = self.place.type == "cuda"
+            owned[number] = torch.empty(size, dtype=torch.uint8, pin_memory=pinned).numpy()
+        return owned[number][:size].view(self._view.dtype).reshape(shape)
+
+    def __call__(self, *batches: Array) -> np.ndarray:
         """[N, ...] of the backbone's input -> float32 [N, D]. Raises `torch.OutOfMemoryError`.
 
-        Inputs go to a GPU as they are (frames as uint8), from pinned memory, so that nothing waits for them.
+        Several batches, of frames of one size each, are computed as one. Inputs go to a GPU as they are
+        (frames as uint8), from pinned memory, so that nothing waits for them.
         """
-        inputs = torch.from_numpy(batch)
+        inputs = [torch.as_tensor(batch) for batch in batches]
         with (
             torch.inference_mode(),
             torch.autocast(self.place.type, torch.bfloat16, enabled=self._autocast),
         ):
             if self.place.type == "cuda":
                 return self._on_gpu(inputs)
-            return self._module(inputs.to(self.place)).float().cpu().numpy()  # type: ignore[no-any-return]
+            there = self._joined([part.to(self.place) for part in inputs])
+            return self._module(there).float().cpu().numpy()  # type: ignore[no-any-return]
 
-    def _on_gpu(self, inputs: torch.Tensor) -> np.ndarray:
+    def _joined(self, parts: Sequence[Tensor]) -> Tensor:
+        """One batch at the size of the network."""
+        fitted = [at_size(part, self._view) for part in parts]
+        return fitted[0] if len(fitted) == 1 else torch.cat(fitted)
+
+    def _on_gpu(self, inputs: Sequence[Tensor]) -> np.ndarray:
         """Batches are launched one after the other; each thread waits for the end of its own."""
         with torch.cuda.device(self.place):
             computing, copying = torch.cuda.current_stream(), torch.cuda.Stream()
             with torch.cuda.stream(copying):
-                there = inputs.to(self.place, non_blocking=True)
+                there = [part.to(self.place, non_blocking=True) for part in inputs]
             with self._launching, _convolutions(rounding=self._rounds):
                 computing.wait_stream(copying)
-                features = self._module(there).float()
+                features = self._module(self._joined(there)).float()
                 result = torch.empty(features.shape, pin_memory=True)
                 result.copy_(features, non_blocking=True)
-                there.record_stream(computing)
+                for part in there:
+                    part.record_stream(computing)
                 ended = computing.record_event()
             ended.synchronize()
         return result.numpy()  # type: ignore[no-any-return]
 
-    def fitting(self, step: np.ndarray, largest: int) -> int:
+    def fitting(self, step: Array, largest: int) -> int:
         """How many inputs like `step` make a batch here: on a GPU by its free memory, `largest` at most."""
         if self.place.type != "cuda":
             return largest
@@ -146,5 +177,5 @@ def _imitating_bf16(module: Backbone) -> nn.Module:
     return own
 
 
-def _rounded(x: torch.Tensor) -> torch.Tensor:
+def _rounded(x: Tensor) -> Tensor:
     return x.bfloat16().float()

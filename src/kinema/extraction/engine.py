@@ -5,6 +5,7 @@ video and the settings alone: not on its neighbours, not on who supplies its cli
 earlier run was interrupted.
 """
 
+import threading
 from array import array
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -18,14 +19,20 @@ import numpy as np
 from ..errors import BucketError, WorkError
 from ..types import Clip, FeatureSequence
 from .messages import Finished, Message
+from .slots import Mover
 
 
 class Compute(Protocol):
-    """The backbone half: up to `batch_size` steps in, a feature vector each out; `at_once` calls together."""
+    """The backbone half: up to `batch_size` steps in, a feature vector each out; `at_once` calls together.
+
+    `resizes`: it takes frames of any size. `mover` brings arrays to where it computes, ahead of a call.
+    """
 
     dim: int
     batch_size: int
     at_once: int
+    resizes: bool
+    mover: Mover | None
 
     def __call__(self, inputs: Sequence[tuple[np.ndarray, ...]]) -> np.ndarray:
         """Inputs of n steps, one array per backbone -> float32 [n, dim]; raises `WorkError` for NaN."""
@@ -108,15 +115,17 @@ class _Open(Generic[S]):
 class Engine(Generic[S]):
     """Messages in, one at a time, ended videos out; `flush` computes a batch that is not full.
 
-    Threads compute; `close` ends them.
+    Threads compute, and one more hands out the features in the order of the batches; `close` ends them.
     """
 
     def __init__(self, compute: Compute, open_sink: Callable[[int], S]):
         self.compute, self.open_sink = compute, open_sink
         self._threads = ThreadPoolExecutor(compute.at_once, thread_name_prefix="compute")
+        self._handing = ThreadPoolExecutor(1, thread_name_prefix="hand out")
+        self._sinks = threading.Lock()  # held while features are put into one, or one is discarded
         self.open: dict[int, _Open[S]] = {}
         self.batch: list[tuple[_Open[S], Clip]] = []
-        self._computing: deque[tuple[list[tuple[_Open[S], float]], Future[np.ndarray]]] = deque()
+        self._computing: deque[Future[list[_Open[S]]]] = deque()
 
     @property
     def owes(self) -> bool:
@@ -126,7 +135,7 @@ class Engine(Generic[S]):
     def discard(self) -> None:
         """Drop the videos that have not ended."""
         for video in self.open.values():
-            video.sink.discard()
+            self._drop(video)
         self.open, self.batch = {}, []
         self._computing.clear()
 
@@ -134,6 +143,7 @@ class Engine(Generic[S]):
         """Drop the videos that have not ended, and end the threads."""
         self.discard()
         self._threads.shutdown()
+        self._handing.shutdown()
 
     def take(self, number: int, message: Message) -> Iterator[Done[S]]:
         """Take the next message of a video; the videos that have ended by it."""
@@ -149,8 +159,7 @@ class Engine(Generic[S]):
             video = self.open.pop(number, None)
             if video is not None:
                 self.batch = [(v, clip) for v, clip in self.batch if v is not video]
-                video.failed = True
-                video.sink.discard()
+                self._drop(video)
             yield Done(number, None, message)
         else:
             self._opened(number).end = message
@@ -170,27 +179,37 @@ class Engine(Generic[S]):
             steps = [(video, clip.pts_seconds) for video, clip in batch]
             inputs = [clip.inputs for _, clip in batch]
             context = copy_context()  # who listens to what backbones have to say
-            self._computing.append((steps, self._threads.submit(context.run, self.compute, inputs)))
+            computing = self._threads.submit(context.run, self.compute, inputs)
+            self._computing.append(self._handing.submit(self._hand_out, steps, computing))
         while len(self._computing) > self.compute.at_once:
             yield from self._collect()
 
     def _collect(self) -> Iterator[Done[S]]:
-        """Hand out the features of the batch that was begun first."""
-        steps, computing = self._computing.popleft()
+        """Wait for the features of the batch that was begun first."""
+        for video in self._computing.popleft().result():
+            video.waiting -= 1
+        yield from self._ended()
+
+    def _hand_out(
+        self, steps: list[tuple[_Open[S], float]], computing: "Future[np.ndarray]"
+    ) -> list[_Open[S]]:
+        """Put the features of a batch into their sinks; the video of each step."""
         features = computing.result()
         if not np.isfinite(features).all():
             raise WorkError("features are not finite; check the backbone's weights")
-        self._hand_out(steps, features)
-        yield from self._ended()
-
-    def _hand_out(self, steps: list[tuple[_Open[S], float]], features: np.ndarray) -> None:
         rows: dict[_Open[S], list[int]] = {}
         for row, (video, _) in enumerate(steps):
             rows.setdefault(video, []).append(row)
         for video, own in rows.items():
-            video.waiting -= len(own)
-            if not video.failed:
-                video.sink.append(features[own], [steps[row][1] for row in own])
+            with self._sinks:
+                if not video.failed:
+                    video.sink.append(features[own], [steps[row][1] for row in own])
+        return [video for video, _ in steps]
+
+    def _drop(self, video: _Open[S]) -> None:
+        with self._sinks:
+            video.failed = True
+            video.sink.discard()
 
     def _opened(self, number: int) -> _Open[S]:
         if number not in self.open:

@@ -226,7 +226,13 @@ def extract(
             return _computed_elsewhere(missing, compute, shelf_of, unchanged, back=back)
         jobs = fetched_ahead(missing, lambda job: job.record.path, workers)
         messages = pool.results(
-            stream, resources, jobs, lambda n: missing.lacks(missing.item(n)), workers=workers
+            stream,
+            resources,
+            jobs,
+            lambda n: missing.lacks(missing.item(n)),
+            workers=workers,
+            resizes_later=compute.resizes,
+            mover=compute.mover,
         )
         return _computed(missing, messages, compute, shelf_of, unchanged)
 

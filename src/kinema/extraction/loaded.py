@@ -22,6 +22,8 @@ from ..types import FeatureSequence
 from ..weights.read import state_digest
 from .engine import SequenceBuffer, sequences
 from .inline import messages_of
+from .on_device import DeviceMemory
+from .slots import Mover
 
 # Steps per batch, by what a step is: large enough to fill the processor, small enough for memory.
 BATCH_SIZES = {"frame": 8, "clip": 2, "frame_flow": 8, "flow_clip": 2, "flow_stack": 4, "logmel": 8}
@@ -138,6 +140,8 @@ class Compute:
         self.batch_size = batch_size or sizes[stream.spec.views[0].kind]
         # A GPU computes one batch while another is put together.
         self.at_once = 2 if gpu else 1
+        self.resizes = gpu
+        self.mover: Mover | None = DeviceMemory(choice.device) if gpu else None
         self._runners = [
             BackboneRunner(
                 backbone,

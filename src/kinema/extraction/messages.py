@@ -11,11 +11,15 @@ from ..types import Clip, VideoRecord
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What the jobs that follow have in common; `threads` are those of optical flow."""
+    """What the jobs that follow have in common; `threads` are those of optical flow.
+
+    `resizes_later`: frames are resized by the device that computes them.
+    """
 
     stream: StreamSettings
     resources: Resources
     threads: int = 1
+    resizes_later: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from ..resources import Resources
 from ..streams.base import StreamSettings
 from .messages import Finished, Job, Message, Setting
 from .process import HANG_SECONDS, DecodingProcess, KilledEarly
+from .slots import Mover
 
 # How often a worker that a signal killed while it started (no memory, perhaps) is started again.
 STARTS_AGAIN = 3
@@ -48,13 +49,16 @@ class DecodingPool:
         *,
         workers: int,
         ahead: int = 16,
+        resizes_later: bool = False,
+        mover: Mover | None = None,
     ) -> Generator[tuple[int, Message], None, None]:
         """Yield (number of the job, message); for each job clips in order and then one `Finished`.
 
         Jobs are taken as workers get free, one at a time, in threads of our own. `needed` is asked when a
         job's turn comes: another process may have done it by then. The clips of at most `ahead` slots wait:
         workers wait when the consumer is slower, so memory does not grow. Close the iterator
-        (`contextlib.closing`) where it is left early: that ends the processes at work.
+        (`contextlib.closing`) where it is left early: that ends the processes at work. `resizes_later`: see
+        `kinema.streams.base.Tools`; `mover` says where arrays go, other than into memory of their own.
 
         Raises:
             WorkError: no process can be started, or one cannot get ready.
@@ -63,8 +67,9 @@ class DecodingPool:
         first = list(islice(todo, workers))
         running = len(first)
         # Fewer videos than processes: each process has the processors of those that are not there.
-        setting = Setting(stream, resources, threads=workers // running if running else 1)
-        yield from _Extraction(self, setting, ahead).messages(chain(first, todo), needed, running)
+        threads = workers // running if running else 1
+        setting = Setting(stream, resources, threads, resizes_later)
+        yield from _Extraction(self, setting, ahead, mover).messages(chain(first, todo), needed, running)
 
     def worker(self, *, waiting: bool) -> DecodingProcess:
         """One that waits for work, or a new one. Raises `IndexError` where none waits."""
@@ -84,8 +89,8 @@ _Item = tuple[int, Sequence[Message]] | BaseException | None
 class _Extraction:
     """The threads of one extraction, each with a worker, and the queue that they fill."""
 
-    def __init__(self, pool: DecodingPool, setting: Setting, ahead: int):
-        self._pool, self._setting = pool, setting
+    def __init__(self, pool: DecodingPool, setting: Setting, ahead: int, mover: Mover | None):
+        self._pool, self._setting, self._mover = pool, setting, mover
         self._results: queue.Queue[_Item] = queue.Queue(maxsize=ahead)
         self._stop = threading.Event()
         self._taking = threading.Lock()
@@ -161,7 +166,7 @@ class _Extraction:
         return self._told(self._pool.worker(waiting=False))
 
     def _told(self, worker: DecodingProcess) -> DecodingProcess:
-        worker.tell(self._setting, self._stop)
+        worker.tell(self._setting, self._stop, self._mover)
         return worker
 
     def _put(self, item: _Item) -> None:

@@ -15,7 +15,7 @@ import psutil
 from ..errors import WorkError
 from .child import how_it_ended, start_child
 from .messages import Finished, Placed, Ready
-from .slots import memory_file, taken
+from .slots import ClipReceiver, Mover, memory_file
 
 # A worker that for this long neither sends anything nor uses the processor is stuck. One that works in
 # silence (it counts the frames of a long film) is given PATIENCE times as long.
@@ -35,10 +35,12 @@ class DecodingProcess:
     def __init__(self, starter: Executor, hang_seconds: float, module: str = WORKER):
         self.hang_seconds, self.stop = hang_seconds, threading.Event()
         self.alive = True
+        self._mover: Mover | None = None
         with ExitStack() as stack:
             self.memory = stack.enter_context(memory_file())
             self.connection, theirs = Pipe()
             stack.callback(self.connection.close)
+            self._clips = ClipReceiver(self.connection, self.memory)
             try:
                 self.process = starter.submit(_start, module, theirs, self.memory).result()
             except OSError as error:
@@ -49,9 +51,12 @@ class DecodingProcess:
                 theirs.close()
             self._open = stack.pop_all()
 
-    def tell(self, setting: Any, stop: threading.Event) -> None:
-        """Set up for jobs; waiting for the worker ends when `stop` is set. Raises `WorkError`."""
-        self.stop = stop
+    def tell(self, setting: Any, stop: threading.Event, mover: Mover | None = None) -> None:
+        """Set up for jobs; waiting for the worker ends when `stop` is set. Raises `WorkError`.
+
+        `mover`: where its clips go.
+        """
+        self.stop, self._mover = stop, mover
         try:
             self.connection.send(setting)
             ready = self._receive()
@@ -72,7 +77,7 @@ class DecodingProcess:
             self.connection.send(job)
             while not isinstance(message := self._receive(), Finished | None):
                 placed = isinstance(message, Placed)
-                yield taken(message, self.connection, self.memory) if placed else [message]
+                yield self._clips.take(message, self._mover) if placed else [message]
             if message is None:
                 self.alive = False
                 message = Finished(error=f"decoder hung: nothing for {self.hang_seconds:g} s")

@@ -1,17 +1,20 @@
 """Clips from a worker to its parent: their arrays through a file in memory, the rest through the pipe.
 
 The file has no name, so nothing remains of it when both processes are gone, however they ended. It is written
-and read rather than mapped: a lack of memory is then an error, not a signal.
+by calls: a lack of memory is then an error, where a map would end in a signal. It is read through a map.
 """
 
 import math
+import mmap
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -103,20 +106,70 @@ class ClipSender:
             self._untaken -= 1
 
 
-def taken(placed: Placed, connection: Connection, file: int) -> list[Clip]:
-    """The parent's end: the clips that were announced, in memory of their own; their slot is free again."""
-    memory = np.empty(placed.size, np.uint8)
-    _read(file, memory.data, placed.offset)
-    connection.send(Taken())
-    clips, start = [], 0
-    for pts_seconds, arrays in placed.clips:
-        inputs = []
-        for shape, dtype in arrays:
-            end = start + math.prod(shape) * np.dtype(dtype).itemsize
-            inputs.append(memory[start:end].view(dtype).reshape(shape))
-            start = end
-        clips.append(Clip(pts_seconds, tuple(inputs)))
-    return clips
+class Held(Protocol):
+    """Bytes that are somewhere."""
+
+    def array(self, start: int, end: int, dtype: str, shape: Sequence[int]) -> Any:
+        """A part of them as an array."""
+
+
+# Moves bytes uint8 [n] elsewhere; None where there is no room.
+Mover = Callable[[np.ndarray], Held | None]
+
+
+@dataclass(frozen=True, slots=True)
+class InMemory:
+    """Bytes in this process: uint8 [n]."""
+
+    memory: np.ndarray
+
+    def array(self, start: int, end: int, dtype: str, shape: Sequence[int]) -> np.ndarray:
+        """A part of them as an array."""
+        return self.memory[start:end].view(dtype).reshape(shape)
+
+
+class ClipReceiver:
+    """The parent's end: takes the clips that are announced, into memory of their own or where it is told."""
+
+    def __init__(self, connection: Connection, file: int):
+        self._connection, self._file = connection, file
+        self._seen = np.empty(0, np.uint8)
+        self._free: dict[int, list[bytearray]] = {}
+
+    def take(self, placed: Placed, mover: Mover | None = None) -> list[Clip]:
+        """The clips of a slot, which is free again."""
+        end = placed.offset + placed.size
+        if end > len(self._seen):  # the file has grown
+            self._seen = np.frombuffer(mmap.mmap(self._file, 0), np.uint8)
+        seen = self._seen[placed.offset : end]
+        held = (mover(seen) if mover else None) or InMemory(self._copied(seen))
+        self._connection.send(Taken())
+        clips, start = [], 0
+        for pts_seconds, arrays in placed.clips:
+            inputs = []
+            for shape, dtype in arrays:
+                end = start + math.prod(shape) * np.dtype(dtype).itemsize
+                inputs.append(held.array(start, end, dtype, shape))
+                start = end
+            clips.append(Clip(pts_seconds, tuple(inputs)))
+        return clips
+
+    def _copied(self, seen: np.ndarray) -> np.ndarray:
+        memory = self._memory(len(seen))
+        memory[:] = seen
+        return memory
+
+    def _memory(self, size: int) -> np.ndarray:
+        """Bytes that nobody else holds. They come back when the last array in them goes.
+
+        New pages, which the system clears first, would take longer than what is written into them.
+        """
+        capacity = 1 << size.bit_length()
+        free = self._free.setdefault(capacity, [])
+        block = free.pop() if free else bytearray(capacity)
+        memory = np.frombuffer(block, np.uint8, count=size)
+        weakref.finalize(memory, free.append, block).atexit = False
+        return memory
 
 
 def _bytes(array: np.ndarray) -> memoryview:
@@ -128,12 +181,3 @@ def _write(file: int, data: memoryview, offset: int) -> None:
     done = 0
     while done < len(data):
         done += os.pwrite(file, data[done:], offset + done)
-
-
-def _read(file: int, data: memoryview, offset: int) -> None:
-    done = 0
-    while done < len(data):
-        count = os.preadv(file, [data[done:]], offset + done)
-        if not count:
-            raise EOFError("a clip that was announced is not there")
-        done += count

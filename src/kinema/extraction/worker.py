@@ -25,7 +25,8 @@ def serve(connection: Connection, memory: int) -> None:
     while True:
         asked: Setting | Job = sender.receive()
         if isinstance(asked, Setting):
-            setting, tools = asked, Tools(asked.resources, threads=asked.threads)
+            setting = asked
+            tools = Tools(asked.resources, threads=asked.threads, resizes_later=asked.resizes_later)
             connection.send(Ready())
             continue
         assert setting is not None, "the first message is a setting"

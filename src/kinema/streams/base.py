@@ -43,10 +43,13 @@ class Task:
 
 
 class Tools:
-    """What the streams of one process share: flow methods, loaded when first asked for, and their threads."""
+    """What the streams of one process share: flow methods, loaded when first asked for, and their threads.
 
-    def __init__(self, resources: Resources, *, threads: int = 1):
-        self.resources, self.threads = resources, threads
+    `resizes_later`: frames are not brought to their size here: the device that computes them does it.
+    """
+
+    def __init__(self, resources: Resources, *, threads: int = 1, resizes_later: bool = False):
+        self.resources, self.threads, self.resizes_later = resources, threads, resizes_later
         self._methods: dict[tuple[str, str], FlowMethod] = {}
 
     def flow(self, method: str, weights: str = "published") -> FlowMethod:

@@ -16,14 +16,20 @@ def fit(frame: np.ndarray, size: tuple[int, int], crop: Literal["center", "stret
 
     `center` cuts the largest centred part of the wanted shape and then resizes, `stretch` resizes all of it.
     """
-    if crop == "center":
-        aspect = size[1] / size[0]
-        frame = cut(frame, aspect, aspect)
+    frame = part(frame, size, crop)
     if frame.shape[:2] == size:
         return frame
     # Cut before resizing: Pillow's `box` would let pixels from outside bleed in.
     image = Image.fromarray(np.ascontiguousarray(frame))
     return np.asarray(image.resize((size[1], size[0]), Image.Resampling.BILINEAR))
+
+
+def part(frame: np.ndarray, size: tuple[int, int], crop: Literal["center", "stretch"]) -> np.ndarray:
+    """What of a frame `fit` brings to `size`."""
+    if crop == "stretch":
+        return frame
+    aspect = size[1] / size[0]
+    return cut(frame, aspect, aspect)
 
 
 def fit_flow(frame: np.ndarray, size: tuple[int, int], crop: Literal["center", "stretch"]) -> np.ndarray:

@@ -8,7 +8,10 @@ import numpy as np
 from PIL import Image
 
 from ..backbones.spec import InputSpec, Preprocessing
-from .images import LONGEST_ASPECT, cut, fit
+from .images import LONGEST_ASPECT, cut, fit, part
+
+# Frames of up to so many times a view's pixels are resized by the device.
+MOST_MOVED = 4
 
 _FILTERS = {
     "nearest": Image.Resampling.NEAREST,
@@ -24,6 +27,20 @@ def fit_view(frame: np.ndarray, view: InputSpec) -> np.ndarray:
     if view.preprocessing is None or view.own_crop:
         return fit(frame, view.size, view.crop)
     return preprocess(frame, view.size, view.preprocessing)
+
+
+def part_for_view(frame: np.ndarray, view: InputSpec) -> np.ndarray:
+    """What of a frame is resized for a view, where that is left to the device that computes it.
+
+    As `fit_view`, where a library resizes in its own way, or where the part is so large that to move it costs
+    more than to resize it here.
+    """
+    assert view.size is not None, "only views of a size are fitted"
+    if view.preprocessing is None or view.own_crop:
+        whole = part(frame, view.size, view.crop)
+        if whole.shape[0] * whole.shape[1] <= MOST_MOVED * view.size[0] * view.size[1]:
+            return np.ascontiguousarray(whole)
+    return fit_view(frame, view)
 
 
 def preprocess(frame: np.ndarray, size: tuple[int, int], how: Preprocessing) -> np.ndarray:

@@ -18,7 +18,7 @@ from .fields import Spool
 from .frame_flow import METHOD, frame_flow
 from .frames import FrameMaker, FrameStream
 from .motion import MotionProfile
-from .preprocess import fit_view
+from .preprocess import fit_view, part_for_view
 
 Prepared = tuple[float, tuple[np.ndarray, ...]]
 
@@ -90,6 +90,8 @@ class RgbMaker(FrameMaker):
         motion = self.profile.values
         if motion is not None:
             self.sampler = IndexSampler(self.sampler.choose(len(motion) + 1, motion))
+        later = tools.resizes_later and not self.augment and not stream.carries_flow
+        self._fit = part_for_view if later else fit_view
         self._flow = tools.flow(METHOD) if stream.carries_flow else None
         self._times: list[float] = []
         self._spools = [Spool() for _ in self.views if self.sampler.whole]
@@ -124,7 +126,7 @@ class RgbMaker(FrameMaker):
 
     def _prepared(self, frame: Frame) -> tuple[np.ndarray, ...]:
         image = self.augment(frame.data) if self.augment else frame.data
-        return tuple(fit_view(image, view) for view in self.views if view.size)
+        return tuple(self._fit(image, view) for view in self.views if view.size)
 
     def _clip(self, items: list[Prepared]) -> Clip:
         columns = zip(*(inputs for _, inputs in items), strict=True)

@@ -19,7 +19,7 @@ from kinema.types import Clip
 class Value:
     """A step is one number, and its feature twice that."""
 
-    dim, at_once, batch_size = 1, 1, 4
+    dim, at_once, batch_size, resizes, mover = 1, 1, 4, False, None
 
     def __init__(self) -> None:
         self.calls: list[int] = []
