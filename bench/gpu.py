@@ -3,11 +3,12 @@
     python bench/gpu.py [CLIPS] [--copies 8] [--parts peaks,backbones,tvl1,extract] [--only vgg16,i3d_rgb]
 
 A step is a frame, or a clip of twenty frames for I3D. `there` is the network in bf16 on batches that lie in
-the GPU's memory; `runner` takes arrays in the processor's memory, as extraction does, and returns features
-there. Networks have random values. Whole extractions go from files to stored features, with their workers
-started anew; `share` is their steps a second over those of the network whose inputs are there. Each clip
-counts as --copies files: one that is longer by some bytes is another. Figures are medians of three turns,
-with their least and greatest; an extraction is measured once.
+the GPU's memory, launched at once; `by layers` is the same launched layer by layer; `runner` takes arrays in
+the processor's memory and returns features there. Networks have random values. Whole extractions go from
+files to stored features, with their workers started anew: in all, and from the end of the first video on.
+`share` is the latter over what the network does whose inputs are there. Each clip counts as --copies files:
+one that is longer by some bytes is another. Figures are medians of three turns, with their least and
+greatest; an extraction is measured once.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import torch
 from kinema.backbones.load import load_backbone
 from kinema.backbones.random_init import synthetic_batch
 from kinema.backbones.runner import BackboneRunner
+from kinema.backbones.torch_runtime import TorchForward
 from kinema.datasets import Dataset
 from kinema.datasets.synthetic import make_synthetic
 from kinema.extraction.loaded import GPU_BATCH_SIZES, load_streams
@@ -39,6 +41,7 @@ from kinema.resources import Resources, cores
 from kinema.streams.images import fit
 from kinema.types import VideoRecord
 from kinema.workflows.context import Context
+from kinema.workflows.events import Events
 from kinema.workflows.extract import extract_streams
 
 BACKBONES = "mobilenet_v2,googlenet,vgg16,resnet152,inception_resnet_v2,i3d_rgb,i3d_flow"
@@ -124,17 +127,17 @@ def _wait(device: str) -> None:
 def print_backbones(names: list[str], device: str, seconds: float) -> dict[str, float]:
     """Steps a second of each; returned where the inputs are there."""
     found = {}
-    print(f"{'backbone':20} {'there, bf16':>24} {'runner, bf16':>24} {'runner, fp32':>24}  batch")
+    print(f"{'backbone':20} {'there':>24} {'by layers':>24} {'runner':>24}  batch")
     for name in names:
         loaded = load_backbone(name, weights="none")
         size = GPU_BATCH_SIZES[loaded.spec.input.kind]
         inputs = _inputs(loaded.spec.input, size)
         runner = BackboneRunner(loaded, batch_size=size, device=device, precision="bf16")
-        exact = BackboneRunner(loaded, batch_size=size, device=device, precision="fp32")
         runner(inputs)  # settles the batch
         there = torch.from_numpy(np.stack(inputs[: runner.batch_size])).to(runner._forward.place)
-        ways = partial(_there, runner, there), partial(_run, runner, inputs), partial(_run, exact, inputs)
-        rates = [rate(way, seconds) for way in ways]
+        captured = partial(_there, runner._forward, runner._forward._captured, there)
+        by_layers = partial(_there, runner._forward, runner._forward._module, there)
+        rates = [rate(way, seconds) for way in (captured, by_layers, partial(_run, runner, inputs))]
         found[name] = rates[0][0]
         columns = " ".join(f"{text(r):>24}" for r in rates)
         print(f"{name:20} {columns}  {runner.batch_size}", flush=True)
@@ -152,10 +155,11 @@ def _run(runner: BackboneRunner, inputs: list[np.ndarray]) -> int:
     return len(runner(inputs))
 
 
-def _there(runner: BackboneRunner, inputs: torch.Tensor) -> int:
-    forward = runner._forward
+def _there(
+    forward: TorchForward, network: Callable[[torch.Tensor], torch.Tensor], inputs: torch.Tensor
+) -> int:
     with torch.inference_mode(), torch.autocast(inputs.device.type, torch.bfloat16, forward._autocast):
-        forward._module(inputs)
+        network(inputs)
     _wait(inputs.device.type)
     return len(inputs)
 
@@ -191,23 +195,42 @@ def files(clips: Path | None, folder: Path, copies: int) -> list[VideoRecord]:
 
 
 def print_extraction(
-    backbone: str, files: list[VideoRecord], device: str, folder: Path, there: dict[str, float]
+    backbone: str, videos: list[VideoRecord], device: str, folder: Path, there: dict[str, float]
 ) -> None:
     """Steps a second from files to stored features."""
     recipe, stream, settings = EXTRACTIONS[backbone]
     resources = Resources(weights="none", device=device, features=folder / backbone)
-    context = Context(resources)
+    ended = Ended()
+    context = Context(resources, ended)
     streams = load_streams({stream: resolve(recipe, settings, resources).streams[stream]}, resources)
-    records = context.identified(Dataset("csv", folder, ("any",), tuple(files))).records
+    records = context.identified(Dataset("csv", folder, ("any",), tuple(videos))).records
     extract_streams(records[:1], streams, context)
     start, before = time.perf_counter(), _processor_seconds()
     report = extract_streams(records, streams, context).reports[stream]
     seconds, workers = time.perf_counter() - start, streams[stream].workers
     main, decoding = (after - b for after, b in zip(_processor_seconds(), before, strict=True))
     found = report.steps / seconds
-    share = f", share {found / there[backbone]:.2f}" if backbone in there else ""
+    going = report.steps * ended.share / (start + seconds - ended.first)
+    share = f", share {going / there[backbone]:.2f}" if backbone in there else ""
     busy = f"{workers} workers busy {decoding / seconds / workers:.0%}, main process {main / seconds:.0%}"
-    print(f"extract {recipe} {stream}: {found:.0f} steps a second{share} ({report.extracted} files, {busy})")
+    rates = f"{found:.0f} steps a second, {going:.0f} from the first video on{share}"
+    print(
+        f"extract {recipe} {stream}: {rates} ({report.extracted} files, {seconds:.1f} s, {busy})", flush=True
+    )
+
+
+class Ended(Events):
+    """When the first video of the last extraction had ended, and the share of the files behind it."""
+
+    def __init__(self) -> None:
+        self.first, self.share = 0.0, 1.0
+
+    def step(self, text: str) -> None:
+        self.first = 0.0
+
+    def progress(self, done: int, total: int) -> None:
+        if not self.first and done:
+            self.first, self.share = time.perf_counter(), 1 - done / total
 
 
 def _processor_seconds() -> tuple[float, float]:

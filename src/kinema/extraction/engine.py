@@ -179,7 +179,7 @@ class Engine(Generic[S]):
             steps = [(video, clip.pts_seconds) for video, clip in batch]
             inputs = [clip.inputs for _, clip in batch]
             context = copy_context()  # who listens to what backbones have to say
-            computing = self._threads.submit(context.run, self.compute, inputs)
+            computing = self._threads.submit(context.run, self._computed, inputs)
             self._computing.append(self._handing.submit(self._hand_out, steps, computing))
         while len(self._computing) > self.compute.at_once:
             yield from self._collect()
@@ -190,13 +190,17 @@ class Engine(Generic[S]):
             video.waiting -= 1
         yield from self._ended()
 
+    def _computed(self, inputs: Sequence[tuple[np.ndarray, ...]]) -> np.ndarray:
+        features = self.compute(inputs)
+        if not np.isfinite(features).all():
+            raise WorkError("features are not finite; check the backbone's weights")
+        return features
+
     def _hand_out(
         self, steps: list[tuple[_Open[S], float]], computing: "Future[np.ndarray]"
     ) -> list[_Open[S]]:
         """Put the features of a batch into their sinks; the video of each step."""
         features = computing.result()
-        if not np.isfinite(features).all():
-            raise WorkError("features are not finite; check the backbone's weights")
         rows: dict[_Open[S], list[int]] = {}
         for row, (video, _) in enumerate(steps):
             rows.setdefault(video, []).append(row)
