@@ -17,10 +17,10 @@ class OnDevice:
 
     memory: Tensor
 
-    def array(self, start: int, end: int, dtype: str, shape: Sequence[int]) -> Tensor:
-        """A part of them as an array."""
+    def arrays(self, start: int, end: int, dtype: str, shape: Sequence[int]) -> Sequence[Tensor]:
+        """A part of them as arrays of one shape, one behind the other."""
         kind = torch.from_numpy(np.empty(0, dtype)).dtype
-        return self.memory[start:end].view(kind).reshape(tuple(shape))
+        return self.memory[start:end].view(kind).reshape(-1, *shape).unbind()
 
 
 class DeviceMemory:

@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby, islice
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
@@ -109,8 +110,8 @@ class ClipSender:
 class Held(Protocol):
     """Bytes that are somewhere."""
 
-    def array(self, start: int, end: int, dtype: str, shape: Sequence[int]) -> Any:
-        """A part of them as an array."""
+    def arrays(self, start: int, end: int, dtype: str, shape: Sequence[int]) -> Sequence[Any]:
+        """A part of them as arrays of one shape, one behind the other."""
 
 
 # Moves bytes uint8 [n] elsewhere; None where there is no room.
@@ -123,9 +124,9 @@ class InMemory:
 
     memory: np.ndarray
 
-    def array(self, start: int, end: int, dtype: str, shape: Sequence[int]) -> np.ndarray:
-        """A part of them as an array."""
-        return self.memory[start:end].view(dtype).reshape(shape)
+    def arrays(self, start: int, end: int, dtype: str, shape: Sequence[int]) -> Sequence[np.ndarray]:
+        """A part of them as arrays of one shape, one behind the other."""
+        return list(self.memory[start:end].view(dtype).reshape(-1, *shape))
 
 
 class ClipReceiver:
@@ -144,15 +145,17 @@ class ClipReceiver:
         seen = self._seen[placed.offset : end]
         held = (mover(seen) if mover else None) or InMemory(self._copied(seen))
         self._connection.send(Taken())
-        clips, start = [], 0
-        for pts_seconds, arrays in placed.clips:
-            inputs = []
-            for shape, dtype in arrays:
-                end = start + math.prod(shape) * np.dtype(dtype).itemsize
-                inputs.append(held.array(start, end, dtype, shape))
-                start = end
-            clips.append(Clip(pts_seconds, tuple(inputs)))
-        return clips
+        inputs: list[Any] = []
+        start = 0
+        for (shape, dtype), alike in groupby(array for _, arrays in placed.clips for array in arrays):
+            count, size = len(list(alike)), math.prod(shape) * np.dtype(dtype).itemsize
+            if size:
+                inputs += held.arrays(start, start + count * size, dtype, shape)
+            else:
+                inputs += [np.empty(shape, dtype)] * count
+            start += count * size
+        all_inputs = iter(inputs)
+        return [Clip(pts, tuple(islice(all_inputs, len(arrays)))) for pts, arrays in placed.clips]
 
     def _copied(self, seen: np.ndarray) -> np.ndarray:
         memory = self._memory(len(seen))
