@@ -3,12 +3,11 @@
     python bench/gpu.py [CLIPS] [--copies 8] [--parts peaks,backbones,tvl1,extract] [--only vgg16,i3d_rgb]
 
 A step is a frame, or a clip of twenty frames for I3D. `there` is the network in bf16 on batches that lie in
-the GPU's memory, launched at once; `by layers` is the same launched layer by layer; `runner` takes arrays in
-the processor's memory and returns features there. Networks have random values. Whole extractions go from
-files to stored features, with their workers started anew: in all, and from the end of the first video on.
-`share` is the latter over what the network does whose inputs are there. Each clip counts as --copies files:
-one that is longer by some bytes is another. Figures are medians of three turns, with their least and
-greatest; an extraction is measured once.
+the GPU's memory; `runner` takes arrays in the processor's memory and returns features there. Networks have
+random values. Whole extractions go from files to stored features, with their workers started anew: in all,
+and from the end of the first video on. `share` is the latter over what the network does whose inputs are
+there. Each clip counts as --copies files: one that is longer by some bytes is another. Figures are medians
+of three turns, with their least and greatest; an extraction is measured once.
 """
 
 from __future__ import annotations
@@ -127,7 +126,7 @@ def _wait(device: str) -> None:
 def print_backbones(names: list[str], device: str, seconds: float) -> dict[str, float]:
     """Steps a second of each; returned where the inputs are there."""
     found = {}
-    print(f"{'backbone':20} {'there':>24} {'by layers':>24} {'runner':>24}  batch")
+    print(f"{'backbone':20} {'there':>24} {'runner':>24}  batch")
     for name in names:
         loaded = load_backbone(name, weights="none")
         size = GPU_BATCH_SIZES[loaded.spec.input.kind]
@@ -135,9 +134,8 @@ def print_backbones(names: list[str], device: str, seconds: float) -> dict[str, 
         runner = BackboneRunner(loaded, batch_size=size, device=device, precision="bf16")
         runner(inputs)  # settles the batch
         there = torch.from_numpy(np.stack(inputs[: runner.batch_size])).to(runner._forward.place)
-        captured = partial(_there, runner._forward, runner._forward._captured, there)
-        by_layers = partial(_there, runner._forward, runner._forward._module, there)
-        rates = [rate(way, seconds) for way in (captured, by_layers, partial(_run, runner, inputs))]
+        ways = partial(_there, runner._forward, there), partial(_run, runner, inputs)
+        rates = [rate(way, seconds) for way in ways]
         found[name] = rates[0][0]
         columns = " ".join(f"{text(r):>24}" for r in rates)
         print(f"{name:20} {columns}  {runner.batch_size}", flush=True)
@@ -155,11 +153,9 @@ def _run(runner: BackboneRunner, inputs: list[np.ndarray]) -> int:
     return len(runner(inputs))
 
 
-def _there(
-    forward: TorchForward, network: Callable[[torch.Tensor], torch.Tensor], inputs: torch.Tensor
-) -> int:
+def _there(forward: TorchForward, inputs: torch.Tensor) -> int:
     with torch.inference_mode(), torch.autocast(inputs.device.type, torch.bfloat16, forward._autocast):
-        network(inputs)
+        forward._module(inputs)
     _wait(inputs.device.type)
     return len(inputs)
 

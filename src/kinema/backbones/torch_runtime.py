@@ -15,7 +15,6 @@ from torch.nn.modules.conv import _ConvNd
 from ..resources import Precision
 from .batches import filled
 from .choice import processor_has_bf16
-from .cuda_graph import CapturedNetwork
 from .device import torch_device
 from .load import LoadedBackbone
 from .module import Backbone
@@ -44,7 +43,6 @@ class TorchForward:
         else:
             self._module = _prepared(loaded.module, _cast(precision, loaded.module, self.place))
         self._module.to(self.place)
-        self._captured = CapturedNetwork(self._module)
         self._name, self._view = loaded.spec.name, loaded.spec.input
         self._autocast = precision == "bf16" and loaded.module.autocasts and not imitated
         self._rounds = precision != "fp32"
@@ -104,7 +102,7 @@ class TorchForward:
                 there = [part.to(self.place, non_blocking=True) for part in inputs]
             with self._launching, _convolutions(rounding=self._rounds):
                 computing.wait_stream(copying)
-                features = self._captured(self._joined(there))
+                features = self._module(self._joined(there)).float()
                 result = torch.empty(features.shape, pin_memory=True)
                 result.copy_(features, non_blocking=True)
                 for part in there:
