@@ -35,7 +35,8 @@ def url_path(url: str | PurePath) -> str:
 
 def in_bucket(path: str | PurePath) -> bool:
     """Whether a path names something in a bucket."""
-    return _PATH.match(os.fspath(path)) is not None
+    text = os.fspath(path)
+    return ":" in text and _PATH.match(text) is not None
 
 
 def as_url(path: str | PurePath) -> str:

@@ -129,9 +129,8 @@ def test_wrong_use_is_refused(loaded, frames):
     run = BackboneRunner(loaded, batch_size=2, device="cpu")
     with pytest.raises(ValueError, match=r"takes uint8 .*, got float32"):
         run([frames[0].astype(np.float32)])
-    flow = BackboneRunner(load_backbone("small_flow_cnn", weights="none"), batch_size=2, device="cpu")
-    with pytest.raises(ValueError, match=r"got float32 \(10, 40, 20\)"):
-        flow([stacks(1)[0], stacks(1)[0][:10]])
+    with pytest.raises(ValueError, match=r"got uint8 \(100, 224, 3\)"):
+        run([frames[0], frames[1][:100]])
 
 
 def test_values_that_are_not_finite_are_refused(frames):
@@ -267,7 +266,7 @@ def test_threads_that_run_out_of_memory_together_halve_the_batch_once(small, tol
 def test_frames_of_several_sizes_in_one_batch_are_resized_each_and_stay_in_order(loaded):
     random, size = np.random.default_rng(0), loaded.spec.input.size
     raw = [random.integers(0, 255, (*shape, 3), np.uint8) for shape in [(240, 240), size, (300, 240)] * 3]
-    run = BackboneRunner(loaded, batch_size=4, device="cpu")
+    run = BackboneRunner(loaded, batch_size=4, device="cpu", resizes=True)
     fitted = run([fit(frame, size, "stretch") for frame in raw])
     np.testing.assert_allclose(run(raw), fitted, rtol=1e-4, atol=1e-5)
     alone = np.concatenate([run([frame]) for frame in raw])
@@ -279,4 +278,12 @@ def test_inputs_may_lie_on_the_device(loaded, frames):
     run = BackboneRunner(loaded, batch_size=4, device="cpu")
     there = [torch.from_numpy(frame) for frame in frames]
     np.testing.assert_array_equal(run(there), run(frames))
-    np.testing.assert_allclose(run([there[0], frames[1], *there[2:]]), run(frames), rtol=1e-4, atol=1e-5)
+    run = BackboneRunner(loaded, batch_size=4, device="cpu", resizes=True)  # as in extraction
+    mixed = [there[0], frames[1], *there[2:]]
+    np.testing.assert_allclose(run(mixed), run(frames), rtol=1e-4, atol=1e-5)
+
+
+def test_inputs_of_two_memories_make_one_batch(small):
+    run = BackboneRunner(small, batch_size=8, device="cpu")
+    mixed = [torch.from_numpy(stack) if row % 3 else stack for row, stack in enumerate(stacks(7))]
+    np.testing.assert_allclose(run(mixed), run(stacks(7)), rtol=1e-4, atol=1e-5)

@@ -38,7 +38,11 @@ def test_arrays_are_what_was_there_and_stay(dtype: str) -> None:
 @pytest.fixture(scope="module")
 def stream() -> LoadedStream:
     settings = ["streams.rgb.sampling={kind: jump, every: 4}"]
-    return load_streams(resolve("lite", settings, RESOURCES).streams, RESOURCES)["rgb"]
+    loaded = load_streams(resolve("lite", settings, RESOURCES).streams, RESOURCES)["rgb"]
+    (runner,) = loaded.compute._runners
+    runner._resizes = True  # as on a GPU
+    runner._use_torch()
+    return loaded
 
 
 def features(

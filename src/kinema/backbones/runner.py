@@ -30,7 +30,7 @@ class BackboneRunner:
     `threads` sets the threads of the runtime, torch's for the whole process; None leaves them alone.
     `runtime` auto is OpenVINO on the processor, and torch elsewhere and for networks that OpenVINO cannot
     take, which is told. `network` is the calibrated one that precision int8 needs. Steps that lower precision
-    makes infinite or NaN are computed `again` in fp32.
+    makes infinite or NaN are computed `again` in fp32. With `resizes` torch takes frames of any size.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class BackboneRunner:
         threads: int | None = None,
         runtime: Runtime = "torch",
         network: CalibratedNetwork | None = None,
+        resizes: bool = False,
     ) -> None:
         if batch_size < 1:
             raise UsageError(f"batch size must be 1 or more, got {batch_size}")
@@ -56,6 +57,7 @@ class BackboneRunner:
         if threads is not None:
             torch.set_num_threads(threads)
         self._device, self._threads, self._asked = device, threads, runtime
+        self._resizes = resizes
         self._forward: OpenVINOForward | TorchForward
         if _takes_openvino(device, precision, runtime):
             self.runtime: Runtime = "openvino"
@@ -66,7 +68,7 @@ class BackboneRunner:
     def __call__(self, inputs: Sequence[Array]) -> np.ndarray:
         """Features float32 [n, D] of `n` inputs of one shape and dtype (see `InputSpec`).
 
-        To torch frames may be of any size, and inputs may lie on its device.
+        To torch inputs may lie on its device.
 
         Raises `WorkError` where a feature is not finite in fp32 either.
         """
@@ -94,6 +96,7 @@ class BackboneRunner:
             device=self._device,
             threads=self._threads,
             runtime=self._asked,
+            resizes=self._resizes,
         )
 
     def _computed(self, inputs: Sequence[Array]) -> np.ndarray:
@@ -128,17 +131,20 @@ class BackboneRunner:
         return features[np.argsort(np.concatenate(groups))] if len(groups) > 1 else features[: len(part)]
 
     def _alike(self, part: Sequence[Array]) -> list[Sequence[int]]:
-        """The rows of each size of frames, where the runtime resizes them."""
-        if not (isinstance(self._forward, TorchForward) and self._forward.resizes):
+        """The rows that make a batch: those in one memory, and of one size where torch resizes them."""
+        if not isinstance(self._forward, TorchForward):
             return [range(len(part))]
         alike: dict[tuple[Any, ...], list[int]] = {}
         for row, sample in enumerate(part):
-            alike.setdefault((type(sample), *sample.shape), []).append(row)
+            size = sample.shape if self._forward.resizes else ()
+            alike.setdefault((type(sample), *size), []).append(row)
         return list(alike.values())
 
     def _use_torch(self) -> None:
         self.runtime = "torch"
-        self._forward = TorchForward(self.loaded, device=self._device, precision=self.precision)
+        self._forward = TorchForward(
+            self.loaded, device=self._device, precision=self.precision, resizes=self._resizes
+        )
 
     def _fit(self, step: Array) -> None:
         """Make batches no larger than the memory of the GPU takes."""

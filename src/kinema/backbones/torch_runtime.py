@@ -30,12 +30,19 @@ _SHARE = 0.5
 class TorchForward:
     """Batches of inputs -> features float32. `device`: see `torch_device`.
 
-    Frames of another size than the network's are resized on the device. Threads may call at the same time: on
-    a GPU one fills its batch while the GPU computes that of another. A processor without bf16 imitates it:
-    operands and results are rounded, at the speed of fp32. torch would take tens of times as long.
+    With `resizes` frames may have any size: the device brings them to the network's. Threads may call at the
+    same time: on a GPU one fills its batch while the GPU computes that of another. A processor without bf16
+    imitates it: operands and results are rounded, at the speed of fp32. torch would take tens of times as long.
     """
 
-    def __init__(self, loaded: LoadedBackbone, *, device: str, precision: Precision = "fp32") -> None:
+    def __init__(
+        self,
+        loaded: LoadedBackbone,
+        *,
+        device: str,
+        precision: Precision = "fp32",
+        resizes: bool = False,
+    ) -> None:
         self.place = torch_device(device)
         imitated = precision == "bf16" and self.place.type == "cpu" and not processor_has_bf16()
         if imitated:
@@ -44,15 +51,11 @@ class TorchForward:
             self._module = _prepared(loaded.module, _cast(precision, loaded.module, self.place))
         self._module.to(self.place)
         self._name, self._view = loaded.spec.name, loaded.spec.input
+        self.resizes = resizes and self._view.dtype == "uint8" and self._view.size is not None
         self._autocast = precision == "bf16" and loaded.module.autocasts and not imitated
         self._rounds = precision != "fp32"
         self._own = threading.local()
         self._launching = threading.Lock()
-
-    @property
-    def resizes(self) -> bool:
-        """Whether frames may have any size."""
-        return self._view.dtype == "uint8" and self._view.size is not None
 
     def batch(self, samples: Sequence[Any], size: int, number: int = 0) -> Array:
         """A batch of `size`: samples of one shape, and zeros behind them; `number` is its place in a call.
@@ -91,7 +94,7 @@ class TorchForward:
 
     def _joined(self, parts: Sequence[Tensor]) -> Tensor:
         """One batch at the size of the network."""
-        fitted = [at_size(part, self._view) for part in parts]
+        fitted = [at_size(part, self._view) if self.resizes else part for part in parts]
         return fitted[0] if len(fitted) == 1 else torch.cat(fitted)
 
     def _on_gpu(self, inputs: Sequence[Tensor]) -> np.ndarray:

@@ -6,6 +6,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -82,9 +83,14 @@ def shown_name(path: Path, root: Path) -> str:
 
     Bytes that are not valid text are shown as escapes, so that a name can always be written as UTF-8.
     """
-    whole, above = str(path), os.path.join(root, "")
+    whole, above = str(path), _above(root)
     text = (whole[len(above) :] if whole.startswith(above) else whole).replace(os.sep, "/")
     return text if text.isascii() else os.fsencode(text).decode("utf-8", "backslashreplace")
+
+
+@lru_cache(maxsize=64)
+def _above(root: Path) -> str:
+    return os.path.join(root, "")
 
 
 def class_name(text: str) -> str:

@@ -27,7 +27,7 @@ KTH_PEOPLE: Mapping[str, tuple[int, ...]] = {
 
 def infer_group(name: str) -> str | None:
     """The group that a file name holds: `v_Surfing_g07_c02.avi` -> `g07`, `person03_a.avi` -> `person03`."""
-    found = _GROUP.search(re.split(r"[/\\]", name)[-1])
+    found = _GROUP.search(name.replace("\\", "/").rpartition("/")[2])
     return found[1].lower().replace("_", "") if found else None
 
 

@@ -136,11 +136,11 @@ class Compute:
                 "train with --precision int8, or leave --precision out"
             )
         gpu = choice.device.startswith("cuda")
+        self.resizes = gpu
         sizes = GPU_BATCH_SIZES if gpu else BATCH_SIZES
         self.batch_size = batch_size or sizes[stream.spec.views[0].kind]
         # A GPU computes one batch while another is put together.
         self.at_once = 2 if gpu else 1
-        self.resizes = gpu
         self.mover: Mover | None = DeviceMemory(choice.device) if gpu else None
         self._runners = [
             BackboneRunner(
@@ -151,6 +151,7 @@ class Compute:
                 runtime=choice.runtime if choice.asked else "auto",
                 threads=threads(),
                 network=stream.calibrated[i] if stream.calibrated else None,
+                resizes=self.resizes,
             )
             for i, backbone in enumerate(stream.backbones)
         ]
