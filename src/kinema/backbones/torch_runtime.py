@@ -32,7 +32,8 @@ class TorchForward:
 
     With `resizes` frames may have any size: the device brings them to the network's. Threads may call at the
     same time: on a GPU one fills its batch while the GPU computes that of another. A processor without bf16
-    imitates it: operands and results are rounded, at the speed of fp32. torch would take tens of times as long.
+    imitates it: operands and results are rounded, at the speed of fp32, where torch takes tens of times as
+    long.
     """
 
     def __init__(
