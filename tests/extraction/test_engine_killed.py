@@ -127,9 +127,12 @@ def test_two_at_once_fill_one_store(data: Path, reference, tmp_path: Path):
 
 PEAK = """
 import resource, sys
+from pathlib import Path
+from kinema.resources import Resources
 from kinema.workflows.extract import extract_dataset
-options = {"overrides": ["streams.rgb.sampling.fps=0.1"], "weights": "none", "layout": "folder"}
-extract_dataset(sys.argv[1], features=sys.argv[2], **options)
+resources = Resources(weights="none", features=Path(sys.argv[2]), workers=1)
+options = {"overrides": ["streams.rgb.sampling.fps=0.1"], "layout": "folder", "resources": resources}
+extract_dataset(sys.argv[1], **options)
 peak = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
 print(sum(peak) // 1024)
 """
