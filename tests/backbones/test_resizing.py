@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import PIL
 import pytest
@@ -16,6 +13,7 @@ from kinema.backbones.resizing import at_size
 from kinema.backbones.spec import InputSpec
 from kinema.media.reader import VideoReader
 from kinema.streams.images import fit
+from support.interpreted import run_interpreted
 
 sizes = st.tuples(st.integers(1, 160), st.integers(1, 160))
 # Pillow 13 began to resize columns first where the height shrinks most: others round in another order there.
@@ -67,15 +65,10 @@ def test_what_needs_no_resizing_stays_what_it_is(view: InputSpec) -> None:
 
 
 def test_the_kernel_of_a_gpu_does_the_same() -> None:
-    """Interpreted on the processor, in a process of its own: Triton chooses its interpreter on import."""
-    pytest.importorskip("triton", reason="Triton comes with torch for CUDA alone")
-    run = subprocess.run([sys.executable, "-c", KERNEL], capture_output=True, text=True, timeout=300)
-    assert run.returncode == 0, run.stderr[-2000:]
+    run_interpreted(KERNEL)
 
 
 KERNEL = """
-import os
-os.environ["TRITON_INTERPRET"] = "1"
 import torch
 from kinema.backbones.resizing import at_size, taps
 from kinema.backbones.resizing_triton import resized

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import cv2
 import numpy as np
 import pytest
@@ -13,6 +10,7 @@ from kinema.errors import UsageError
 from kinema.flow.methods import load_method
 from kinema.flow.tvl1_options import Tvl1Options
 from kinema.flow.tvl1_torch import tvl1_torch
+from support.interpreted import run_interpreted
 from support.whole_flow import tvl1
 
 
@@ -72,15 +70,10 @@ def test_constant_frames_give_zero():
 
 
 def test_the_kernels_of_a_gpu_agree_with_torch():
-    """Interpreted on the processor, in a process of its own: Triton chooses its interpreter on import."""
-    pytest.importorskip("triton", reason="Triton comes with torch for CUDA alone")
-    run = subprocess.run([sys.executable, "-c", KERNELS], capture_output=True, text=True, timeout=300)
-    assert run.returncode == 0, run.stderr[-2000:]
+    run_interpreted(KERNELS)
 
 
 KERNELS = """
-import os
-os.environ["TRITON_INTERPRET"] = "1"
 import torch
 from kinema.flow.tvl1_options import Tvl1Options
 from kinema.flow.tvl1_torch import DataTerm, _Iterations
