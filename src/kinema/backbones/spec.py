@@ -61,6 +61,11 @@ class InputSpec:
     preprocessing: Preprocessing | None = None
     own_crop: bool = False
 
+    @property
+    def library_way(self) -> Preprocessing | None:
+        """The library's own way to `size`, unless a recipe's crop replaces it."""
+        return None if self.own_crop else self.preprocessing
+
     def describe(self) -> dict[str, Any]:
         """What becomes of a frame, as plain data, for the fingerprint."""
         plain: dict[str, Any] = {"kind": self.kind, "size": self.size, "crop": self.crop}

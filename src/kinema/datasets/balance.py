@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -60,7 +61,7 @@ def folds_of_units(units: Sequence[str], labels: Sequence[str], folds: int, seed
     return assign_folds(units, labels, count, seed) if count > 1 else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Counts:
     """Items per unit and class.
 
@@ -93,12 +94,12 @@ class _Counts:
         """The number of units."""
         return len(self.row_of)
 
-    @property
+    @cached_property
     def total(self) -> np.ndarray:
         """Items per class, int [C]."""
         return np.bincount(self.row_of) @ self.rows
 
-    @property
+    @cached_property
     def units(self) -> np.ndarray:
         """Units per class that have items of it, int [C]."""
         return np.bincount(self.row_of) @ (self.rows > 0)

@@ -24,9 +24,9 @@ _FILTERS = {
 def fit_view(frame: np.ndarray, view: InputSpec) -> np.ndarray:
     """A frame uint8 [H, W, 3] at the size of a view, which has one: its library's way, or by its crop."""
     assert view.size is not None, "only views of a size are fitted"
-    if view.preprocessing is None or view.own_crop:
+    if view.library_way is None:
         return fit(frame, view.size, view.crop)
-    return preprocess(frame, view.size, view.preprocessing)
+    return preprocess(frame, view.size, view.library_way)
 
 
 def part_for_view(frame: np.ndarray, view: InputSpec) -> np.ndarray:
@@ -36,7 +36,7 @@ def part_for_view(frame: np.ndarray, view: InputSpec) -> np.ndarray:
     more than to resize it here.
     """
     assert view.size is not None, "only views of a size are fitted"
-    if view.preprocessing is None or view.own_crop:
+    if view.library_way is None:
         whole = part(frame, view.size, view.crop)
         if whole.shape[0] * whole.shape[1] <= MOST_MOVED * view.size[0] * view.size[1]:
             return np.ascontiguousarray(whole)
