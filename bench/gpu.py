@@ -155,7 +155,7 @@ def _run(runner: BackboneRunner, inputs: list[np.ndarray]) -> int:
 
 def _there(forward: TorchForward, inputs: torch.Tensor) -> int:
     with torch.inference_mode(), torch.autocast(inputs.device.type, torch.bfloat16, forward._autocast):
-        forward._module(inputs)
+        forward._network(inputs)
     _wait(inputs.device.type)
     return len(inputs)
 

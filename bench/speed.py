@@ -1,6 +1,6 @@
 """Kinema's speed on this machine, against the pipeline that one writes first, by turns in one run.
 
-    python bench/speed.py [CLIPS] [--clips 6] [--rounds 3] [--precisions fp32,bf16] [--runtime openvino]
+    python bench/speed.py [CLIPS] [--clips 6] [--rounds 3] [--precisions fp32,bf16,int8] [--runtime openvino]
                           [--only lite,tvl1] [--processor] [--quick] [--json FILE]
 
 Naive is OpenCV frame by frame, the same network in eager fp32, one step at a time (`_naive.py`; i3d-gru with
@@ -35,6 +35,7 @@ import numpy as np
 
 from kinema.datasets.synthetic import make_synthetic
 from kinema.errors import KinemaError
+from kinema.extraction.calibrate import calibrated
 from kinema.extraction.loaded import LoadedStream, load_streams
 from kinema.flow.methods import load_method
 from kinema.recipe import resolve
@@ -115,7 +116,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("videos", nargs="?", type=Path, metavar="CLIPS", help="a folder of videos")
     parser.add_argument("--clips", type=int, help="videos a line, at most")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--precisions", default="fp32,bf16")
+    parser.add_argument("--precisions", default="fp32,bf16", help="int8 needs NNCF")
     parser.add_argument("--runtime", help="openvino or torch; Kinema's own choice without it")
     parser.add_argument("--only", help="lines, by their names")
     parser.add_argument("--processor", action="store_true", help="seconds of the processor, not of the clock")
@@ -158,7 +159,7 @@ def whole(
     for precision in args.precisions.split(","):
         if precision not in peak:
             print(f"{line.recipe:12} {precision:6} left out: this processor has no units for it")
-        elif (streams := loaded(line, precision, args)) is not None:
+        elif (streams := loaded(line, precision, records, args, scratch)) is not None:
             ours[precision] = streams
     if not ours:
         return
@@ -167,12 +168,20 @@ def whole(
         yield row(line, precision, len(paths), found, peak)
 
 
-def loaded(line: Line, precision: str, args: argparse.Namespace) -> dict[str, LoadedStream] | None:
-    """The recipe's streams with random networks, compiled; None where they cannot be, which is told."""
+def loaded(
+    line: Line, precision: str, records: Sequence[VideoRecord], args: argparse.Namespace, scratch: Path
+) -> dict[str, LoadedStream] | None:
+    """The recipe's streams with random networks, compiled; None where they cannot be, which is told.
+
+    In int8 they are calibrated on the videos first.
+    """
     try:
         runtime = {"runtime": args.runtime} if args.runtime else {}
         resources = Resources(weights="none", device="cpu", precision=precision, **runtime)
         streams = load_streams(resolve(line.recipe, (), resources).streams, resources)
+        context = Context(Resources(features=scratch / f"{line.recipe}-{precision}"))
+        digests = context.digests(records)
+        streams = {n: calibrated(s, records, digests, context.store) for n, s in streams.items()}
         for stream in streams.values():
             alone(stream, 1)
     except KinemaError as error:

@@ -72,10 +72,10 @@ class Backbone(nn.Module):
 
 def normalised(x: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """uint8 [..., C], channels last -> float32 of the same shape: (x / 255 - mean) / std per channel."""
-    return (x.to(torch.float32) - _row(mean, x) * 255) / (_row(std, x) * 255)
+    return (x.to(torch.float32) - row(mean, x) * 255) / (row(std, x) * 255)
 
 
-def _row(values: Sequence[float], like: Tensor) -> Tensor:
+def row(values: Sequence[float], like: Tensor) -> Tensor:
     """float32 [len(values)], made where `like` is: a copy from here to a GPU would wait for all its work."""
     return torch.cat([torch.full((1,), value, dtype=torch.float32, device=like.device) for value in values])
 

@@ -15,6 +15,7 @@ from torch.nn.modules.conv import _ConvNd
 from ..resources import Precision
 from .batches import filled
 from .choice import processor_has_bf16
+from .cuda_graph import Recorded
 from .device import torch_device
 from .load import LoadedBackbone
 from .module import Backbone
@@ -52,6 +53,7 @@ class TorchForward:
             self._module = _prepared(loaded.module, _cast(precision, loaded.module, self.place))
         self._module.to(self.place)
         self._name, self._view = loaded.spec.name, loaded.spec.input
+        self._network = Recorded(self._module, self._name)
         self.resizes = resizes and self._view.dtype == "uint8" and self._view.size is not None
         self._autocast = precision == "bf16" and loaded.module.autocasts and not imitated
         self._rounds = precision != "fp32"
@@ -101,12 +103,12 @@ class TorchForward:
     def _on_gpu(self, inputs: Sequence[Tensor]) -> np.ndarray:
         """Batches are launched one after the other; each thread waits for the end of its own."""
         with torch.cuda.device(self.place):
-            computing, copying = torch.cuda.current_stream(), torch.cuda.Stream()
+            computing, copying = torch.cuda.current_stream(), self._copying()
             with torch.cuda.stream(copying):
                 there = [part.to(self.place, non_blocking=True) for part in inputs]
             with self._launching, _convolutions(rounding=self._rounds):
                 computing.wait_stream(copying)
-                features = self._module(self._joined(there)).float()
+                features = self._network(self._joined(there))
                 result = torch.empty(features.shape, pin_memory=True)
                 result.copy_(features, non_blocking=True)
                 for part in there:
@@ -114,6 +116,13 @@ class TorchForward:
                 ended = computing.record_event()
             ended.synchronize()
         return result.numpy()  # type: ignore[no-any-return]
+
+    def _copying(self) -> torch.cuda.Stream:
+        """This thread's stream for what it copies to the GPU."""
+        stream: torch.cuda.Stream | None = getattr(self._own, "stream", None)
+        if stream is None:
+            stream = self._own.stream = torch.cuda.Stream(self.place)
+        return stream
 
     def fitting(self, step: Array, largest: int) -> int:
         """How many inputs like `step` make a batch here: on a GPU by its free memory, `largest` at most."""

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -20,6 +20,9 @@ from ..errors import BucketError, WorkError
 from ..types import Clip, FeatureSequence
 from .messages import Finished, Message
 from .slots import Mover
+
+# Videos of a batch whose features are hashed and written at the same time.
+PUTTING = 4
 
 
 class Compute(Protocol):
@@ -110,19 +113,34 @@ class _Open(Generic[S]):
     waiting: int = 0
     end: Finished | None = None
     failed: bool = False
+    # Held while features are put into the sink, or it is discarded.
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def put(self, features: np.ndarray, pts_seconds: list[float]) -> None:
+        """Add steps, unless the video has failed."""
+        with self.lock:
+            if not self.failed:
+                self.sink.append(features, pts_seconds)
+
+    def drop(self) -> None:
+        """Discard the sink, and what is still computed for it."""
+        with self.lock:
+            self.failed = True
+            self.sink.discard()
 
 
 class Engine(Generic[S]):
     """Messages in, one at a time, ended videos out; `flush` computes a batch that is not full.
 
-    Threads compute, and one more hands out the features in the order of the batches; `close` ends them.
+    Threads compute, and one more hands out the features in the order of the batches, those of several videos
+    at once (they are hashed and written); `close` ends them.
     """
 
     def __init__(self, compute: Compute, open_sink: Callable[[int], S]):
         self.compute, self.open_sink = compute, open_sink
         self._threads = ThreadPoolExecutor(compute.at_once, thread_name_prefix="compute")
         self._handing = ThreadPoolExecutor(1, thread_name_prefix="hand out")
-        self._sinks = threading.Lock()  # held while features are put into one, or one is discarded
+        self._putting = ThreadPoolExecutor(PUTTING, thread_name_prefix="put")
         self.open: dict[int, _Open[S]] = {}
         self.batch: list[tuple[_Open[S], Clip]] = []
         self._computing: deque[Future[list[_Open[S]]]] = deque()
@@ -135,7 +153,7 @@ class Engine(Generic[S]):
     def discard(self) -> None:
         """Drop the videos that have not ended."""
         for video in self.open.values():
-            self._drop(video)
+            video.drop()
         self.open, self.batch = {}, []
         self._computing.clear()
 
@@ -144,6 +162,7 @@ class Engine(Generic[S]):
         self.discard()
         self._threads.shutdown()
         self._handing.shutdown()
+        self._putting.shutdown()
 
     def take(self, number: int, message: Message) -> Iterator[Done[S]]:
         """Take the next message of a video; the videos that have ended by it."""
@@ -159,7 +178,7 @@ class Engine(Generic[S]):
             video = self.open.pop(number, None)
             if video is not None:
                 self.batch = [(v, clip) for v, clip in self.batch if v is not video]
-                self._drop(video)
+                video.drop()
             yield Done(number, None, message)
         else:
             self._opened(number).end = message
@@ -204,16 +223,14 @@ class Engine(Generic[S]):
         rows: dict[_Open[S], list[int]] = {}
         for row, (video, _) in enumerate(steps):
             rows.setdefault(video, []).append(row)
-        for video, own in rows.items():
-            with self._sinks:
-                if not video.failed:
-                    video.sink.append(features[own], [steps[row][1] for row in own])
-        return [video for video, _ in steps]
 
-    def _drop(self, video: _Open[S]) -> None:
-        with self._sinks:
-            video.failed = True
-            video.sink.discard()
+        def put(video: _Open[S]) -> None:
+            own = rows[video]
+            video.put(features[own], [steps[row][1] for row in own])
+
+        each = self._putting.map(put, rows) if len(rows) > 1 else map(put, rows)
+        deque(each, maxlen=0)
+        return [video for video, _ in steps]
 
     def _opened(self, number: int) -> _Open[S]:
         if number not in self.open:

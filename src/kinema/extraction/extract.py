@@ -20,6 +20,7 @@ from ..resources import Resources
 from ..streams.base import StreamSettings, Task
 from ..types import VideoRecord
 from .cluster.answers import Place
+from .commit import CHANGED, committed
 from .engine import Compute, Done, sequences
 from .messages import Finished, Job, Message
 from .pool import DecodingPool
@@ -29,7 +30,6 @@ Progress = Callable[[int, int], None]
 Forecast = Callable[[float, int], None]
 # How many items there are so far, and whether that is all.
 Count = Callable[[], tuple[int, bool]]
-CHANGED = "the file changed while it was read; start again when it is written"
 _FIRST = 3  # videos, and twice as many as there are workers: what the first ones take foretells the rest
 
 
@@ -275,15 +275,14 @@ def _computed(
         item = missing.item(number)
         return shelf_of(item.variant).writer(item.key, compute.dim)
 
+    def same(number: int) -> bool:
+        return unchanged(missing.item(number))
+
+    def stored(number: int, size: int) -> None:
+        shelf_of(missing.item(number).variant).stored(size)
+
     with closing(messages), closing(sequences(messages, compute, open_writer)) as videos:
-        for done in videos:
-            if done.sink is not None and unchanged(missing.item(done.number)):
-                done.sink.commit()
-                shelf_of(missing.item(done.number).variant).stored(done.sink.size)
-            elif done.sink is not None:
-                done.sink.discard()
-                done = Done(done.number, None, Finished(error=CHANGED))
-            yield done
+        yield from committed(videos, same, stored, ahead=compute.at_once > 1)
 
 
 def _computed_elsewhere(

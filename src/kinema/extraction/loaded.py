@@ -139,8 +139,8 @@ class Compute:
         self.resizes = gpu
         sizes = GPU_BATCH_SIZES if gpu else BATCH_SIZES
         self.batch_size = batch_size or sizes[stream.spec.views[0].kind]
-        # A GPU computes one batch while another is put together.
-        self.at_once = 2 if gpu else 1
+        # A GPU computes one batch while others are put together.
+        self.at_once = 3 if gpu else 1
         self.mover: Mover | None = DeviceMemory(choice.device) if gpu else None
         self._runners = [
             BackboneRunner(

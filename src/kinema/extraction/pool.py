@@ -17,6 +17,8 @@ from .slots import Mover
 
 # How often a worker that a signal killed while it started (no memory, perhaps) is started again.
 STARTS_AGAIN = 3
+# Slots that wait for the consumer, in this process's memory and in a GPU's.
+AHEAD, AHEAD_ON_DEVICE = 16, 64
 
 
 class DecodingPool:
@@ -48,15 +50,16 @@ class DecodingPool:
         needed: Callable[[int], bool] = lambda number: True,
         *,
         workers: int,
-        ahead: int = 16,
+        ahead: int | None = None,
         resizes_later: bool = False,
         mover: Mover | None = None,
     ) -> Generator[tuple[int, Message], None, None]:
         """Yield (number of the job, message); for each job clips in order and then one `Finished`.
 
         Jobs are taken as workers get free, one at a time, in threads of our own. `needed` is asked when a
-        job's turn comes: another process may have done it by then. The clips of at most `ahead` slots wait:
-        workers wait when the consumer is slower, so memory does not grow. Close the iterator
+        job's turn comes: another process may have done it by then. The clips of at most `ahead` slots wait,
+        of more where a `mover` brings them to a GPU, whose batches are large: workers wait when the consumer
+        is slower, so memory does not grow. Close the iterator
         (`contextlib.closing`) where it is left early: that ends the processes at work. `resizes_later`: see
         `kinema.streams.base.Tools`; `mover` says where arrays go, other than into memory of their own.
 
@@ -69,6 +72,7 @@ class DecodingPool:
         # Fewer videos than processes: each process has the processors of those that are not there.
         threads = workers // running if running else 1
         setting = Setting(stream, resources, threads, resizes_later)
+        ahead = ahead or (AHEAD_ON_DEVICE if mover else AHEAD)
         yield from _Extraction(self, setting, ahead, mover).messages(chain(first, todo), needed, running)
 
     def worker(self, *, waiting: bool) -> DecodingProcess:

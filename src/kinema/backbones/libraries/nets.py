@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ...errors import UsageError
 from ..image import ImageBackbone
+from ..module import row
 from ..spec import BackboneSpec
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList)
@@ -51,7 +52,7 @@ class LibraryBackbone(ImageBackbone):
 
     def forward(self, x: Tensor) -> Tensor:
         """Frames uint8 [N, H, W, 3] or clips uint8 [N, L, H, W, 3], RGB -> features float32 [N, D]."""
-        mean, std = (torch.tensor(values, device=x.device) for values in (self.mean, self.std))
+        mean, std = (row(values, x) for values in (self.mean, self.std))
         normalised = x.to(torch.float32).div(255).sub(mean).div(std)
         features: Tensor = self.net(self.cast(normalised.movedim(normalised.ndim - 1, 1).contiguous()))
         return features.float()
