@@ -50,7 +50,7 @@ def test_a_resolved_recipe_reads_back_as_itself(name):
         ("temporal={kind: mean, units: 3}", r"unknown key 'temporal\.units'; allowed here: .*pool"),
         ("temporal={kind: gru, cell: lstm}", r"unknown key 'temporal\.cell'"),
         ("fusion={kind: average, alpha: 0.5}", r"unknown key 'fusion\.alpha'; allowed here: kind"),
-        ("fusion={alpha: 0.5}", r"fusion\.kind: .*'average', 'concat' or 'concat_svm'"),
+        ("fusion={alpha: 0.5}", r"fusion\.kind: .*'average', 'bilinear', 'concat' or 'concat_svm'"),
         ("training.stages=separate", r"needs `fusion\.kind: concat_svm`"),
         ("encoder.layers=[3, 0]", r"encoder\.layers\.1: .*got 0"),
         ("temporal.units", r"write it as key\.path=value"),
@@ -141,6 +141,17 @@ def test_another_kind_of_fusion_and_sampling():
         load_recipe("lite", ["streams.rgb.sampling.kind=jump"])
 
 
+def test_a_stream_that_is_left_out_takes_its_own_statistics_with_it():
+    recipe = load_recipe("lite-motion", ["streams.motion=null"])
+    assert list(recipe.streams) == ["rgb"]
+    assert recipe.temporal.named_streams == {}
+
+
+def test_products_of_streams_need_a_closed_form():
+    with pytest.raises(UsageError, match=r"bilinear` needs `temporal\.kind: moments`; use concat"):
+        load_recipe("lite-motion", ["temporal={kind: gru}"])
+
+
 def test_a_key_that_no_kind_knows_is_not_dropped_with_the_old_kinds():
     raw = load_recipe("lite").model_dump(mode="json") | {"temporal": {"unit": 3}}
     with pytest.raises(UsageError, match=r"unknown key 'temporal\.unit'"):
@@ -154,6 +165,7 @@ def test_a_key_that_no_kind_knows_is_not_dropped_with_the_old_kinds():
         (["encoder.layers=[8]"], "leave `encoder` out"),
         (["classifier.activation=sigmoid"], "classifier.activation: softmax"),
         (["classifier.hidden=8"], "without `hidden`"),
+        (["temporal.statistics_of={moton: [mean]}"], r"no stream: moton; did you mean 'motion'.*rgb, motion"),
         (["streams.rgb.train_blocks=1"], "training.backbone.unit: clip"),
         (
             ["streams.rgb.augment={flip: 0.5, on_the_fly: true}", "streams.motion=null", "fusion=null"],

@@ -10,8 +10,9 @@ from pydantic import TypeAdapter
 from torch import nn
 
 from kinema.errors import UsageError
-from kinema.fusion import Average, Concat, ConcatSvm, Fusion, WeightedAverage
+from kinema.fusion import Average, Bilinear, Concat, ConcatSvm, Fusion, WeightedAverage
 from kinema.fusion.average_net import AverageNet, WeightedAverageNet
+from kinema.fusion.bilinear_net import BilinearNet
 from kinema.fusion.concat_net import ConcatNet
 from kinema.fusion.settings import FusionSettings
 
@@ -64,6 +65,7 @@ KINDS = [
     (Average(), (4, 4, 4), 4),
     (Concat(), (4, 3), 7),
     (ConcatSvm(svm_l2=0.1), (1024, 1024, 1024), 3075),
+    (Bilinear(components=2), (4, 3, 5), 4 + 3 + 5 + 2 * (3 + 5)),
 ]
 
 
@@ -128,3 +130,37 @@ def test_learned_alpha_moves_to_the_stream_that_carries_the_signal(informative: 
         optimizer.step()
     alpha = fusion.alpha.item()
     assert alpha > 0.8 if informative == 0 else alpha < 0.2
+
+
+def test_bilinear_fusion_multiplies_the_first_streams_components() -> None:
+    fusion = BilinearNet((2, 3), 2)
+    fusion.axes.copy_(torch.eye(2))
+    fusion.scale.fill_(0.5)
+    out = fusion([torch.tensor([[3.0, 4.0]]), torch.tensor([[1.0, 0.0, -2.0]])])
+    products = torch.tensor([[0.6, 0.0, -1.2, 0.8, 0.0, -1.6]]) / 2
+    torch.testing.assert_close(out, torch.cat([torch.tensor([[3.0, 4.0, 1.0, 0.0, -2.0]]), products], dim=1))
+
+
+@pytest.mark.parametrize("videos", [5, 40])
+def test_its_axes_are_the_singular_vectors_of_directions_and_its_products_have_one_scale(videos: int) -> None:
+    torch.manual_seed(0)
+    first, second = torch.randn(videos, 12) * torch.logspace(0, -2, 12), torch.randn(videos, 3)
+    fusion = BilinearNet((12, 3), 4)
+    fusion.fit([first, second])
+    directions = first / first.norm(dim=1, keepdim=True)
+    expected = torch.linalg.svd(directions.double()).Vh[:4]
+    torch.testing.assert_close(
+        (fusion.axes.double() @ expected.T).abs(), torch.eye(4).double(), atol=1e-5, rtol=0
+    )
+    products = fusion([first, second])[:, 15:]
+    torch.testing.assert_close((products - products.mean(0)).square().sum(1).mean(), torch.tensor(1.0))
+
+
+def test_fewer_videos_than_components_leave_the_others_without_a_say() -> None:
+    fusion = BilinearNet((12, 3), 4)
+    fusion.fit([torch.eye(12)[:2], torch.ones(2, 3)])
+    assert fusion.axes.norm(dim=1).tolist() == [1, 1, 0, 0]
+    still = BilinearNet((12, 3), 4)
+    still.fit([torch.ones(3, 12), torch.ones(3, 3)])
+    assert still.scale.tolist() == [0]
+    assert torch.isfinite(still([torch.ones(3, 12), torch.ones(3, 3)])).all()

@@ -41,7 +41,7 @@ def ramps(folder: Path, count: int, streams: tuple[str, ...] = ("x",)) -> list[F
     return items
 
 
-def made(streams: tuple[str, ...] = ("x",), **temporal: object) -> JointRecognizer:
+def made(streams: tuple[str, ...] = ("x",), fusion: str = "concat", **temporal: object) -> JointRecognizer:
     stream = {"input": "rgb", "sampling": {"kind": "rate", "fps": 8}, "backbone": "mobilenet_v2"}
     recipe = load_recipe(
         {
@@ -49,7 +49,7 @@ def made(streams: tuple[str, ...] = ("x",), **temporal: object) -> JointRecogniz
             "data": {"classes": 2},
             "streams": dict.fromkeys(streams, stream),
             "temporal": {"kind": "moments", **temporal},
-            **({"fusion": {"kind": "concat"}} if len(streams) > 1 else {}),
+            **({"fusion": {"kind": fusion}} if len(streams) > 1 else {}),
         }
     )
     model = build_recognizer(recipe, dict.fromkeys(streams, DIM), 2)
@@ -89,6 +89,35 @@ def test_scores_are_calibrated_probabilities_and_state_goes_there_and_back(tmp_p
     assert again.calibration.temperature == pytest.approx(model.calibration.temperature)
     again.calibration = None
     assert np.abs(score_items(again, items) - scores).max() > 1e-3
+
+
+def scenes_and_motions(folder: Path, count: int) -> list[FeatureItem]:
+    """The class is whether the motion is the one that goes with the scene: neither alone tells it."""
+    random, items = np.random.default_rng(1), []
+    scene, motion = random.normal(size=(2, DIM))
+    for i in range(count):
+        signs = random.choice([-1.0, 1.0], size=2)
+        files = {}
+        for stream, sign, what in zip(("scene", "motion"), signs, (scene, motion), strict=True):
+            data = sign * what + random.normal(size=(9, DIM)) / 2
+            files[stream] = stored(folder / f"{stream}-{i}.safetensors", data)
+        items.append(FeatureItem(files, int(signs.prod() > 0), f"clip {i}"))
+    return items
+
+
+def test_what_a_motion_means_in_its_scene_takes_products_of_streams(tmp_path: Path) -> None:
+    items, streams = scenes_and_motions(tmp_path, 120), ("scene", "motion")
+    beside = made(streams, statistics=["mean"])
+    products = made(streams, "bilinear", statistics=["mean", "spread"], statistics_of={"motion": ["mean"]})
+    fit_closed(beside, items[:80])
+    (row,) = fit_closed(products, items[:80])
+    assert accuracy(beside, items[80:]) < 0.7
+    assert accuracy(products, items[80:]) > 0.95
+    shares = {key.removeprefix("share ") for key in row if key.startswith("share ")}
+    assert shares == {"scene.mean", "scene.spread", "motion.mean", "scene x motion"}
+    again = made(streams, "bilinear", statistics=["mean", "spread"], statistics_of={"motion": ["mean"]})
+    again.load_tensors(products.tensors())
+    np.testing.assert_array_equal(score_items(again.eval(), items), score_items(products, items))
 
 
 def test_no_fold_cuts_a_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

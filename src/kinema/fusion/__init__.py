@@ -5,8 +5,9 @@ from typing import Annotated
 from pydantic import Field
 
 from .average import Average, WeightedAverage
+from .bilinear import Bilinear
 from .concat import Concat, ConcatSvm
 
-Fusion = Annotated[WeightedAverage | Average | Concat | ConcatSvm, Field(discriminator="kind")]
+Fusion = Annotated[WeightedAverage | Average | Bilinear | Concat | ConcatSvm, Field(discriminator="kind")]
 
-__all__ = ["Average", "Concat", "ConcatSvm", "Fusion", "WeightedAverage"]
+__all__ = ["Average", "Bilinear", "Concat", "ConcatSvm", "Fusion", "WeightedAverage"]

@@ -34,7 +34,7 @@ class Recognizer(nn.Module):
     def temporal_model(self, stream: str) -> TemporalModel:
         """A new temporal model for one stream."""
         standardize = bool(self.recipe.streams[stream].standardize)
-        spec, encoder = self.recipe.temporal, self.recipe.encoder
+        spec, encoder = self.recipe.temporal.of(stream), self.recipe.encoder
         return TemporalModel(spec, self.dims[stream], encoder, standardize=standardize)
 
     def embeddings(self, batch: Mapping[str, SequenceBatch]) -> dict[str, Tensor]:

@@ -82,12 +82,20 @@ def _validated(raw: dict[str, Any], changes: Iterable[tuple[str, Any]]) -> Recip
         _set(raw, path, value)
     _rename(raw)
     _name_motion(raw, _flow_method(raw) or before)
-    if isinstance(raw.get("streams"), dict):  # `--set streams.rgb=null` leaves a stream out
-        raw["streams"] = {name: stream for name, stream in raw["streams"].items() if stream is not None}
+    _leave_out_streams(raw)
     try:
         return Recipe.model_validate(raw)
     except ValidationError as error:
         raise UsageError(f"recipe {raw.get('name', 'of plain data')!s}: {explain(error)}") from None
+
+
+def _leave_out_streams(raw: dict[str, Any]) -> None:
+    """`--set streams.rgb=null` leaves a stream out, and what the temporal model has for it alone."""
+    streams, own = raw.get("streams"), (raw.get("temporal") or {}).get("statistics_of")
+    for name in [n for n, stream in streams.items() if stream is None] if isinstance(streams, dict) else []:
+        del raw["streams"][name]
+        if isinstance(own, dict):
+            own.pop(name, None)
 
 
 def _copied(value: Any) -> Any:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import Field, field_validator, model_validator
 
+from ..errors import nearest
 from ..fusion import Fusion
 from ..settings import APART, Count, Fraction, Settings
 from ..shipped import paper_shown
@@ -261,7 +262,9 @@ class Recipe(Settings):
         if self.fusion is not None:
             self.fusion.check(len(self.streams), self.training.stages)
         elif len(self.streams) > 1:
-            raise ValueError("several streams need `fusion`: weighted_average, average, concat or concat_svm")
+            raise ValueError(
+                "several streams need `fusion`: weighted_average, average, concat, bilinear or concat_svm"
+            )
         elif self.training.stages == "separate":
             raise ValueError("`training.stages: separate` needs `fusion.kind: concat_svm`")
         if self.classifier.per_step != self.temporal.per_step:
@@ -276,6 +279,8 @@ class Recipe(Settings):
             self._check_chunk()
         if self.temporal.closed_form:
             self._check_closed_form()
+        elif self.fusion is not None and self.fusion.kind == "bilinear":
+            raise ValueError("`fusion.kind: bilinear` needs `temporal.kind: moments`; use concat")
         if self.timeline is not None:
             self._check_timeline()
         if self.training.keep == "folds":
@@ -330,8 +335,12 @@ class Recipe(Settings):
     def _check_closed_form(self) -> None:
         """What a classifier that is solved for cannot be joined with."""
         kind, classifier = f"`temporal.kind: {self.temporal.kind}`", self.classifier
-        if self.fusion is not None and self.fusion.kind != "concat":
-            raise ValueError(f"{kind} joins streams by `fusion.kind: concat`")
+        if self.fusion is not None and self.fusion.kind not in ("concat", "bilinear"):
+            raise ValueError(f"{kind} joins streams by `fusion.kind: concat` or bilinear")
+        for name in self.temporal.named_streams:
+            if name not in self.streams:
+                near, known = nearest(name, self.streams), ", ".join(self.streams)
+                raise ValueError(f"`temporal.statistics_of` names no stream: {name}; {near}there is {known}")
         if self.encoder is not None:
             raise ValueError(f"{kind} trains no encoder; leave `encoder` out, or use gru, lstm or mean")
         if classifier.activation != "softmax" or classifier.hidden:

@@ -20,14 +20,13 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 
+from ..axes import TINY, directions, principal_axes
 from .model import SequenceModel
 from .moments import Moments, Statistic
 from .pooling import absent_steps
 
 # Principal axes that tell scenes apart; at most as many as there are features.
 AXES = 8
-# Keeps the slope of the square root finite where a feature does not change.
-_TINY = 1e-12
 
 
 class MomentsNet(SequenceModel):
@@ -89,7 +88,7 @@ class MomentsNet(SequenceModel):
             part.square().sum(1).mean().sqrt()
             for part in (values - mean).split(list(self.blocks.values()), 1)
         ]
-        scales = [1 / norm if norm > _TINY else torch.zeros_like(norm) for norm in norms]
+        scales = [1 / norm if norm > TINY else torch.zeros_like(norm) for norm in norms]
         self.scale.copy_(torch.cat([s.expand(n) for s, n in zip(scales, self.blocks.values(), strict=True)]))
 
     def _fit_scenes(self, means: Tensor) -> None:
@@ -97,9 +96,7 @@ class MomentsNet(SequenceModel):
         if not len(means):
             return
         self.scene_centre.copy_(means.mean(0))
-        directions = _directions(means - means.mean(0))
-        axes = torch.linalg.eigh(directions.T @ directions).eigenvectors.T.flip(0)
-        self.scene_axes.copy_(axes[: len(self.scene_axes)])
+        self.scene_axes.copy_(principal_axes(directions(means - means.mean(0)), len(self.scene_axes)))
 
     def _mean(self, x: Tensor, lengths: Tensor) -> Tensor:
         return x.sum(1) / lengths.clamp_min(1).unsqueeze(1)
@@ -107,7 +104,8 @@ class MomentsNet(SequenceModel):
     def _spread(self, x: Tensor, lengths: Tensor) -> Tensor:
         away = x - self._mean(x, lengths).unsqueeze(1)
         away = away.masked_fill(absent_steps(lengths, x.shape[1]).unsqueeze(2), 0.0)
-        return (away.square().sum(1) / lengths.clamp_min(1).unsqueeze(1) + _TINY).sqrt()
+        # TINY keeps the slope of the square root finite where a feature does not change.
+        return (away.square().sum(1) / lengths.clamp_min(1).unsqueeze(1) + TINY).sqrt()
 
     def _steps(self, x: Tensor, lengths: Tensor) -> Tensor:
         return torch.cat([self._mean(d.abs(), n) for d, n in self._differences(x, lengths)], dim=1)
@@ -132,7 +130,7 @@ class MomentsNet(SequenceModel):
 
     def _scenes(self, x: Tensor, lengths: Tensor) -> Tensor:
         halves = self._halves(x, lengths)
-        scene = _directions(self._mean(x, lengths) - self.scene_centre) @ self.scene_axes.T
+        scene = directions(self._mean(x, lengths) - self.scene_centre) @ self.scene_axes.T
         return torch.cat([halves, (scene.unsqueeze(2) * halves.unsqueeze(1)).flatten(1)], dim=1)
 
     def _cosine(self, x: Tensor, lengths: Tensor) -> Tensor:
@@ -143,11 +141,6 @@ class MomentsNet(SequenceModel):
 
 def _zero_padded(x: Tensor, lengths: Tensor) -> Tensor:
     return x.masked_fill(absent_steps(lengths, x.shape[1]).unsqueeze(2), 0.0)
-
-
-def _directions(x: Tensor) -> Tensor:
-    """The rows of [N, D] as unit vectors; those of length 0 stay."""
-    return x / x.norm(dim=1, keepdim=True).clamp_min(_TINY)
 
 
 def _rows(

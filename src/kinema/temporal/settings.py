@@ -1,6 +1,7 @@
 """What every temporal model declares. Imports no torch."""
 
-from typing import Any, ClassVar, Literal
+from collections.abc import Iterable
+from typing import Any, ClassVar, Literal, Self
 
 from ..settings import Fraction, Settings
 
@@ -18,6 +19,15 @@ class TemporalSettings(Settings):
     def per_step(self) -> bool:
         """Whether every step keeps an embedding of its own, [B, T, E] (for `classifier.per_step`)."""
         return False
+
+    @property
+    def named_streams(self) -> Iterable[str]:
+        """Streams that have settings of their own."""
+        return ()
+
+    def of(self, stream: str) -> Self:
+        """The settings for one stream."""
+        return self
 
     def build(self, input_size: int) -> Any:
         """The `kinema.temporal.model.SequenceModel` for steps of `input_size` values."""

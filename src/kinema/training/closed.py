@@ -1,14 +1,16 @@
 """The temporal stage without gradients: statistics are standardised, the linear head is solved for."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..fusion.bilinear_net import BilinearNet
 from ..model import ridge
+from ..model.batch import SequenceBatch
 from ..model.calibration import Calibration
 from ..model.items import FeatureDataset, FeatureItem, feature_loader
 from ..model.recognizer import JointRecognizer
@@ -65,28 +67,36 @@ def fit_closed(model: JointRecognizer, train: Sequence[FeatureItem]) -> list[Row
 
 
 def fit_statistics(model: JointRecognizer, train: Sequence[FeatureItem]) -> None:
-    """Take the scales of the statistics over the training videos; the head is left as it is."""
+    """Take the scales of the statistics, and what joins the streams, over the training videos; the head is
+    left as it is.
+    """
     for stream in model.streams:
         standardize(model, stream, train)
         _moments(model, stream).fit(partial(_sequences, model, stream, train))
+    if isinstance(model.fusion, BilinearNet):
+        with torch.no_grad():
+            rows = [list(model.embeddings(batch).values()) for batch in _batches(train)]
+        model.fusion.fit([torch.cat(parts) for parts in zip(*rows, strict=True)])
 
 
 def embeddings(model: JointRecognizer, items: Sequence[FeatureItem]) -> np.ndarray:
     """The statistics of items, float64 [N, E], in blocks of `block_sizes`."""
-    model.eval()
     with torch.no_grad():
-        rows = [model.embed(batch.streams) for batch in feature_loader(FeatureDataset(items), 32)]
+        rows = [model.embed(batch) for batch in _batches(items)]
     return torch.cat(rows).double().numpy()
 
 
 def block_sizes(model: JointRecognizer) -> list[int]:
     """The number of values of every block of the embedding, in order."""
-    return [size for stream in model.streams for size in _moments(model, stream).blocks.values()]
+    own = [size for stream in model.streams for size in _moments(model, stream).blocks.values()]
+    return own + (model.fusion.products if isinstance(model.fusion, BilinearNet) else [])
 
 
 def block_names(model: JointRecognizer) -> list[str]:
-    """`stream.statistic` of every block of the embedding, in order."""
-    return [f"{stream}.{name}" for stream in model.streams for name in _moments(model, stream).blocks]
+    """`stream.statistic` of every block of the embedding, in order; `first x stream` of products."""
+    own = [f"{stream}.{name}" for stream in model.streams for name in _moments(model, stream).blocks]
+    first, *others = model.streams
+    return own + ([f"{first} x {s}" for s in others] if isinstance(model.fusion, BilinearNet) else [])
 
 
 def _moments(model: JointRecognizer, stream: str) -> MomentsNet:
@@ -101,11 +111,14 @@ def _sequences(
     """Padded batches of one stream as its statistics see them: [B, T, D] and lengths [B]."""
     temporal = model.streams[stream]
     assert isinstance(temporal, TemporalModel)
-    dataset = FeatureDataset(only(items, [stream]))
-    for batch in feature_loader(dataset, 32):
-        part = batch.streams[stream]
+    for batch in _batches(only(items, [stream])):
+        part = batch[stream]
         with torch.no_grad():
             yield temporal.encoded(part.data), part.lengths
+
+
+def _batches(items: Sequence[FeatureItem]) -> Iterator[Mapping[str, SequenceBatch]]:
+    return (batch.streams for batch in feature_loader(FeatureDataset(items), 32))
 
 
 def _loss(scores: np.ndarray, labels: np.ndarray, temperature: float) -> float:
