@@ -12,7 +12,7 @@ SOURCE = Path(__file__).resolve().parent.parent / "src" / "kinema"
 # From the bottom to the top; docs/architecture.md shows the same list.
 LAYERS = [
     {"urls"},
-    {"errors", "types", "atomic", "settings", "yaml_file"},
+    {"errors", "types", "atomic", "settings", "yaml_file", "axes"},
     {"buckets", "keys", "plugins", "resources", "shipped"},
     {"weights", "media", "sampling", "audio", "temporal", "fusion"},
     {"backbones", "datasets"},

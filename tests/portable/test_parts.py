@@ -45,6 +45,7 @@ CASES: dict[str, tuple[dict[str, Any], int, dict[str, Any]]] = {
     "corehar": (COREHAR, 1, {"encoder": {"layers": [7, 5]}, "classifier": PER_STEP}),
     "mean of steps": ({"kind": "lstm", "units": 4, "pool": "none"}, 1, {"classifier": MEAN_OF_STEPS}),
     "two streams": ({"kind": "lstm", "units": 4, "activation": "relu"}, 2, TWO),
+    "lite-motion": (MOMENTS, 2, {"fusion": {"kind": "bilinear", "components": 3}}),
     "svm": ({"kind": "mean"}, 2, SVM),
     "attentive": ({"kind": "attentive", "units": 4, "heads": 2, "queries": 3}, 1, {}),
     "transformer": ({"kind": "transformer", "units": 4, "heads": 2}, 1, {}),
@@ -143,7 +144,7 @@ def test_steps_carry_their_state_to_the_whole_sequences_scores(case: str, tmp_pa
 
 
 @pytest.mark.parametrize("name", ["openvino", "torch"])
-@pytest.mark.parametrize("case", ["lite", "gru before", "corehar", "two streams"])
+@pytest.mark.parametrize("case", ["lite", "gru before", "corehar", "two streams", "lite-motion"])
 def test_other_formats_give_the_same(name: str, case: str, tmp_path: Path) -> None:
     """What they are compared with as they are written is the recogniser, at one more batch and length."""
     if name == "openvino":
