@@ -10,10 +10,10 @@ import torch
 from pydantic import ValidationError
 
 from kinema.model import ridge
-from kinema.temporal import Moments
+from kinema.temporal import Moments, moments_net
 from kinema.temporal.moments_net import MomentsNet
 
-ALL = ("mean", "spread", "steps", "halves", "cosine", "scenes")
+ALL = ("mean", "spread", "steps", "halves", "cosine", "scenes", "areas")
 
 
 def slow(x: np.ndarray, name: str, lags: tuple[int, ...]) -> np.ndarray:
@@ -42,7 +42,7 @@ def slow_value(column: list[float], name: str, k: int) -> float:
             return 2 / steps * sum(v * w for v, w in zip(column, waves, strict=True))
 
 
-@pytest.mark.parametrize("name", [n for n in ALL if n != "scenes"])
+@pytest.mark.parametrize("name", [n for n in ALL if n not in ("scenes", "areas")])
 @pytest.mark.parametrize("lags", [(1, 2, 4), (3,)])
 def test_statistics_are_those_of_slow_loops(name: str, lags: tuple[int, ...]) -> None:
     torch.manual_seed(0)
@@ -59,7 +59,10 @@ def test_backwards_keeps_even_statistics_and_turns_odd_ones(name: str) -> None:
     torch.manual_seed(1)
     x = torch.randn(2, 7, 3)
     net = MomentsNet(Moments(statistics=(name,)), 3)
-    sign = -1 if name in ("halves", "cosine", "scenes") else 1
+    if name == "areas":
+        net.fit(lambda: [(x, torch.tensor([7, 7]))])
+        net.mean.zero_()
+    sign = -1 if name in ("halves", "cosine", "scenes", "areas") else 1
     torch.testing.assert_close(net(x.flip(1)), sign * net(x), atol=1e-5, rtol=1e-5)
     assert net(x).abs().max() > 0.05
 
@@ -86,6 +89,62 @@ def test_scenes_are_halves_times_principal_components_of_the_means_direction() -
     got = net.raw(x, lengths).double().numpy()
     np.testing.assert_allclose(got[:, :12], halves, atol=1e-5)
     np.testing.assert_allclose(got @ got.T, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("lags", [(1, 2, 4), (3,)])
+def test_areas_are_those_of_slow_loops_in_the_planes_of_principal_axes(lags: tuple[int, ...]) -> None:
+    torch.manual_seed(5)
+    x, lengths = torch.randn(30, 9, 4) * torch.logspace(0, -1, 4) + 3, torch.randint(1, 10, (30,))
+    net = MomentsNet(Moments(statistics=("areas",), lags=lags), 4)
+    net.fit(lambda: [(x[:15], lengths[:15]), (x[15:], lengths[15:])])
+    steps = np.concatenate(
+        [x[i, np.linspace(0, n - 1, 8).round().astype(int)] for i, n in enumerate(lengths.tolist())]
+    )
+    centre = steps.mean(0)
+    np.testing.assert_allclose(net.area_centre, centre, atol=1e-5)
+    axes = np.linalg.svd(steps - centre, full_matrices=False)[2]
+    np.testing.assert_allclose(np.abs(net.area_axes.numpy() @ axes.T), np.eye(4), atol=1e-4)
+    got = net.raw(x, lengths).numpy()
+    for row, length in enumerate(lengths.tolist()):
+        z = (x[row, :length].numpy() - centre) @ net.area_axes.numpy().T
+        expected = [
+            sum(z[t, a] * z[t + k, b] - z[t + k, a] * z[t, b] for t in range(length - k)) / max(length - k, 1)
+            for k in lags
+            for a in range(4)
+            for b in range(a + 1, 4)
+        ]
+        np.testing.assert_allclose(got[row], expected, atol=1e-5)
+
+
+def test_areas_tell_which_of_two_changes_comes_first() -> None:
+    """Two features rise and fall again, one after the other: halves and cosine see next to nothing of it."""
+    torch.manual_seed(6)
+    x = torch.randn(80, 12, 4) * 0.1
+    late = torch.arange(80) % 2
+    for row, second in enumerate(late.tolist()):
+        x[row, 4:6, second] += 1
+        x[row, 6:8, 1 - second] += 1
+    start = torch.randint(-3, 4, (80,)).tolist()  # at any place of the sequence
+    x = torch.stack([part.roll(shift, 0) for part, shift in zip(x, start, strict=True)])
+    right, lengths = {}, torch.full((80,), 12)
+    for name in ("halves", "areas"):
+        values = fitted_on(x, lengths, name)(x, lengths).numpy()
+        found = ridge.fit(
+            values, late.numpy(), [values.shape[1]], classes=2, folds=np.arange(80) // 2 % 5
+        ).held_out
+        right[name] = (found.argmax(1) == late.numpy()).mean()
+    assert right["halves"] < 0.75
+    assert right["areas"] == 1
+
+
+def test_axes_of_areas_are_those_of_some_videos_where_there_are_many() -> None:
+    x = torch.arange(5000.0).reshape(5000, 1, 1).expand(-1, 2, 2)
+    steps = moments_net._some_steps(
+        (x[i : i + 32], torch.full((len(x[i : i + 32]),), 2)) for i in range(0, 5000, 32)
+    )
+    videos = steps[::8, 0]
+    assert 256 < len(videos) <= 512
+    assert videos.diff().unique().tolist() == [16]
 
 
 def test_what_a_change_means_may_depend_on_the_scene() -> None:

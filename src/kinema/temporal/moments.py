@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from ..settings import Count
 from .settings import TemporalSettings
 
-Statistic = Literal["mean", "spread", "steps", "halves", "cosine", "scenes"]
+Statistic = Literal["mean", "spread", "steps", "halves", "cosine", "scenes", "areas"]
 
 
 T = TypeVar("T")

@@ -7,10 +7,15 @@
     cosine    (2/T) sum x_t cos(pi (t - 1/2) / T)
     scenes    halves, alone and times each of the scene's 8 components: those of the mean's direction, as a
               unit vector from the centre of the training videos' means, along its principal axes
+    areas     for every lag k, and every two of 32 components a, b of a step: 1/(T - k) sum of
+              a_t b_{t+k} - a_{t+k} b_t. The components are those from the centre of the training videos'
+              steps along their principal axes. It is the area, with a sign, that the sequence goes round in
+              the plane of a and b (the second level of a path's signature; Lyons 1998)
 
-A sequence played backwards has the same mean, spread and steps, and halves, cosine and scenes of opposite
-sign: of these three alone a linear classifier can tell the direction. With `scenes` what a change
-means may depend on where it is seen. Differences over more steps than a sequence has are 0.
+A sequence played backwards has the same mean, spread and steps, and halves, cosine, scenes and areas of
+opposite sign: of these four alone a linear classifier can tell the direction. With `scenes` what a change
+means may depend on where it is seen; `areas` tell which of two changes comes first. Differences over more
+steps than a sequence has are 0.
 """
 
 from __future__ import annotations
@@ -27,6 +32,9 @@ from .pooling import absent_steps
 
 # Principal axes that tell scenes apart; at most as many as there are features.
 AXES = 8
+# Those in whose planes areas are taken; the steps of a training video, and the videos at most, that they are
+# found by.
+PLANES, STEPS, VIDEOS = 32, 8, 512
 
 
 class MomentsNet(SequenceModel):
@@ -39,6 +47,8 @@ class MomentsNet(SequenceModel):
     scale: Tensor
     scene_centre: Tensor
     scene_axes: Tensor
+    area_centre: Tensor
+    area_axes: Tensor
 
     def __init__(self, spec: Moments, input_size: int):
         super().__init__()
@@ -48,6 +58,11 @@ class MomentsNet(SequenceModel):
             "scenes": 1 + min(AXES, input_size),
         }
         self.blocks = {name: input_size * count.get(name, 1) for name in self.statistics}
+        if "areas" in self.statistics:
+            planes = min(PLANES, input_size)
+            self.blocks["areas"] = len(self.lags) * planes * (planes - 1) // 2
+            self.register_buffer("area_centre", torch.zeros(input_size))
+            self.register_buffer("area_axes", torch.zeros(planes, input_size))
         self.embedding_size = sum(self.blocks.values())
         self.register_buffer("mean", torch.zeros(self.embedding_size))
         self.register_buffer("scale", torch.ones(self.embedding_size))
@@ -71,14 +86,16 @@ class MomentsNet(SequenceModel):
         return torch.cat(list(found.values()), dim=1)
 
     def fit(self, sequences: Callable[[], Iterable[tuple[Tensor, Tensor]]]) -> None:
-        """Take the scenes' axes, then the mean of each value and the spread of each statistic over videos,
-        from padded batches (data [B, T, D], lengths [B]), which are read once for each of the two.
+        """Take the axes of scenes and areas, then the mean of each value and the spread of each statistic
+        over videos, from padded batches (data [B, T, D], lengths [B]), read once for each of the three.
 
         A statistic has one scale for all features, because their differing spreads say what matters. Videos
         without a step are left out; a statistic that is the same in all videos becomes 0.
         """
         if "scenes" in self.statistics:
             self._fit_scenes(_rows(lambda x, n: self._mean(_zero_padded(x, n), n), sequences()))
+        if "areas" in self.statistics:
+            self._fit_areas(_some_steps(sequences()))
         values = _rows(self.raw, sequences())
         if not len(values):
             return
@@ -97,6 +114,13 @@ class MomentsNet(SequenceModel):
             return
         self.scene_centre.copy_(means.mean(0))
         self.scene_axes.copy_(principal_axes(directions(means - means.mean(0)), len(self.scene_axes)))
+
+    def _fit_areas(self, steps: Tensor) -> None:
+        """Centre and principal axes of these steps, float64 [N, D]."""
+        if not len(steps):
+            return
+        self.area_centre.copy_(steps.mean(0))
+        self.area_axes.copy_(principal_axes(steps - steps.mean(0), len(self.area_axes)))
 
     def _mean(self, x: Tensor, lengths: Tensor) -> Tensor:
         return x.sum(1) / lengths.clamp_min(1).unsqueeze(1)
@@ -133,10 +157,39 @@ class MomentsNet(SequenceModel):
         scene = directions(self._mean(x, lengths) - self.scene_centre) @ self.scene_axes.T
         return torch.cat([halves, (scene.unsqueeze(2) * halves.unsqueeze(1)).flatten(1)], dim=1)
 
+    def _areas(self, x: Tensor, lengths: Tensor) -> Tensor:
+        z = _zero_padded((x - self.area_centre) @ self.area_axes.T, lengths)
+        a, b = torch.triu_indices(z.shape[2], z.shape[2], 1, device=z.device)
+        found = []
+        for lag in self.lags:
+            if x.shape[1] <= lag:
+                found.append(z.new_zeros(len(z), len(a)))
+                continue
+            products = z[:, :-lag].transpose(1, 2) @ z[:, lag:]
+            pairs = (lengths - lag).clamp_min(1).unsqueeze(1)
+            found.append((products[:, a, b] - products[:, b, a]) / pairs)
+        return torch.cat(found, dim=1)
+
     def _cosine(self, x: Tensor, lengths: Tensor) -> Tensor:
         length = lengths.clamp_min(1).unsqueeze(1).to(x.dtype)
         place = torch.pi * (torch.arange(x.shape[1], device=x.device, dtype=x.dtype) + 0.5) / length
         return torch.einsum("bt,btd->bd", place.cos() * 2 / length, x)
+
+
+def _some_steps(sequences: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
+    """STEPS steps of videos that have one, from the first to the last, float64 [N, D]: of all videos, or of
+    every second, fourth, ..., so that there are no more than VIDEOS.
+    """
+    kept: list[Tensor] = []
+    seen, every = 0, 1
+    for data, lengths in sequences:
+        for x, length in zip(data, lengths.tolist(), strict=True):
+            if length and seen % every == 0:
+                kept.append(x[torch.linspace(0, length - 1, STEPS).round().long()].double())
+            seen += length > 0
+            if len(kept) > VIDEOS:
+                kept, every = kept[::2], every * 2
+    return torch.cat(kept) if kept else torch.zeros(0, 0)
 
 
 def _zero_padded(x: Tensor, lengths: Tensor) -> Tensor:
