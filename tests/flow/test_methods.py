@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import subprocess
 import sys
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,6 +16,7 @@ import pytest
 import torch
 
 from kinema.errors import UsageError, WeightsError, WorkError
+from kinema.flow import learned
 from kinema.flow.learned import network_fields, padded
 from kinema.flow.methods import METHODS, NETWORKS, Network, describe_method, load_method
 from kinema.flow.pairs import BatchedPairs
@@ -158,6 +161,33 @@ def test_raft_loads_the_published_file_once(tmp_path, monkeypatch):
         np.testing.assert_allclose(np.stack(list(loaded.fields(frames))), expected, atol=1e-5)
     with pytest.raises(WeightsError, match=r"no weights for raft_small here; put small.pth into"):
         load_method("raft_small", folder=tmp_path, download=False)
+
+
+FAKE_PTLFLOW = """
+try:
+    import faiss
+    faiss.StandardGpuResources()
+except ImportError:
+    pass
+
+def get_model(name):
+    return name
+"""
+
+
+def test_flownet2_loads_beside_faiss_for_processors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ptlflow.py").write_text(FAKE_PTLFLOW)
+    (tmp_path / "faiss.py").write_text("index = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("ptlflow", "faiss"):
+        monkeypatch.setitem(sys.modules, name, None)  # so that what is there now is there again afterwards
+        del sys.modules[name]
+    assert learned._flownet2("flownet2") == "flownet2"
+    assert "faiss" not in sys.modules
+    faiss = importlib.import_module("faiss")
+    del sys.modules["ptlflow"]
+    assert learned._flownet2("flownet2") == "flownet2"
+    assert sys.modules["faiss"] is faiss
 
 
 @pytest.mark.skipif(importlib.util.find_spec("ptlflow") is not None, reason="ptlflow is installed")

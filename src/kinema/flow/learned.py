@@ -5,7 +5,9 @@ arXiv:1612.01925) comes through ptlflow, an extra because of its pins.
 """
 
 import argparse
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -99,12 +101,28 @@ def padded(images: Tensor) -> tuple[Tensor, tuple[slice, slice]]:
 
 def _flownet2(name: str) -> nn.Module:
     try:
-        import ptlflow
+        # One of ptlflow's other networks wants Faiss for GPUs, and fails on the one for processors.
+        with _hidden("faiss"):
+            import ptlflow
     except ImportError:
         raise UsageError(
             f"method {name} needs ptlflow, which is not installed; run: pip install 'ptlflow>=0.4.1'"
         ) from None
     return ptlflow.get_model(name)
+
+
+@contextmanager
+def _hidden(name: str) -> Iterator[None]:
+    """While it lasts, importing a module fails as if it were not installed."""
+    known = sys.modules.get(name)
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if known is None:
+            del sys.modules[name]
+        else:
+            sys.modules[name] = known
 
 
 def _flownet2_fields(net: Any, first: Tensor, second: Tensor) -> Tensor:
