@@ -29,7 +29,10 @@ onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 
 DIM, CLASSES = 6, 3
-MOMENTS = {"kind": "moments", "statistics": ["mean", "spread", "steps", "halves", "cosine", "scenes"]}
+MOMENTS = {
+    "kind": "moments",
+    "statistics": ["mean", "spread", "steps", "halves", "cosine", "scenes", "areas"],
+}
 COREHAR = {"kind": "lstm", "units": 4, "layers": 3, "bidirectional": True, "pool": "none"}
 PER_STEP = {"per_step": True, "vote": "majority", "hidden": 4}
 MEAN_OF_STEPS = PER_STEP | {"vote": "mean"}

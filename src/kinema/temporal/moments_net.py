@@ -7,7 +7,7 @@
     cosine    (2/T) sum x_t cos(pi (t - 1/2) / T)
     scenes    halves, alone and times each of the scene's 8 components: those of the mean's direction, as a
               unit vector from the centre of the training videos' means, along its principal axes
-    areas     for every lag k, and every two of 32 components a, b of a step: 1/(T - k) sum of
+    areas     for every lag k, and every two of 16 components a, b of a step: 1/(T - k) sum of
               a_t b_{t+k} - a_{t+k} b_t. The components are those from the centre of the training videos'
               steps along their principal axes. It is the area, with a sign, that the sequence goes round in
               the plane of a and b (the second level of a path's signature; Lyons 1998)
@@ -21,6 +21,7 @@ steps than a sequence has are 0.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import combinations
 
 import torch
 from torch import Tensor
@@ -32,9 +33,9 @@ from .pooling import absent_steps
 
 # Principal axes that tell scenes apart; at most as many as there are features.
 AXES = 8
-# Those in whose planes areas are taken; the steps of a training video, and the videos at most, that they are
-# found by.
-PLANES, STEPS, VIDEOS = 32, 8, 512
+# Components in whose planes areas are taken; the steps of a training video, and the videos at most, that
+# they are found by.
+COMPONENTS, STEPS, VIDEOS = 16, 8, 512
 
 
 class MomentsNet(SequenceModel):
@@ -59,10 +60,10 @@ class MomentsNet(SequenceModel):
         }
         self.blocks = {name: input_size * count.get(name, 1) for name in self.statistics}
         if "areas" in self.statistics:
-            planes = min(PLANES, input_size)
-            self.blocks["areas"] = len(self.lags) * planes * (planes - 1) // 2
+            components = min(COMPONENTS, input_size)
+            self.blocks["areas"] = len(self.lags) * components * (components - 1) // 2
             self.register_buffer("area_centre", torch.zeros(input_size))
-            self.register_buffer("area_axes", torch.zeros(planes, input_size))
+            self.register_buffer("area_axes", torch.zeros(components, input_size))
         self.embedding_size = sum(self.blocks.values())
         self.register_buffer("mean", torch.zeros(self.embedding_size))
         self.register_buffer("scale", torch.ones(self.embedding_size))
@@ -159,7 +160,8 @@ class MomentsNet(SequenceModel):
 
     def _areas(self, x: Tensor, lengths: Tensor) -> Tensor:
         z = _zero_padded((x - self.area_centre) @ self.area_axes.T, lengths)
-        a, b = torch.triu_indices(z.shape[2], z.shape[2], 1, device=z.device)
+        planes = list(combinations(range(len(self.area_axes)), 2))
+        a, b = [first for first, _ in planes], [second for _, second in planes]
         found = []
         for lag in self.lags:
             if x.shape[1] <= lag:
