@@ -27,52 +27,56 @@ class Network:
 
 
 @pytest.fixture
-def recordings(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Recordings that are made; a replay doubles whatever lies in the recorded input."""
-    made: list[Any] = []
+def replays(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Recordings that are replayed; a replay doubles whatever lies in the recorded input."""
+    done: list[Any] = []
 
     class Graph:
+        owner: Recorded
+
         def replay(self) -> None:
-            recorded = self.owner
-            recorded._features.copy_(recorded._x * 2)
+            recording = self.owner._recording
+            assert recording is not None
+            recording.features.copy_(recording.x * 2)
+            done.append(self)
 
     @contextmanager
     def graph(recording: Graph, **_: Any) -> Iterator[None]:
-        made.append(recording)
         yield
 
     monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
     monkeypatch.setattr(torch.cuda, "graph", graph)
     monkeypatch.setattr(torch.cuda, "Stream", lambda *_, **__: None)
+    return done
+
+
+@pytest.fixture
+def recorded(replays: list[Any], monkeypatch: pytest.MonkeyPatch) -> Recorded:
+    """A network that doubles."""
+    made = Recorded(Network(), "any")
+    monkeypatch.setattr(torch.cuda.CUDAGraph, "owner", made, raising=False)
     return made
 
 
-def test_a_shape_is_recorded_when_it_comes_again(recordings: list[Any]) -> None:
-    network = Network()
-    recorded = Recorded(network, "any")
+def test_a_shape_is_recorded_when_it_comes_again(recorded: Recorded, replays: list[Any]) -> None:
     first = recorded(torch.ones(4, 3))
-    assert (network.calls, len(recordings), first.sum()) == (1, 0, 24)
-    recorded._record(torch.zeros(4, 3))  # what the next call would do ahead of its first replay
-    recordings[0].owner = recorded
+    assert (recorded._network.calls, len(replays), first.sum()) == (1, 0, 24)
     assert recorded(torch.full((4, 3), 5.0)).eq(10).all()
     assert recorded(torch.full((4, 3), 7.0)).eq(14).all()
-    assert (network.calls, len(recordings)) == (2, 1)
+    assert (recorded._network.calls, len(replays)) == (2, 2)
 
 
-def test_another_shape_drops_the_recording(recordings: list[Any]) -> None:
-    network = Network()
-    recorded = Recorded(network, "any")
-    recorded(torch.ones(4, 3))
-    recorded._record(torch.zeros(4, 3))
-    recordings[0].owner = recorded
+def test_another_shape_drops_the_recording(recorded: Recorded, replays: list[Any]) -> None:
+    for _ in range(2):
+        recorded(torch.ones(4, 3))
     assert recorded(torch.ones(2, 3)).eq(2).all()
-    assert recorded._graph is None
+    assert recorded._recording is None
     assert recorded(torch.ones(4, 3)).eq(2).all()
-    assert network.calls == 4
+    assert (recorded._network.calls, len(replays)) == (4, 1)
 
 
 def test_a_network_that_cannot_be_recorded_stays_as_it_is(
-    recordings: list[Any], monkeypatch: pytest.MonkeyPatch
+    replays: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     freed: list[Any] = []
 
@@ -99,7 +103,7 @@ def test_a_recorded_network_gives_the_same_bytes(name: str) -> None:
     x = synthetic_batch(loaded.spec.input, seed=1).cuda()
     with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=forward._autocast):
         found = [forward._network(x).clone() for _ in range(3)]
-        assert forward._network._graph is not None
+        assert forward._network._recording is not None
         other = x.flip(0)
         assert torch.equal(forward._network(other), forward._module(other).float())
     assert torch.equal(found[0], found[2])

@@ -1,11 +1,21 @@
 """A network on a CUDA GPU, launched as a whole in place of layer by layer."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from .tell import tell
+
+
+@dataclass(frozen=True, slots=True)
+class _Recording:
+    """A graph, and the memory that it reads and writes."""
+
+    graph: torch.cuda.CUDAGraph
+    x: Tensor
+    features: Tensor
 
 
 class Recorded:
@@ -19,23 +29,23 @@ class Recorded:
     def __init__(self, network: Callable[[Tensor], Tensor], name: str):
         self._network, self._name = network, name
         self._last: torch.Size | None = None
-        self._graph: torch.cuda.CUDAGraph | None = None
+        self._recording: _Recording | None = None
         self._able = True
 
     def __call__(self, x: Tensor) -> Tensor:
         """float32 [N, D] for [N, ...] on the GPU; the next call writes over it, in its turn."""
         again, self._last = x.shape == self._last, x.shape
         if not again:
-            self._graph = None
-        elif self._graph is None and self._able:
-            self._record(x)
-        if self._graph is None:
+            self._recording = None
+        elif self._recording is None and self._able:
+            self._recording = self._recorded(x)
+        if self._recording is None:
             return self._network(x).float()
-        self._x.copy_(x)
-        self._graph.replay()
-        return self._features
+        self._recording.x.copy_(x)
+        self._recording.graph.replay()
+        return self._recording.features
 
-    def _record(self, x: Tensor) -> None:
+    def _recorded(self, x: Tensor) -> _Recording | None:
         graph, stays = torch.cuda.CUDAGraph(), x.clone()
         # torch deals out 32 streams in turn, so that one of them may be another thread's, which copies; those
         # of high priority are others.
@@ -48,8 +58,8 @@ class Recorded:
             self._able = False
             _free_generator(x.device)
             tell(f"{self._name} is launched layer by layer, which is slower ({str(error).splitlines()[0]})")
-        else:
-            self._graph, self._x, self._features = graph, stays, features
+            return None
+        return _Recording(graph, stays, features)
 
 
 def _free_generator(device: torch.device) -> None:
