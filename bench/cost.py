@@ -1,6 +1,6 @@
 """What a video costs in each recipe: processor seconds from file to stored features.
 
-    python bench/cost.py DATA [--videos 12] [--recipe NAME ...]
+    python bench/cost.py DATA [--videos 12] [--recipe NAME ...] [--set KEY=VALUE]
 
 One video of DATA, then `--videos` spread over its classes, are extracted by `kinema extract` in a process of
 its own, with random values in place of weights; the difference is the cost, so that starting up is not
@@ -35,7 +35,7 @@ def chosen(data: Path, count: int) -> list[VideoRecord]:
     return found[:count]
 
 
-def processor_seconds(folder: Path, recipe: str, videos: list[VideoRecord]) -> float:
+def processor_seconds(folder: Path, recipe: str, videos: list[VideoRecord], settings: list[str]) -> float:
     """User and system time of one `kinema extract` and its workers."""
     folder.mkdir(parents=True, exist_ok=True)
     table = folder / f"{len(videos)}.csv"
@@ -46,6 +46,7 @@ def processor_seconds(folder: Path, recipe: str, videos: list[VideoRecord]) -> f
         rows.writerows((v.path, v.label, "test") for v in videos)
     store = folder / f"store-{len(videos)}"
     command = [sys.executable, "-m", "kinema", "extract", table, "--recipe", recipe, "--weights", "none"]
+    command += [part for setting in settings for part in ("--set", setting)]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     ended = subprocess.run(
         [*map(str, command), "--features", str(store), "--workers", "1", "--device", "cpu"],
@@ -68,15 +69,16 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--videos", type=int, default=12)
     parser.add_argument("--recipe", nargs="+", choices=recipe_names(), default=recipe_names())
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the recipes")
     args = parser.parse_args()
     videos = chosen(args.data, args.videos)
     print(f"{len(videos)} videos of {args.data.name}, processor seconds a video")
     with tempfile.TemporaryDirectory() as temporary:
         for recipe in args.recipe:
             warm, counted = (Path(temporary) / recipe / part for part in ("warm", "counted"))
-            processor_seconds(warm, recipe, videos[:1])  # networks are compiled once, and kept
-            one = processor_seconds(counted, recipe, videos[:1])
-            all_of_them = processor_seconds(counted, recipe, videos)
+            processor_seconds(warm, recipe, videos[:1], args.set)  # networks are compiled once, and kept
+            one = processor_seconds(counted, recipe, videos[:1], args.set)
+            all_of_them = processor_seconds(counted, recipe, videos, args.set)
             print(f"{recipe:14} {(all_of_them - one) / (len(videos) - 1):7.1f}", flush=True)
 
 
