@@ -18,9 +18,7 @@ import numpy as np
 from scipy import linalg
 from scipy.special import log_softmax
 
-# No stronger: beyond, a penalty mostly shrinks the scores, which the temperature does as well. Where little
-# can be told squared error asks for it, and accuracy falls.
-STRENGTHS = tuple(10.0 ** (k / 2) for k in range(-4, 0))
+STRENGTHS = tuple(10.0 ** (k / 2) for k in range(-4, 4))
 # What a block's share is multiplied by in the search.
 FACTORS = (0.0, 0.25, 4.0)
 ROUNDS = 2
