@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from kinema.axes import directions, principal_axes
+from kinema.axes import directions, principal_axes, unit_scale
 
 
 @pytest.mark.parametrize("rows", [4, 30])
@@ -26,3 +26,10 @@ def test_axes_that_rows_do_not_have_are_zeros() -> None:
 def test_directions_have_length_one_but_for_nothing() -> None:
     found = directions(torch.tensor([[3.0, 4.0], [0.0, 0.0]], dtype=torch.float64))
     np.testing.assert_allclose(found, [[0.6, 0.8], [0, 0]])
+
+
+def test_a_scale_gives_rows_a_mean_square_norm_of_one() -> None:
+    x = torch.from_numpy(np.random.default_rng(1).normal(3, 2, size=(20, 4)))
+    away = (x - x.mean(0)) * unit_scale(x)
+    np.testing.assert_allclose(away.square().sum(1).mean(), 1)
+    assert unit_scale(torch.ones(3, 2)) == 0

@@ -1,14 +1,15 @@
-"""Directions in a space of features, and the axes along which they differ most."""
+"""Directions in a space of features, the axes along which they differ most, and how much they do."""
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 TINY = 1e-12
 
 
 def directions(x: Tensor) -> Tensor:
     """The rows of [N, D] as unit vectors; those of length 0 stay."""
-    return x / x.norm(dim=1, keepdim=True).clamp_min(TINY)
+    return F.normalize(x, dim=1, eps=TINY)
 
 
 def principal_axes(rows: Tensor, count: int) -> Tensor:
@@ -28,3 +29,9 @@ def principal_axes(rows: Tensor, count: int) -> Tensor:
     there = values > values[:1] * 1e-10
     found[: len(axes)] = axes * there.unsqueeze(1)
     return found
+
+
+def unit_scale(rows: Tensor) -> Tensor:
+    """What brings rows [N, D] to a mean square norm of 1 about their mean; 0 where they are all the same."""
+    norm = (rows - rows.mean(0)).square().sum(1).mean().sqrt()
+    return 1 / norm if norm > TINY else torch.zeros_like(norm)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..axes import TINY, directions, principal_axes
+from ..axes import directions, principal_axes, unit_scale
+from .concat_net import without_absent
 
 
 class BilinearNet(nn.Module):
@@ -32,8 +33,7 @@ class BilinearNet(nn.Module):
     def forward(self, embeddings: Sequence[Tensor], present: Tensor | None = None) -> Tensor:
         """S embeddings [B, E_s], zeros for an absent stream -> [B, sum of E_s + K times all but E_1]."""
         if present is not None:
-            columns = present.to(embeddings[0])
-            embeddings = [e * columns[:, s : s + 1] for s, e in enumerate(embeddings)]
+            embeddings = without_absent(embeddings, present)
         products = self._products(embeddings, self.axes)
         scaled = [part * scale for part, scale in zip(products, self.scale, strict=True)]
         return torch.cat([*embeddings, *scaled], dim=1)
@@ -43,8 +43,7 @@ class BilinearNet(nn.Module):
         axes = principal_axes(directions(embeddings[0].double()), len(self.axes))
         self.axes.copy_(axes)
         for stream, part in enumerate(self._products([e.double() for e in embeddings], axes)):
-            norm = (part - part.mean(0)).square().sum(1).mean().sqrt()
-            self.scale[stream] = 1 / norm if norm > TINY else 0.0
+            self.scale[stream] = unit_scale(part)
 
     def _products(self, embeddings: Sequence[Tensor], axes: Tensor) -> list[Tensor]:
         first, *others = embeddings

@@ -23,6 +23,11 @@ class ConcatNet(nn.Module):
         first = embeddings[0]
         if present is None:
             present = torch.ones(len(first), len(embeddings), dtype=torch.bool)
-        columns = present.to(first)
-        parts = [e * columns[:, s : s + 1] for s, e in enumerate(embeddings)]
-        return torch.cat([*parts, columns] if self.presence else parts, dim=1)
+        parts = without_absent(embeddings, present)
+        return torch.cat([*parts, present.to(first)] if self.presence else parts, dim=1)
+
+
+def without_absent(embeddings: Sequence[Tensor], present: Tensor) -> list[Tensor]:
+    """The embeddings [B, E_s], zeros where a sample has not the stream; `present` bool [B, S]."""
+    columns = present.to(embeddings[0])
+    return [e * columns[:, s : s + 1] for s, e in enumerate(embeddings)]

@@ -26,7 +26,7 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from ..axes import TINY, directions, principal_axes
+from ..axes import TINY, directions, principal_axes, unit_scale
 from .model import SequenceModel
 from .moments import Moments, Statistic
 from .pooling import absent_steps
@@ -100,13 +100,8 @@ class MomentsNet(SequenceModel):
         values = _rows(self.raw, sequences())
         if not len(values):
             return
-        mean = values.mean(0)
-        self.mean.copy_(mean)
-        norms = [
-            part.square().sum(1).mean().sqrt()
-            for part in (values - mean).split(list(self.blocks.values()), 1)
-        ]
-        scales = [1 / norm if norm > TINY else torch.zeros_like(norm) for norm in norms]
+        self.mean.copy_(values.mean(0))
+        scales = [unit_scale(part) for part in values.split(list(self.blocks.values()), 1)]
         self.scale.copy_(torch.cat([s.expand(n) for s, n in zip(scales, self.blocks.values(), strict=True)]))
 
     def _fit_scenes(self, means: Tensor) -> None:
