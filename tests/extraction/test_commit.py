@@ -85,10 +85,11 @@ def test_a_file_that_changed_leaves_nothing(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["0.safetensors", "2.safetensors"]
 
 
-def test_a_full_disk_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_raised_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(writer: SequenceWriter) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(SequenceWriter, "commit", full)
     with pytest.raises(OSError, match="No space"):
         list(committed(ended(tmp_path, 2), lambda _: True, lambda *_: None, ahead=True))
+    assert list(tmp_path.iterdir()) == []
