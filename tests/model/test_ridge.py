@@ -62,7 +62,7 @@ def test_a_block_of_noise_loses_its_share_and_the_strength_is_the_best_of_the_gr
             scores[inside] = sklearn_fit(scaled[~inside], labels[~inside], 2, strength).predict(
                 scaled[inside]
             )
-        losses[strength] = np.square(scores - np.where(np.arange(2) == labels[:, None], 1, -1)).mean()
+        losses[strength] = np.abs(scores - np.where(np.arange(2) == labels[:, None], 1, -1)).mean()
     assert min(losses, key=losses.__getitem__) == found.strength
 
 

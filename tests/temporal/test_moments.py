@@ -80,15 +80,25 @@ def test_scenes_are_halves_times_principal_components_of_the_means_direction() -
     values = [x[i, :n].numpy().astype(float) for i, n in enumerate(lengths.tolist())]
     means = np.stack([v.mean(0) for v in values])
     directions = (means - means.mean(0)) / np.linalg.norm(means - means.mean(0), axis=1, keepdims=True)
-    axes = np.linalg.svd(directions)[2][:8]
-    assert net.scene_axes.shape == (8, 12)
+    axes = np.linalg.svd(directions)[2]
+    assert net.scene_axes.shape == (12, 12)
     halves = np.array([[slow_value(list(column), "halves", 0) for column in v.T] for v in values])
     scene = directions @ axes.T
+    scene *= 0.5 / np.sqrt((scene**2).mean(0))
     # Axes have no sign: products with them are compared by the inner products between videos.
     expected = (halves @ halves.T) * (1 + scene @ scene.T)
     got = net.raw(x, lengths).double().numpy()
     np.testing.assert_allclose(got[:, :12], halves, atol=1e-5)
     np.testing.assert_allclose(got @ got.T, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_scenes_have_no_more_axes_than_the_videos_span() -> None:
+    torch.manual_seed(7)
+    x = torch.randn(5, 6, 40) + torch.randn(5, 1, 40)
+    net = MomentsNet(Moments(statistics=("scenes",)), 40)
+    net.fit(lambda: [(x, torch.full((5,), 6))])
+    assert net.scene_axes.shape == (16, 40)
+    assert (net.scene_axes.norm(dim=1) > 0).sum() == 4  # five means about their centre
 
 
 @pytest.mark.parametrize("lags", [(1, 2, 4), (3,)])

@@ -69,11 +69,11 @@ def left_out_scores(
 def _left_out_probabilities(
     kernel: np.ndarray, labels: np.ndarray, units: Sequence[str], classes: int
 ) -> np.ndarray:
-    """[N, C] at the strength of the least squared error, and the temperature of the least log loss."""
+    """[N, C] at the strength of the least error, and the temperature of the least log loss."""
     targets = ridge.class_targets(labels, classes)
     scores = min(
         left_out_scores(kernel, targets, units, ridge.STRENGTHS),
-        key=lambda own: float(np.square(own - targets).mean()),
+        key=lambda own: float(ridge.errors(own, targets).mean()),
     )
     return softmax(scores / ridge.best_temperature(scores, labels)[1], axis=1)
 

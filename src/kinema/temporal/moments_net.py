@@ -5,8 +5,9 @@
     steps     mean of |x_{t+k} - x_t|, for every lag k
     halves    mean of the last floor(T/2) steps minus mean of the first floor(T/2)
     cosine    (2/T) sum x_t cos(pi (t - 1/2) / T)
-    scenes    halves, alone and times each of the scene's 8 components: those of the mean's direction, as a
-              unit vector from the centre of the training videos' means, along its principal axes
+    scenes    halves, alone and times each of the scene's 16 components: those of the mean's direction, as a
+              unit vector from the centre of the training videos' means, along its principal axes, each scaled
+              to a root mean square of 1/2
     areas     for every lag k, and every two of 16 components a, b of a step: 1/(T - k) sum of
               a_t b_{t+k} - a_{t+k} b_t. The components are those from the centre of the training videos'
               steps along their principal axes. It is the area, with a sign, that the sequence goes round in
@@ -31,8 +32,9 @@ from .model import SequenceModel
 from .moments import Moments, Statistic
 from .pooling import absent_steps
 
-# Principal axes that tell scenes apart; at most as many as there are features.
-AXES = 8
+# Principal axes that tell scenes apart, at most as many as there are features; the root mean square of the
+# components along each.
+AXES, EXTENT = 16, 0.5
 # Components in whose planes areas are taken; the steps of a training video, and the videos at most, that
 # they are found by.
 COMPONENTS, STEPS, VIDEOS = 16, 8, 512
@@ -105,11 +107,14 @@ class MomentsNet(SequenceModel):
         self.scale.copy_(torch.cat([s.expand(n) for s, n in zip(scales, self.blocks.values(), strict=True)]))
 
     def _fit_scenes(self, means: Tensor) -> None:
-        """Centre and principal axes of the directions of these means, float64 [N, D]."""
+        """Centre and scaled principal axes of the directions of these means, float64 [N, D]."""
         if not len(means):
             return
         self.scene_centre.copy_(means.mean(0))
-        self.scene_axes.copy_(principal_axes(directions(means - means.mean(0)), len(self.scene_axes)))
+        scene = directions(means - means.mean(0))
+        axes = principal_axes(scene, len(self.scene_axes))
+        extents = (scene @ axes.T).square().mean(0).sqrt()
+        self.scene_axes.copy_(axes * (EXTENT / extents.clamp_min(TINY)).unsqueeze(1))
 
     def _fit_areas(self, steps: Tensor) -> None:
         """Centre and principal axes of these steps, float64 [N, D]."""
