@@ -1,7 +1,7 @@
 """Bilinear fusion: what the other streams see may mean another thing in another scene."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from ..settings import Count
 from .settings import FusionSettings
@@ -17,6 +17,8 @@ class Bilinear(FusionSettings):
     """
 
     kind: Literal["bilinear"] = "bilinear"
+    closed_form: ClassVar[bool] = True
+    gradients: ClassVar[bool] = False
     components: Count = 16
 
     def build(self, sizes: Sequence[int]) -> Any:

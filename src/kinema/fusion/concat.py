@@ -12,6 +12,7 @@ class Concat(FusionSettings):
     """The streams' embeddings side by side, zeros for an absent stream."""
 
     kind: Literal["concat"] = "concat"
+    closed_form: ClassVar[bool] = True
 
     def build(self, sizes: Sequence[int]) -> Any:
         from .concat_net import ConcatNet

@@ -10,10 +10,13 @@ from ..settings import Settings
 class FusionSettings(Settings):
     """How the streams' embeddings meet. A subclass fixes `kind`, adds its own keys and builds the module.
 
-    `stages` is how the streams are trained ahead of it: together, or each by itself.
+    `stages` is how the streams are trained ahead of it: together, or each by itself. `closed_form` says
+    whether it joins temporal models whose classifier is solved for, `gradients` those that are trained.
     """
 
     kind: str
+    closed_form: ClassVar[bool] = False
+    gradients: ClassVar[bool] = True
     stages: ClassVar[Literal["joint", "separate"]] = "joint"
 
     def check(self, streams: int, stages: str) -> None:

@@ -279,8 +279,8 @@ class Recipe(Settings):
             self._check_chunk()
         if self.temporal.closed_form:
             self._check_closed_form()
-        elif self.fusion is not None and self.fusion.kind == "bilinear":
-            raise ValueError("`fusion.kind: bilinear` needs `temporal.kind: moments`; use concat")
+        elif self.fusion is not None and not self.fusion.gradients:
+            raise ValueError(f"`fusion.kind: {self.fusion.kind}` needs `temporal.kind: moments`; use concat")
         if self.timeline is not None:
             self._check_timeline()
         if self.training.keep == "folds":
@@ -335,7 +335,7 @@ class Recipe(Settings):
     def _check_closed_form(self) -> None:
         """What a classifier that is solved for cannot be joined with."""
         kind, classifier = f"`temporal.kind: {self.temporal.kind}`", self.classifier
-        if self.fusion is not None and self.fusion.kind not in ("concat", "bilinear"):
+        if self.fusion is not None and not self.fusion.closed_form:
             raise ValueError(f"{kind} joins streams by `fusion.kind: concat` or bilinear")
         for name in self.temporal.named_streams:
             if name not in self.streams:
