@@ -269,31 +269,6 @@ def test_processors_without_a_video_help_with_the_flow_of_others(
     assert {setting.threads for setting in settings} == {threads}
 
 
-def test_processes_started_before_are_those_that_work(clips: list[Path], every_frame: RgbStream):
-    jobs = jobs_of(clips)
-    with DecodingPool() as pool:
-        pool.start(2)
-        pool.start(1)
-        started = {w.pid for w in workers_of()}
-        assert len(started) == 2
-        found = sorted_by_job(pool.results(every_frame, CPU, jobs, workers=2), len(jobs))
-        check_whole(found[0], jobs[0], every_frame)
-        assert {w.pid for w in workers_of()} == started
-
-
-def test_a_process_that_cannot_be_started_before_is_told_of_when_it_is_needed(
-    clips: list[Path], every_frame: RgbStream, monkeypatch: pytest.MonkeyPatch
-):
-    def refuse(*_: object) -> None:
-        raise OSError(11, "Resource temporarily unavailable")
-
-    monkeypatch.setattr(process_module, "_start", refuse)
-    with DecodingPool() as pool:
-        pool.start(2)
-        with pytest.raises(WorkError, match="--workers"):
-            list(pool.results(every_frame, CPU, jobs_of(clips), workers=2))
-
-
 def test_a_process_that_died_while_it_waited_is_replaced(clips: list[Path], every_frame: RgbStream):
     jobs = jobs_of(clips[:1])
     with DecodingPool() as pool:

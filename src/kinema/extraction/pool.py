@@ -42,15 +42,6 @@ class DecodingPool:
             self._idle.pop().close()
         self._starter.shutdown()
 
-    def start(self, count: int) -> None:
-        """Start processes until so many wait: they get ready while the caller does something else.
-
-        One that cannot be started is tried again, and told, when its turn comes.
-        """
-        with suppress(WorkError):
-            for _ in range(count - len(self._idle)):
-                self.keep(self.worker(waiting=False))
-
     def results(
         self,
         stream: StreamSettings,

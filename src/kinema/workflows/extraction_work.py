@@ -79,8 +79,6 @@ class ExtractionWork:
                 events.step(f"stream {stream.name}: all {reused} feature sequences are in the store")
                 return ExtractReport(stream.name, shelves[0].fingerprint, reused=reused)
             events.step(f"stream {stream.name}: extracting ({', '.join(stream.spec.backbones)})")
-            if context.cluster is None:  # while the networks are compiled
-                pool.start(min(stream.workers, len(self.records) - reused))
             report = extract(
                 chain([first], items),
                 stream.spec,
