@@ -84,6 +84,41 @@ def test_a_model_of_a_folder_of_ones_own(tiny_videos, tmp_path, nobody_is_asked)
 
 
 @pytest.mark.parametrize(
+    ("recipe", "overrides", "dim"),
+    [
+        ("lite", ["streams.rgb.backbone=timm/mobilenetv4_conv_small.e2400_r224_in1k"], 1280),
+        pytest.param(
+            RECIPE,
+            ["streams.rgb.backbone=torchvision/r3d_18", "streams.rgb.sampling={kind: segments, length: 4}"],
+            512,
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=["timm", "torchvision"],
+)
+def test_one_name_from_recipe_to_prediction(recipe, overrides, dim, tiny_videos, tmp_path, nobody_is_asked):
+    resources = Resources(weights="none", features=tmp_path / "features", workers=1, device="cpu")
+    result = train(tiny_videos, recipe=recipe, overrides=overrides, out=tmp_path / "run", resources=resources)
+    run = load(result.run, Resources(device="cpu", offline=True))
+    assert run.streams["rgb"].dim == dim
+    assert run.predict(load_dataset(tiny_videos).records[0]).label in run.labels
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", ["torchvision/s3d", "torchvision/r2plus1d_18"])
+def test_i3d_gru_runs_with_another_video_model(backbone, tiny_videos, tmp_path, nobody_is_asked):
+    """By one setting, flow stream and all."""
+    resources = Resources(weights="none", features=tmp_path / "features", workers=1, device="cpu")
+    overrides = [f"streams.rgb.backbone={backbone}", "training.epochs=1"]
+    result = train(
+        tiny_videos, recipe="i3d-gru", overrides=overrides, out=tmp_path / "run", resources=resources
+    )
+    run = load(result.run, Resources(device="cpu", offline=True))
+    assert set(run.streams) == {"rgb", "flow"}
+    assert run.predict(load_dataset(tiny_videos).records[0]).scores.sum() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize(
     ("backbone", "length", "message"),
     [
         ("torchvision/mvit_v2_s", 20, "takes clips of 16 frames, not of 20; set `sampling.length` to 16"),

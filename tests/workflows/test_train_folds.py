@@ -17,6 +17,7 @@ from kinema.datasets.synthetic import make_synthetic
 from kinema.errors import UsageError, WorkError
 from kinema.features.sequence_file import read_sequence
 from kinema.inference.load import load
+from kinema.media.writer import VideoWriter
 from kinema.resources import Resources
 from kinema.workflows.context import TrainResult
 from kinema.workflows.evaluate import evaluate
@@ -125,6 +126,62 @@ def test_curve_and_doubts_are_there(metrics: dict) -> None:
     assert metrics["more_videos"]["answer"] in ("yes", "no", "unclear")
     assert metrics["more_videos"]["head"] == "own"
     assert isinstance(metrics["label_doubts"], list)
+
+
+def test_candidates_are_the_classes_above_the_bound(run: Path, folder: Path, resources: Resources) -> None:
+    loaded = load(run, resources)
+    with pytest.raises(UsageError, match="cannot be held with 24 held-out videos"):
+        loaded.bound(0.01)
+    # The fifth of 24 held-out scores bounds a risk of a fifth: floor(0.2 * 25).
+    calibration = loaded.sequences.model.calibration
+    assert calibration is not None
+    bound = loaded.bound(0.2)
+    assert bound == pytest.approx(float(calibration.true_scores[4]))
+    counts = set()
+    for video in sorted(folder.glob("*/*.mp4"))[::4]:
+        prediction = loaded.predict(video)
+        found = loaded.candidates(prediction, 0.2)
+        scores = dict(zip(loaded.labels, prediction.scores.tolist(), strict=True))
+        assert set(found) == {name for name, score in scores.items() if score >= bound}
+        assert list(found) == sorted(found, key=lambda name: -scores[name])
+        counts.add(len(found))
+    assert counts <= {0, 1, 2}
+
+
+def test_calibration_is_in_the_report(run: Path, metrics: dict) -> None:
+    report = (run / "report.html").read_text(encoding="utf-8")
+    assert "expected calibration error" in report
+    assert 0 <= metrics["ece"] <= 1
+
+
+def test_wrong_labels_are_shown_as_film_strips(tmp_path: Path, resources: Resources) -> None:
+    """Red clips and blue ones; one red clip is called blue."""
+    random = np.random.default_rng(0)
+    for name, shade in (("red", (220, 30, 30)), ("blue", (30, 30, 220))):
+        for i in range(12):
+            other = name == "red" and i == 5
+            path = tmp_path / "videos" / ("blue" if other else name) / f"{name}{i}.mp4"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with VideoWriter(path, fps=10, width=64, height=48) as writer:
+                for _ in range(6):
+                    writer.write(np.clip(shade + random.normal(0, 25, (48, 64, 3)), 0, 255).astype(np.uint8))
+    out = tmp_path / "run"
+    found = train(tmp_path / "videos", recipe="lite", out=out, overrides=SMALL, resources=resources)
+    (doubt,) = found.metrics["label_doubts"]
+    assert (doubt["name"], doubt["label"], doubt["predicted"]) == ("blue/red5.mp4", "blue", "red")
+    assert "Are these labels right?" in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_class_of_three_videos(folder: Path, resources: Resources, tmp_path: Path) -> None:
+    data = shutil.copytree(folder, tmp_path / "videos")
+    (data / "jumping").mkdir()
+    for video in sorted((data / "walking").iterdir())[:3]:
+        video.rename(data / "jumping" / video.name)
+    log = Told()
+    found = train(data, recipe="lite", out=tmp_path / "run", overrides=SMALL, resources=resources, events=log)
+    assert found.metrics["n_test"] == 24
+    assert len(found.metrics["confusion"]) == 3
+    assert any("3 to 12 training videos" in text for text in log.warnings)
 
 
 def test_a_finished_one_is_returned_and_another_protocol_refused(

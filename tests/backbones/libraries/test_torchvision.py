@@ -20,6 +20,7 @@ from support.hub import serving
 
 # (model, frames of a clip, clips or frames in a batch); lengths are odd where the model takes any.
 CLIPS = [("r3d_18", 5, 2), ("mc3_18", 3, 1), ("r2plus1d_18", 7, 1), ("s3d", 15, 1), ("swin3d_t", 3, 1)]
+CLIPS += [pytest.param(name, 16, 1, marks=pytest.mark.slow) for name in ("mvit_v1_b", "mvit_v2_s")]
 FRAMES = [("resnet18", None, 3), ("mobilenet_v3_small", None, 2), ("convnext_tiny", None, 1)]
 # What these give fades to nothing before they are trained.
 FADING = ("s3d", "mobilenet_v3_small", "densenet121", "googlenet")
