@@ -45,7 +45,7 @@ bench-speed: $(VENV)/.installed-dev
 	$(BIN)/python bench/speed.py $(CLIPS)
 
 # Fuzzing and the studies have targets of their own; the others need real clips, a GPU, or a quarter of an hour.
-NO_BENCH := $(addprefix bench/,cluster.py cost.py directions.py doubts.py finetune.py fuzz.py gpu.py heads.py label_order.py live.py live_soak.py motion_pretraining.py motion_trial.py serve.py studies.py timeline.py which.py)
+NO_BENCH := $(addprefix bench/,cluster.py cost.py directions.py doubts.py finetune.py fuzz.py gpu.py heads.py label_order.py live.py live_soak.py motion_pretraining.py motion_trial.py risk.py serve.py studies.py timeline.py which.py)
 
 bench: $(VENV)/.installed-dev
 	for script in $(filter-out $(NO_BENCH),$(wildcard bench/[a-z]*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
