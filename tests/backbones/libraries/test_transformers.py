@@ -196,7 +196,7 @@ def test_unknown_and_closed_models(hub):
         backbone_spec("transformers/org/closed")
     with pytest.raises(WeightsError, match="no such repository"):
         backbone_spec("transformers/org/gone")
-    with pytest.raises(WeightsError, match="did you mean 'transformers/MCG-NJU/videomae-base'?"):
+    with pytest.raises(WeightsError, match=r"did you mean 'transformers/MCG-NJU/videomae-base'\?"):
         backbone_spec("transformers/MCG-NJU/videomae-bse")
     with pytest.raises(UsageError, match="ORGANISATION/NAME"):
         backbone_spec("transformers/videomae-base")
