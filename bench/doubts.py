@@ -13,25 +13,20 @@ from dataclasses import replace
 
 import numpy as np
 
+from _closed import fitted
 from _sets import extracted_set, set_arguments
 from kinema.cli.console import ConsoleEvents
 from kinema.datasets.units import group_units
 from kinema.evaluation.kernel import weighted_kernel
 from kinema.evaluation.label_doubts import label_doubts
-from kinema.model.build import build_recognizer
 from kinema.model.items import FeatureItem
-from kinema.model.recognizer import JointRecognizer
-from kinema.recipe import changed, load_recipe
 from kinema.resources import Resources
-from kinema.training.closed import block_sizes, embeddings, fit_closed
+from kinema.training.closed import block_sizes, embeddings
 
 
 def doubted(items: Sequence[FeatureItem], units: Sequence[str], dim: int, classes: int) -> list[int]:
     """The rows whose labels are doubted, surest first."""
-    recipe = changed(load_recipe("lite"), {"data.classes": classes})
-    model = build_recognizer(recipe, {"rgb": dim}, classes)
-    assert isinstance(model, JointRecognizer)
-    (row,) = fit_closed(model, items)
+    model, row = fitted("lite", {"rgb": dim}, items, classes=classes)
     shares = [float(value) for key, value in row.items() if key.startswith("share ")]
     x = embeddings(model, items)
     kernel = weighted_kernel(x, block_sizes(model), shares, np.arange(len(x)))

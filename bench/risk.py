@@ -15,16 +15,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from _closed import fitted
 from _sets import extracted_set, set_arguments
 from kinema.cli.console import ConsoleEvents
 from kinema.datasets.balance import assign_folds
 from kinema.evaluation.score import score_items
-from kinema.model.build import build_recognizer
 from kinema.model.items import FeatureItem
-from kinema.model.recognizer import JointRecognizer
-from kinema.recipe import changed, load_recipe
 from kinema.resources import Resources
-from kinema.training.closed import fit_closed
 
 RISKS = (0.05, 0.1, 0.2)
 Items = Sequence[FeatureItem]
@@ -56,10 +53,7 @@ def _mean(parts: list[np.ndarray], k: int) -> str:
 def candidates(recipe_name: str, dims: dict[str, int], train: Items, test: Items, seed: int) -> np.ndarray:
     """Which classes are candidates, bool [risks, N, C], by the recipe fitted on `train`."""
     classes = max(item.label for item in train) + 1
-    recipe = changed(load_recipe(recipe_name), {"data.classes": classes, "training.seed": seed})
-    model = build_recognizer(recipe, dims, classes)
-    assert isinstance(model, JointRecognizer)
-    fit_closed(model, train)
+    model, _ = fitted(recipe_name, dims, train, classes=classes, seed=seed)
     assert model.calibration is not None
     scores = score_items(model, test)
     return np.stack([scores >= model.calibration.bound(risk) for risk in RISKS])

@@ -23,6 +23,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
+from _closed import fitted
 from _sets import extracted_set, set_arguments
 from kinema.cli.console import ConsoleEvents
 from kinema.datasets.balance import assign_folds
@@ -30,12 +31,9 @@ from kinema.evaluation.calibration import calibration_metrics
 from kinema.evaluation.score import score_items
 from kinema.extraction.extracted import Extracted
 from kinema.features.sequence_file import read_sequence
-from kinema.model.build import build_recognizer
 from kinema.model.items import FeatureItem
-from kinema.model.recognizer import JointRecognizer
-from kinema.recipe import changed, load_recipe
+from kinema.recipe import load_recipe
 from kinema.resources import Resources
-from kinema.training.closed import fit_closed
 
 Scores = dict[str, list[float]]
 
@@ -67,11 +65,9 @@ def recipe_scores(
 ) -> np.ndarray:
     """Class probabilities of the test items by a recipe fitted on the training items."""
     classes = max(item.label for item in items) + 1
-    recipe = changed(load_recipe(name), {"data.classes": classes, "training.seed": seed})
-    chosen = [FeatureItem({s: i.files[s] for s in recipe.streams}, i.label, i.unit) for i in items]
-    model = build_recognizer(recipe, {s: extracted.streams[s].dim for s in recipe.streams}, classes)
-    assert isinstance(model, JointRecognizer)
-    fit_closed(model, [chosen[i] for i in split[0]])
+    dims = {s: extracted.streams[s].dim for s in load_recipe(name).streams}
+    chosen = [FeatureItem({s: i.files[s] for s in dims}, i.label, i.unit) for i in items]
+    model, _ = fitted(name, dims, [chosen[i] for i in split[0]], classes=classes, seed=seed)
     return score_items(model, [chosen[i] for i in split[1]])
 
 

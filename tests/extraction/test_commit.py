@@ -1,5 +1,6 @@
 """Features become files in the order of their videos, flushed beside what goes on."""
 
+import os
 import threading
 from pathlib import Path
 
@@ -86,10 +87,10 @@ def test_a_file_that_changed_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_raised_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(writer: SequenceWriter) -> None:
+    def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(SequenceWriter, "commit", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         list(committed(ended(tmp_path, 2), lambda _: True, lambda *_: None, ahead=True))
     assert list(tmp_path.iterdir()) == []

@@ -153,6 +153,19 @@ def test_wrong_shapes_and_types_are_refused(tmp_path: Path):
     writer.discard()
 
 
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_commit_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    writer = SequenceWriter(tmp_path / "a.safetensors", 2)
+    writer.append(np.zeros((1, 2), np.float32), [0.0])
+    monkeypatch.setattr(f"kinema.features.sequence_file.os.{call}", full)
+    with pytest.raises(OSError, match="No space"):
+        writer.commit()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_full_disk_raises_and_discard_still_cleans_up(tmp_path: Path):
     """A limit on the size of files stands for the disk's end; bytes wait in the buffer when it strikes."""
     code = """

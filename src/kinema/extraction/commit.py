@@ -40,16 +40,8 @@ def committed(
             if done.sink is not None and not unchanged(done.number):
                 done.sink.discard()
                 done = Done(done.number, None, Finished(error=CHANGED))
-            waiting.append((done, threads.submit(_commit, done.sink) if done.sink is not None else None))
+            waiting.append((done, threads.submit(done.sink.commit) if done.sink is not None else None))
             while len(waiting) > (AT_ONCE if ahead else 0):
                 yield first()
         while waiting:
             yield first()
-
-
-def _commit(sink: SequenceWriter) -> None:
-    try:
-        sink.commit()
-    except OSError:
-        sink.discard()  # the engine has let go of it
-        raise

@@ -65,9 +65,16 @@ class SequenceWriter:
         return values_size(self.steps, self.dim)
 
     def commit(self) -> None:
-        """Write times and header, flush to disk and rename into place."""
+        """Write times and header, flush to disk and rename into place; where that fails, nothing remains."""
         if self._file.closed:
             raise ValueError("the sequence is already finished")
+        try:
+            self._put_into_place()
+        except OSError:
+            self.discard()
+            raise
+
+    def _put_into_place(self) -> None:
         self._file.write(self._pts.tobytes())
         self._digest.update(self._pts)
         self._file.seek(0)
